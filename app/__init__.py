@@ -1,0 +1,1 @@
+"""How it happens: the service around the rules."""

@@ -1,0 +1,54 @@
+"""Settings: one frozen Struct read from the environment once. A misspelt name refuses to start."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+
+PREFIX: Final = "COUNTERPASS_"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every setting, with its default. The variable is ``COUNTERPASS_`` and the name in capitals; ``DATABASE_URL`` needs no prefix."""
+
+    database_url: str = "sqlite:///counterpass.db"
+    """``sqlite:///path`` or ``postgresql://user:password@host/name``."""
+    public_url: str = "http://localhost:8000"
+    """Where phones and browsers reach this installation; real phones need https."""
+    host: str = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8000
+    certs: Path = Path("certs")
+    """The folder of certificates: ``apple/certificate.pem``, ``key.pem``, ``wwdr.pem``; ``apple-NAME/`` for a business's own."""
+    apns_url: str = "https://api.push.apple.com"
+    apns_key: Path | None = None
+    """A .p8 key, used for pushes instead of the certificate; needs ``apns_key_id``."""
+    apns_key_id: str = ""
+    google_account: Path | None = None
+    """The service account's JSON file; without it cards have no Google side."""
+    google_issuer: str = ""
+    google_url: str = "https://walletobjects.googleapis.com"
+    google_keys_url: str = "https://pay.google.com/gp/m/issuer/keys"
+    trust: Path | None = None
+    """A PEM file of roots to trust for outbound TLS instead of the system's: for the sandbox and for a proxy."""
+    queue: Annotated[int, msgspec.Meta(ge=1)] = 2000
+    """Units that may wait for the database's writer before the answer is 503."""
+    sandbox: bool = False
+    """Allow app.sandbox to be imported; never in production."""
+
+
+def read(environment: Mapping[str, str]) -> Settings:
+    """The settings in an environment. Raises ValueError naming the variable that is misspelt or has a wrong value."""
+    given = {name.removeprefix(PREFIX).lower(): value for name, value in environment.items() if name.startswith(PREFIX)}
+    if "DATABASE_URL" in environment:
+        given.setdefault("database_url", environment["DATABASE_URL"])
+    try:
+        return msgspec.convert(given, Settings, strict=False, dec_hook=_path)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"settings: {error} (a variable is {PREFIX} and the name in capitals)") from None
+
+
+def _path(kind: type, value: Any) -> Any:
+    if kind is Path:
+        return Path(value)
+    raise NotImplementedError(kind)

@@ -1,0 +1,341 @@
+"""What the desk, the followers and the readers may ask of the database, whichever it is. ``app/db`` is the implementation."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Literal, Protocol
+from uuid import UUID
+
+import msgspec
+
+from passes.businesses import Business, Location, Person, Role
+from passes.cards import Card, Customer, Entry, Event
+from passes.coupons import Coupon, Presented, Redemption, Refusal, Reversal
+from passes.offers import Offer
+from passes.programs import Program
+from passes.wallets.base import Installation
+
+# --- Rows that only the house knows ---
+
+
+class Staff(msgspec.Struct, frozen=True, kw_only=True):
+    """A person who works for a business."""
+
+    id: UUID
+    business_id: UUID
+    name: str
+    email: str = ""
+    role: Role
+    suspended_at: datetime | None = None
+
+
+class Token(msgspec.Struct, frozen=True, kw_only=True):
+    """A bearer token that stands for a staff member at a location; only the SHA-256 of its secret is stored."""
+
+    id: UUID
+    business_id: UUID
+    staff_id: UUID
+    location_id: UUID
+    name: str
+    secret_hash: bytes
+    created_at: datetime
+    revoked_at: datetime | None = None
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """Who a token stands for, with the business that it works for."""
+
+    person: Person
+    business: Business
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """The finished answer to a request with an Idempotency-Key, committed together with what the request changed."""
+
+    caller_id: UUID
+    key: str
+    business_id: UUID
+    digest: bytes
+    """SHA-256 over method, path and body: the same key with another digest is a mistake of the caller."""
+    status: int
+    body: bytes
+    at: datetime
+
+
+class GoogleClass(msgspec.Struct, frozen=True, kw_only=True):
+    """Which draft of a program's class Google has: ``digest`` is the SHA-256 of the body last accepted."""
+
+    program_id: UUID
+    business_id: UUID
+    digest: bytes
+    at: datetime
+
+
+class Alarm(msgspec.Struct, frozen=True, kw_only=True):
+    """A vendor that refuses our credentials or requests: followers stop for it until ``probe_at``, then try one card."""
+
+    wallet: Literal["apple", "google"]
+    credential: str
+    """Whose credentials: the pass type identifier, or Google's issuer id."""
+    why: str
+    since: datetime
+    probe_at: datetime
+
+
+Row = (
+    Business
+    | Location
+    | Staff
+    | Token
+    | Program
+    | Offer
+    | Customer
+    | Card
+    | Coupon
+    | Redemption
+    | Reversal
+    | Refusal
+    | Entry
+    | Event
+    | Kept
+    | Installation
+)
+
+# --- A unit of truth ---
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """A compare-and-set: the row of this type and id becomes ``to`` if each column of ``seen`` still has its value."""
+
+    of: type[Card] | type[Coupon]
+    id: UUID
+    seen: Mapping[str, object]
+    to: Mapping[str, object]
+
+
+class Tally(msgspec.Struct, frozen=True, kw_only=True):
+    """Count one more (or one less) under ``key``; with ``most`` the unit is lost where that would pass it."""
+
+    business_id: UUID
+    key: str
+    by: Literal[1, -1]
+    most: int | None = None
+
+
+class Unit(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes true together or not at all: comparisons, new rows, and the cards whose face changes by it.
+
+    A touched card gets the unit's place on the clock of changes as its ``version`` and ``at`` as ``changed_at``, and its
+    installations become due at ``due_at`` (or stay due earlier).
+    """
+
+    at: datetime
+    due_at: datetime
+    changes: tuple[Change, ...] = ()
+    tallies: tuple[Tally, ...] = ()
+    rows: tuple[Row, ...] = ()
+    touches: tuple[UUID, ...] = ()
+
+
+class Lost(Exception):
+    """A comparison failed: somebody else was first. Nothing of the unit was recorded. Read again and decide again."""
+
+
+class Duplicate(Exception):
+    """A row exists already (an idempotency key, a code). ``of`` is its type's name. Nothing of the unit was recorded."""
+
+    def __init__(self, of: str) -> None:
+        self.of = of
+        super().__init__(of)
+
+
+class Overloaded(Exception):
+    """The writer's queue is full; nothing of the unit was recorded."""
+
+
+class CardFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """A card with all that its face is derived from (see passes.face.face). ``coupons``: active, or used lately; newest first."""
+
+    card: Card
+    customer: Customer
+    program: Program
+    business: Business
+    offers: Mapping[UUID, Offer]
+    coupons: Sequence[Coupon]
+    events: Sequence[Event]
+
+
+class Store(Protocol):
+    """The database. Reads see what is committed; every write goes through ``commit`` or one of the followers' verbs."""
+
+    async def commit(self, unit: Unit) -> int:
+        """Make a unit true; its place on the clock of changes. Raises Lost, Duplicate or Overloaded, and then nothing is."""
+        ...
+
+    # The hot path: these are grouped, so that a crowd costs about as much as one.
+    async def caller(self, secret_hash: bytes) -> Caller | None:
+        """Who a live token stands for (not revoked, staff not suspended)."""
+        ...
+
+    async def kept(self, caller_id: UUID, key: str) -> Kept | None:
+        """The finished answer under an idempotency key."""
+        ...
+
+    async def presented(self, business_id: UUID, code: str) -> Presented | None:
+        """A coupon of this business by its code, with all that the rule asks about."""
+        ...
+
+    # Cards and coupons, by id within a business.
+    async def card_facts(
+        self,
+        *,
+        business_id: UUID | None = None,
+        card_id: UUID | None = None,
+        number: str | None = None,
+        serial: str | None = None,
+        key: str | None = None,
+    ) -> CardFacts | None:
+        """A card and everything on it, by id or number within a business, or by serial or holder's key anywhere."""
+        ...
+
+    async def card_by_serial(self, serial: str) -> Card | None:
+        """Just the card: what Apple's device calls need to authenticate."""
+        ...
+
+    async def cards_facts(self, card_ids: Sequence[UUID]) -> Mapping[UUID, CardFacts]:
+        """Many cards at once, for the followers."""
+        ...
+
+    async def coupon(self, business_id: UUID, coupon_id: UUID) -> Presented | None:
+        """A coupon by id."""
+        ...
+
+    async def redemption(self, business_id: UUID, redemption_id: UUID) -> tuple[Redemption, Presented] | None:
+        """A redemption by id with its coupon as it is now."""
+        ...
+
+    async def coupon_history(self, business_id: UUID, coupon_id: UUID) -> Sequence[Redemption | Reversal | Refusal]:
+        """Everything that happened to a coupon at a counter, oldest first."""
+        ...
+
+    async def card_history(self, business_id: UUID, card_id: UUID, *, limit: int = 100) -> Sequence[Event]:
+        """A card's events, newest first."""
+        ...
+
+    async def ledger(self, business_id: UUID, card_id: UUID) -> Sequence[Entry]:
+        """A card's whole ledger, oldest first."""
+        ...
+
+    async def refusals(self, business_id: UUID, *, limit: int = 100) -> Sequence[Refusal]:
+        """The newest refusals first."""
+        ...
+
+    async def program(self, business_id: UUID, program_id: UUID) -> Program | None:
+        """A program of this business."""
+        ...
+
+    async def programs(self, business_id: UUID) -> Sequence[Program]:
+        """All programs of a business, by age."""
+        ...
+
+    async def offers(self, business_id: UUID, offer_ids: Sequence[UUID]) -> Mapping[UUID, Offer]:
+        """Offers of this business by id."""
+        ...
+
+    async def businesses(self) -> Sequence[Business]:
+        """All businesses of the installation, by age."""
+        ...
+
+    async def staff(self, business_id: UUID) -> Sequence[Staff]:
+        """The people of a business."""
+        ...
+
+    async def locations(self, business_id: UUID) -> Sequence[Location]:
+        """The locations of a business."""
+        ...
+
+    async def replace_business(self, business: Business) -> None:
+        """Write a business's settings anew."""
+        ...
+
+    async def revoke_token(self, token_id: UUID, at: datetime) -> None:
+        """A token stands for nobody from now on."""
+        ...
+
+    # Installations.
+    async def installations(self, card_id: UUID) -> Sequence[Installation]:
+        """All of a card, gone ones too, oldest first."""
+        ...
+
+    async def register(self, installation: Installation, event: Event) -> bool:
+        """An Apple device registers for a card, or a Google object is made: True if new (then ``event`` is recorded too).
+
+        One that exists (card, wallet, address) gets the push token and comes back to life if it was gone.
+        """
+        ...
+
+    async def unregister(self, *, wallet: str, address: str, card_id: UUID, at: datetime, event: Event) -> bool:
+        """A device gave a card up: True if it was registered (then ``event`` is recorded too). The row stays, with ``gone_at``."""
+        ...
+
+    async def saved(self, installation_id: UUID, *, at: datetime | None, event: Event, nonce: str) -> bool:
+        """Google says that the object was saved (``at``) or deleted (None). False for a nonce seen before."""
+        ...
+
+    async def updated(self, *, device: str, pass_type: str, since: int) -> tuple[bool, Sequence[tuple[str, int]]]:
+        """(device known, [(serial, version)] of its registered cards with a version above ``since``)."""
+        ...
+
+    async def asked(self, *, device: str, pass_type: str, at: datetime) -> None:
+        """An Apple device asked what changed."""
+        ...
+
+    async def fetched(self, card_id: UUID, *, version: int, at: datetime) -> None:
+        """An Apple device fetched the pass. The call names no device: the one that asked last and had not fetched is marked."""
+        ...
+
+    async def claim(self, *, now: datetime, lease_until: datetime, limit: int, stopped: Sequence[str]) -> Sequence[Installation]:
+        """Take due installations whose lease is free, by compare-and-set; none of the wallets in ``stopped``."""
+        ...
+
+    async def settle(self, done: Sequence[Installation]) -> None:
+        """Write back claimed installations (told, told_at, tries, due_at, gone_at, notified_at) and free their leases.
+
+        One whose card has changed since ``told`` stays due.
+        """
+        ...
+
+    async def lagging(self, wallet: str | None = None) -> int:
+        """How many installations are behind their card."""
+        ...
+
+    async def google_class(self, program_id: UUID) -> GoogleClass | None:
+        """What Google has of a program's class."""
+        ...
+
+    async def keep_google_class(self, known: GoogleClass) -> None:
+        """Remember what Google has now."""
+        ...
+
+    async def alarms(self) -> Sequence[Alarm]:
+        """Vendors that are stopped now."""
+        ...
+
+    async def raise_alarm(self, alarm: Alarm) -> None:
+        """Stop a vendor (or move its next probe)."""
+        ...
+
+    async def clear_alarm(self, wallet: str, credential: str) -> None:
+        """The vendor is well again."""
+        ...
+
+    async def forget_kept(self, before: datetime) -> int:
+        """Drop idempotency answers older than 24 hours; how many."""
+        ...
+
+    async def migrations_missing(self) -> Sequence[str]:
+        """Migrations that this code has and the database has not."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what waits and let go of every connection."""
+        ...

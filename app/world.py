@@ -1,0 +1,43 @@
+"""The world: the clock, new ids, randomness and the one way out. All that differs by the second or by the machine."""
+
+import secrets
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from uuid import UUID
+
+import msgspec
+
+from passes.wallets.base import Http
+
+
+class World(msgspec.Struct, frozen=True, kw_only=True):
+    """What a story may ask of the world. Tests pass another clock; nothing else ever calls the real one."""
+
+    now: Callable[[], datetime]
+    new_id: Callable[[], UUID]
+    pick: Callable[[str], str]
+    token: Callable[[], str]
+    uniform: Callable[[], float]
+    http: Http
+
+
+def now() -> datetime:
+    """The present moment, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def new_id() -> UUID:
+    """A UUID of version 7 (RFC 9562): ids made later sort later, which keeps indexes and pages in order."""
+    milliseconds = time.time_ns() // 1_000_000
+    return UUID(int=(milliseconds << 80) | (0x7 << 76) | (secrets.randbits(12) << 64) | (0b10 << 62) | secrets.randbits(62))
+
+
+def token() -> str:
+    """160 random bits, URL-safe: for what must not be guessed."""
+    return secrets.token_urlsafe(20)
+
+
+def real(http: Http) -> World:
+    """The world as it is."""
+    return World(now=now, new_id=new_id, pick=secrets.choice, token=token, uniform=secrets.SystemRandom().random, http=http)

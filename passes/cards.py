@@ -1,0 +1,124 @@
+"""One customer's membership of one program: what it has earned, and which coupons are ready on it."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final, Literal
+from uuid import UUID
+
+import msgspec
+
+from passes.coupons import Coupon
+from passes.offers import over
+from passes.problems import CannotEarn
+from passes.programs import Goal, Program
+from passes.words import N_
+
+
+class Customer(msgspec.Struct, frozen=True, kw_only=True):
+    """A person known to one business."""
+
+    id: UUID
+    business_id: UUID
+    name: str
+    email: str = ""
+    phone: str = ""
+    language: str = "en"
+    joined_at: datetime
+
+
+class Card(msgspec.Struct, frozen=True, kw_only=True):
+    """What sits in the wallet. ``balance`` is the stamps or points of the present round, 0 … round - 1.
+
+    ``entries`` counts the lines of its ledger (the last line's balance is the balance); ``version`` is the moment, on the
+    installation's one clock of changes, at which its face last changed; ``key`` opens the holder's own page and
+    ``token`` is what Apple's devices authenticate with: neither ever changes.
+    """
+
+    id: UUID
+    business_id: UUID
+    program_id: UUID
+    customer_id: UUID
+    number: str
+    serial: str
+    token: str
+    key: str
+    balance: int = 0
+    entries: int = 0
+    version: int = 0
+    joined_at: datetime
+    changed_at: datetime
+    left_at: datetime | None = None
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a card's ledger, numbered from 1: ``amount`` was added (or spent on a full round), ``balance`` stood after."""
+
+    id: UUID
+    business_id: UUID
+    card_id: UUID
+    number: int
+    kind: Literal["earned", "round"]
+    amount: int
+    balance: int
+    at: datetime
+    location_id: UUID
+    staff_id: UUID
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a customer's engagement. ``amount`` is stamps or points, where the kind has some."""
+
+    id: UUID
+    business_id: UUID
+    card_id: UUID | None
+    customer_id: UUID | None
+    coupon_id: UUID | None = None
+    kind: Literal["joined", "saved", "stamped", "earned", "issued", "redeemed", "reversed", "goodwill", "message", "removed"]
+    at: datetime
+    amount: int = 0
+    wallet: Literal["", "apple", "google"] = ""
+
+
+class Earned(msgspec.Struct, frozen=True, kw_only=True):
+    """What earning comes to: the new balance, the ledger's new lines as (kind, amount, balance after), the goals reached."""
+
+    balance: int
+    lines: tuple[tuple[Literal["earned", "round"], int, int], ...]
+    goals: tuple[Goal, ...]
+
+
+MOST_GOALS_AT_ONCE: Final = 50
+
+
+def earn(card: Card, program: Program, *, count: int) -> Earned:
+    """Add stamps or points: every goal passed is reached once, and what is over a full round carries into the next.
+
+    Raises CannotEarn for less than one, for a card that was left, and when one action would give absurdly many rewards.
+    """
+    if count < 1:
+        raise CannotEarn(why=N_("it comes to nothing"), most=0)
+    if card.left_at is not None:
+        raise CannotEarn(why=N_("the customer has left this program"), most=0)
+    total = card.balance + count
+    rounds, balance = divmod(total, program.round)
+    if rounds * len(program.goals) > MOST_GOALS_AT_ONCE:
+        raise CannotEarn(
+            why=N_("it is more than one action may add, or less than nothing"),
+            most=MOST_GOALS_AT_ONCE // len(program.goals) * program.round,
+        )
+    reached = [goal for number in range(rounds + 1) for goal in program.goals if card.balance < number * program.round + goal.at <= total]
+    lines: list[tuple[Literal["earned", "round"], int, int]] = [("earned", count, total)]
+    lines += [("round", -program.round, total - number * program.round) for number in range(1, rounds + 1)]
+    return Earned(balance=balance, lines=tuple(lines), goals=tuple(reached))
+
+
+def ready(coupons: Iterable[Coupon], now: datetime) -> tuple[Coupon, ...]:
+    """The coupons that could be redeemed now by their time, the one that expires first in front."""
+    valid = [
+        coupon
+        for coupon in coupons
+        if coupon.state == "active" and not over(coupon.expires_at, now) and (coupon.valid_from is None or coupon.valid_from <= now)
+    ]
+    return tuple(
+        sorted(valid, key=lambda coupon: (coupon.expires_at is None, coupon.expires_at or coupon.issued_at, coupon.issued_at, coupon.id))
+    )

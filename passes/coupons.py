@@ -1,0 +1,268 @@
+"""One right to one offer: redeem it, look it up, take it back, honour it late. One rule, one order, for every channel."""
+
+from datetime import datetime, timedelta
+from typing import Final, Literal
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from passes.businesses import MANAGERS, Business, Person
+from passes.offers import Offer, expiry, over
+from passes.problems import (
+    AlreadyRedeemed,
+    Expired,
+    LimitReached,
+    MayNotHonour,
+    NotAllowed,
+    NotExpired,
+    NothingToReverse,
+    NotYetValid,
+    OutsideHours,
+    ReasonNeeded,
+    TooLateToReverse,
+    UnknownCode,
+    Voided,
+    WrongLocation,
+)
+
+UNDO: Final = timedelta(minutes=15)
+State = Literal["active", "redeemed", "voided"]
+Channel = Literal["typed", "camera", "scanner", "photo", "api"]
+
+
+class Coupon(msgspec.Struct, frozen=True, kw_only=True):
+    """One right to one offer. *Expired* is not a state: an active coupon whose time is over is expired."""
+
+    id: UUID
+    business_id: UUID
+    offer_id: UUID
+    card_id: UUID | None
+    customer_id: UUID | None
+    code: str
+    state: State = "active"
+    issued_at: datetime
+    valid_from: datetime | None = None
+    expires_at: datetime | None = None
+    redemption_id: UUID | None = None
+    """The redemption that holds now; None unless redeemed."""
+    voided_at: datetime | None = None
+
+
+class Redemption(msgspec.Struct, frozen=True, kw_only=True):
+    """The record that a coupon was used. Goodwill is kept apart: it never counts as a redemption."""
+
+    id: UUID
+    business_id: UUID
+    coupon_id: UUID
+    card_id: UUID | None
+    kind: Literal["redemption", "goodwill"]
+    at: datetime
+    location_id: UUID
+    staff_id: UUID
+    counter_id: UUID
+    channel: Channel
+    reason: str = ""
+
+
+class Reversal(msgspec.Struct, frozen=True, kw_only=True):
+    """The record that takes a redemption back. Nothing is ever deleted."""
+
+    id: UUID
+    business_id: UUID
+    redemption_id: UUID
+    coupon_id: UUID
+    at: datetime
+    location_id: UUID
+    staff_id: UUID
+    counter_id: UUID
+    reason: str = ""
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """The record that a code was presented and not redeemed: what, by whom, where and why."""
+
+    id: UUID
+    business_id: UUID
+    presented: str
+    coupon_id: UUID | None
+    word: str
+    at: datetime
+    location_id: UUID
+    staff_id: UUID
+    counter_id: UUID
+    channel: Channel
+
+
+class Used(msgspec.Struct, frozen=True, kw_only=True):
+    """The redemption that holds for a coupon now, with names for people."""
+
+    redemption: Redemption
+    location: str
+    staff: str
+
+
+class Presented(msgspec.Struct, frozen=True, kw_only=True):
+    """A coupon with everything that the rule asks about. ``places`` are the names of the offer's own locations."""
+
+    coupon: Coupon
+    offer: Offer
+    used: Used | None = None
+    places: tuple[str, ...] = ()
+    redeemed_in_all: int = 0
+    redeemed_by_customer: int = 0
+
+
+def issue(
+    offer: Offer, *, coupon_id: UUID, code: str, now: datetime, zone: ZoneInfo, card_id: UUID | None = None, customer_id: UUID | None = None
+) -> Coupon:
+    """A new active coupon of the offer, valid from now for as long as the offer says."""
+    return Coupon(
+        id=coupon_id,
+        business_id=offer.business_id,
+        offer_id=offer.id,
+        card_id=card_id,
+        customer_id=customer_id,
+        code=code,
+        issued_at=now,
+        expires_at=expiry(offer.validity, issued_at=now, zone=zone),
+    )
+
+
+def look_up(presented: Presented, *, prefix: str, business: Business, person: Person, now: datetime) -> None:
+    """The verdict that redeeming would give now: nothing if it would succeed, else the first Problem of the order.
+
+    ``prefix`` is what was typed before the code; a prefix that is not the offer's makes it another, unknown code.
+    """
+    coupon, offer = presented.coupon, presented.offer
+    if coupon.business_id != business.id or (prefix and prefix != offer.prefix):
+        raise UnknownCode
+    if coupon.state == "voided":
+        raise Voided(at=coupon.voided_at)
+    if coupon.state == "redeemed":
+        raise _already(presented)
+    if coupon.valid_from is not None and now < coupon.valid_from:
+        raise NotYetValid(valid_from=coupon.valid_from)
+    if over(coupon.expires_at, now):
+        raise Expired(expired_at=coupon.expires_at, may_honour=_may_honour(coupon, business=business, person=person, now=now))
+    _place_time_and_limits(presented, business=business, person=person, now=now)
+
+
+def _already(presented: Presented) -> AlreadyRedeemed:
+    used = presented.used
+    if used is None:
+        raise ValueError("a redeemed coupon was presented without its redemption")
+    return AlreadyRedeemed(at=used.redemption.at, location=used.location, staff=used.staff, redemption_id=used.redemption.id)
+
+
+def _place_time_and_limits(presented: Presented, *, business: Business, person: Person, now: datetime) -> None:
+    offer = presented.offer
+    if offer.locations and person.location_id not in offer.locations:
+        raise WrongLocation(locations=presented.places)
+    if not offer.open_at(now, business.tz):
+        raise OutsideHours(hours=offer.hours)
+    if offer.most is not None and presented.redeemed_in_all >= offer.most:
+        raise LimitReached(of="offer", most=offer.most)
+    if offer.most_each is not None and presented.redeemed_by_customer >= offer.most_each:
+        raise LimitReached(of="customer", most=offer.most_each)
+
+
+def redeem(
+    presented: Presented, *, prefix: str, business: Business, person: Person, channel: Channel, now: datetime, redemption_id: UUID
+) -> Redemption:
+    """The redemption that must become true, or the first Problem of the order."""
+    look_up(presented, prefix=prefix, business=business, person=person, now=now)
+    return _redemption("redemption", presented.coupon, person=person, channel=channel, now=now, redemption_id=redemption_id)
+
+
+def honour(
+    presented: Presented,
+    *,
+    prefix: str,
+    business: Business,
+    person: Person,
+    channel: Channel,
+    now: datetime,
+    redemption_id: UUID,
+    reason: str,
+) -> Redemption:
+    """Goodwill for an expired coupon: the record that must become true, or the Problem that forbids it.
+
+    Only expiry can be forgiven: a voided, used or not yet valid coupon, a wrong place or a limit stays refused.
+    """
+    try:
+        look_up(presented, prefix=prefix, business=business, person=person, now=now)
+    except Expired as expired:
+        coupon = presented.coupon
+        if not expired.facts["may_honour"]:
+            raise MayNotHonour(who=business.honour, days=business.honour_days, expired_at=coupon.expires_at) from expired
+    else:
+        raise NotExpired
+    _place_time_and_limits(presented, business=business, person=person, now=now)
+    if not reason.strip():
+        raise ReasonNeeded
+    return _redemption("goodwill", coupon, person=person, channel=channel, now=now, redemption_id=redemption_id, reason=reason.strip())
+
+
+def _may_honour(coupon: Coupon, *, business: Business, person: Person, now: datetime) -> bool:
+    allowed = business.honour == "everyone" or (business.honour == "managers" and person.role in MANAGERS)
+    return allowed and coupon.expires_at is not None and now <= coupon.expires_at + timedelta(days=business.honour_days)
+
+
+def _redemption(
+    kind: Literal["redemption", "goodwill"],
+    coupon: Coupon,
+    *,
+    person: Person,
+    channel: Channel,
+    now: datetime,
+    redemption_id: UUID,
+    reason: str = "",
+) -> Redemption:
+    return Redemption(
+        id=redemption_id,
+        business_id=coupon.business_id,
+        coupon_id=coupon.id,
+        card_id=coupon.card_id,
+        kind=kind,
+        at=now,
+        location_id=person.location_id,
+        staff_id=person.staff_id,
+        counter_id=person.counter_id,
+        channel=channel,
+        reason=reason,
+    )
+
+
+def reverse(coupon: Coupon, redemption: Redemption, *, person: Person, now: datetime, reversal_id: UUID, reason: str = "") -> Reversal:
+    """Take a redemption back: its own person on the same counter for 15 minutes, a manager later and with a reason."""
+    if coupon.state != "redeemed" or coupon.redemption_id != redemption.id:
+        raise NothingToReverse
+    own = person.staff_id == redemption.staff_id and person.counter_id == redemption.counter_id
+    until = redemption.at + UNDO
+    if not (own and now <= until):
+        if person.role not in MANAGERS:
+            raise TooLateToReverse(until=until) if own else NotAllowed
+        if not reason.strip():
+            raise ReasonNeeded
+    return Reversal(
+        id=reversal_id,
+        business_id=coupon.business_id,
+        redemption_id=redemption.id,
+        coupon_id=coupon.id,
+        at=now,
+        location_id=person.location_id,
+        staff_id=person.staff_id,
+        counter_id=person.counter_id,
+        reason=reason.strip(),
+    )
+
+
+def redeemed(coupon: Coupon, redemption: Redemption) -> Coupon:
+    """The coupon as it stands after a redemption."""
+    return msgspec.structs.replace(coupon, state="redeemed", redemption_id=redemption.id)
+
+
+def reversed_(coupon: Coupon) -> Coupon:
+    """The coupon as it stands after a reversal: active again, with the expiry it had."""
+    return msgspec.structs.replace(coupon, state="active", redemption_id=None)

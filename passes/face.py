@@ -1,0 +1,241 @@
+"""What a card shows right now, before any wallet decides how to draw it: derived from card, program, coupons and brand."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final, Literal
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from passes import codes
+from passes.businesses import Brand, Business
+from passes.cards import Card, Customer, Event, ready
+from passes.coupons import Coupon
+from passes.offers import Format, Offer
+from passes.programs import Program
+from passes.words import N_, Text, Words
+
+Place = Literal["header", "primary", "secondary", "auxiliary", "back"]
+EVENTS_SHOWN: Final = 5
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One fact on the card.
+
+    ``label`` and a Text ``value`` are said in the language of the phone; a str or int value is the same in all. A datetime
+    value (aware, in the business's zone) is written by the phone; ``clock`` says whether the time of day matters.
+    ``announce`` is the notification when the value changes, with ``%@`` for the new value: one line of a face has it.
+    """
+
+    key: str
+    place: Place
+    label: Text | None
+    value: Text | str | int | datetime
+    clock: bool = False
+    announce: Text | None = None
+
+
+class Barcode(msgspec.Struct, frozen=True):
+    """What a scanner reads (``message``) and what a person reads below it (``text``)."""
+
+    format: Format
+    message: str
+    text: str
+
+
+class Ready(msgspec.Struct, frozen=True, kw_only=True):
+    """A reward that can be redeemed now: its offer's title, its code plain and grouped, and its end."""
+
+    coupon_id: UUID
+    title: Text
+    action: Text
+    code: str
+    shown: str
+    expires_at: datetime | None
+
+
+class Face(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that a wallet may draw of one card at one version.
+
+    ``expires_at`` and ``voided`` are set only where they are true of the card itself (a card that was left is voided).
+    """
+
+    card_id: UUID
+    program_id: UUID
+    serial: str
+    number: str
+    token: str
+    key: str
+    version: int
+    changed_at: datetime
+    language: str
+    languages: tuple[str, ...]
+    organization: str
+    program: Text
+    customer: str
+    brand: Brand
+    unit: Literal["stamps", "points"]
+    balance: int
+    goal: int
+    round: int
+    goals: tuple[int, ...]
+    ready: tuple[Ready, ...]
+    barcode: Barcode
+    lines: tuple[Line, ...]
+    latest: Text
+    """The last thing that happened, as one sentence: what a notification says."""
+    expires_at: datetime | None = None
+    voided: bool = False
+
+
+LATEST: Final[Mapping[str, str]] = {
+    "joined": N_("Welcome! Show this card at the counter."),
+    "stamped": N_("Added: {progress}"),
+    "ready": N_("Ready: {title}. Show this card at the counter."),
+    "redeemed": N_("Used: {title}. Enjoy!"),
+    "reversed": N_("Back on your card: {title}."),
+    "goodwill": N_("Used: {title}. Enjoy!"),
+    "issued": N_("Ready: {title}. Show this card at the counter."),
+}
+HAPPENED: Final[Mapping[str, str]] = {
+    "joined": N_("Joined"),
+    "saved": N_("Saved to the phone"),
+    "stamped": N_("Added"),
+    "earned": N_("Reward earned"),
+    "issued": N_("Reward received"),
+    "redeemed": N_("Reward used"),
+    "reversed": N_("Reward given back"),
+    "goodwill": N_("Reward used (goodwill)"),
+    "message": N_("Message"),
+    "removed": N_("Removed from the phone"),
+}
+
+
+def face(
+    *,
+    card: Card,
+    customer: Customer,
+    program: Program,
+    business: Business,
+    offers: Mapping[UUID, Offer],
+    coupons: Sequence[Coupon],
+    events: Sequence[Event],
+    words: Words,
+    now: datetime,
+) -> Face:
+    """The face of a card: progress, the ready reward and its code, the next one, and the back with everything else.
+
+    ``offers`` hold those of the program's goals and of the coupons; ``coupons`` are the card's (any state); ``events`` are
+    its newest first.
+    """
+    waiting = tuple(_ready(coupon, offers[coupon.offer_id]) for coupon in ready(coupons, now))
+    goal = program.next_goal(card.balance)
+    progress = f"{card.balance}/{goal.at}"
+    latest = _latest(events, coupons, offers, words, progress)
+    drawn = Face(
+        card_id=card.id,
+        program_id=program.id,
+        serial=card.serial,
+        number=card.number,
+        token=card.token,
+        key=card.key,
+        version=card.version,
+        changed_at=card.changed_at,
+        language=customer.language,
+        languages=business.languages,
+        organization=business.name,
+        program=program.name,
+        customer=customer.name,
+        brand=business.brand,
+        unit=program.unit,
+        balance=card.balance,
+        goal=goal.at,
+        round=program.round,
+        goals=tuple(each.at for each in program.goals),
+        ready=waiting,
+        barcode=_barcode(card, waiting, offers, coupons),
+        lines=(),
+        latest=latest,
+        voided=card.left_at is not None,
+    )
+    front = _front(drawn, words, progress, offers[goal.offer_id].title, business.tz)
+    return msgspec.structs.replace(drawn, lines=front + _back(drawn, words, program, business, events))
+
+
+def _ready(coupon: Coupon, offer: Offer) -> Ready:
+    code = offer.prefix + coupon.code
+    return Ready(
+        coupon_id=coupon.id,
+        title=offer.title,
+        action=offer.action,
+        code=code,
+        shown=codes.group(coupon.code, offer.prefix),
+        expires_at=coupon.expires_at,
+    )
+
+
+def _barcode(card: Card, waiting: Sequence[Ready], offers: Mapping[UUID, Offer], coupons: Sequence[Coupon]) -> Barcode:
+    """The code of the reward that expires first; with none ready, the card's own number."""
+    if not waiting:
+        return Barcode("qr", card.number, codes.group(card.number))
+    first = waiting[0]
+    offer_id = next(coupon.offer_id for coupon in coupons if coupon.id == first.coupon_id)
+    return Barcode(offers[offer_id].format, first.code, first.shown)
+
+
+def _latest(events: Sequence[Event], coupons: Sequence[Coupon], offers: Mapping[UUID, Offer], words: Words, progress: str) -> Text:
+    for event in events:
+        kind = "ready" if event.kind == "earned" else event.kind
+        if kind in LATEST:
+            offer_id = next((coupon.offer_id for coupon in coupons if coupon.id == event.coupon_id), None)
+            if offer_id is None and "{title}" in LATEST[kind]:
+                continue
+            title = offers[offer_id].title if offer_id is not None else ""
+            return words.text(LATEST[kind], title=title, progress=progress)
+    return words.text(LATEST["joined"])
+
+
+def _front(drawn: Face, words: Words, progress: str, next_title: Text, zone: ZoneInfo) -> tuple[Line, ...]:
+    unit = words.text(N_("Stamps") if drawn.unit == "stamps" else N_("Points"))
+    lines = [Line(key="progress", place="header", label=unit, value=progress)]
+    if drawn.ready:
+        first = drawn.ready[0]
+        lines.append(Line(key="status", place="header", label=words.text(N_("Reward")), value=words.text(N_("READY"))))
+        lines.append(Line(key="reward", place="secondary", label=words.text(N_("Show this code")), value=first.title))
+        if first.expires_at is not None:
+            lines.append(Line(key="until", place="auxiliary", label=words.text(N_("Valid until")), value=first.expires_at.astimezone(zone)))
+    else:
+        lines.append(Line(key="next", place="secondary", label=words.text(N_("Next reward")), value=next_title))
+        lines.append(Line(key="holder", place="auxiliary", label=words.text(N_("Member")), value=drawn.customer))
+    return tuple(lines)
+
+
+def _back(drawn: Face, words: Words, program: Program, business: Business, events: Sequence[Event]) -> tuple[Line, ...]:
+    zone = business.tz
+    lines = [Line(key="latest", place="back", label=words.text(N_("Latest")), value=drawn.latest, announce=words.text("%@"))]
+    for number, reward in enumerate(drawn.ready, 1):
+        lines.append(Line(key=f"ready.{number}", place="back", label=reward.title, value=reward.shown))
+        if reward.expires_at is not None:
+            lines.append(
+                Line(
+                    key=f"ready.{number}.until", place="back", label=words.text(N_("Valid until")), value=reward.expires_at.astimezone(zone)
+                )
+            )
+    lines.append(Line(key="member", place="back", label=words.text(N_("Member")), value=drawn.customer))
+    lines.append(Line(key="number", place="back", label=words.text(N_("Card number")), value=codes.group(drawn.number)))
+    for number, event in enumerate(events[:EVENTS_SHOWN], 1):
+        when = f"{event.at.astimezone(zone):%Y-%m-%d %H:%M}"
+        amount = f" · +{event.amount}" if event.kind == "stamped" else ""
+        lines.append(Line(key=f"event.{number}", place="back", label=words.text(HAPPENED[event.kind]), value=when + amount))
+    if program.terms is not None:
+        lines.append(Line(key="terms", place="back", label=words.text(N_("Terms")), value=program.terms))
+    if business.contact:
+        lines.append(Line(key="contact", place="back", label=words.text(N_("Contact")), value=business.contact))
+    return tuple(lines)
+
+
+def next_change(drawn: Face, now: datetime) -> datetime | None:
+    """When the face changes by time alone (a reward's last second is over), or None."""
+    ends = [reward.expires_at for reward in drawn.ready if reward.expires_at is not None and reward.expires_at >= now]
+    return min(ends) + timedelta(seconds=1) if ends else None

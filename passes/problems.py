@@ -1,0 +1,252 @@
+"""Every refusal: a machine word, a sentence for staff, the words to say to the customer, and the facts behind them.
+
+A refusal is an answer, not an accident. The statuses of HTTP are none of its business (app/problems.py maps them).
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import ClassVar, Final
+
+from passes.words import N_, Text, Words
+
+MOMENT: Final = "%Y-%m-%d %H:%M"
+
+
+class Problem(Exception):
+    """Something that was asked for and cannot be done, said so that the asker knows what to do next.
+
+    ``word`` never changes once published; ``title`` is the same for every occurrence; ``sentence`` and ``say`` may use
+    the facts in braces. Facts may be str, int, datetime (aware), Text, UUID, or tuples of these.
+    """
+
+    word: ClassVar[str]
+    title: ClassVar[str]
+    sentence: ClassVar[str]
+    say: ClassVar[str] = ""
+
+    def __init__(self, **facts: object) -> None:
+        self.facts = facts
+        super().__init__(self.word)
+
+    def detail(self, words: Words, language: str, moment: Callable[[datetime], str]) -> str:
+        """The sentence for staff; ``moment`` writes a time in the business's zone."""
+        return words.said(language, self.sentence, **self._said(language, moment))
+
+    def words_for_the_customer(self, words: Words, language: str, moment: Callable[[datetime], str]) -> str:
+        """What staff may read out to the customer, or an empty string."""
+        return words.said(language, self.say, **self._said(language, moment)) if self.say else ""
+
+    def _said(self, language: str, moment: Callable[[datetime], str]) -> dict[str, object]:
+        def one(fact: object) -> object:
+            match fact:
+                case datetime():
+                    return moment(fact)
+                case Text():
+                    return fact.said(language)
+                case tuple() | list():
+                    return ", ".join(str(one(part)) for part in fact)
+                case _:
+                    return fact
+
+        return {name: one(fact) for name, fact in self.facts.items()}
+
+
+# --- A presented code, in the order in which the rule asks (the first that applies is the answer) ---
+
+
+class MistypedCode(Problem):
+    """The check character is wrong. Known without a look-up."""
+
+    word = "mistyped_code"
+    title = N_("One character is wrong")
+    sentence = N_("One character of this code is wrong. Compare it with the phone and type it again.")
+    say = N_("I mistyped your code, one moment please.")
+
+
+class UnknownCode(Problem):
+    """No such code in this business; a code of another business looks exactly the same."""
+
+    word = "unknown_code"
+    title = N_("Unknown code")
+    sentence = N_("This code is not one of ours. Check that the card is for this shop.")
+    say = N_("I cannot find this code. Is it from our shop?")
+
+
+class Voided(Problem):
+    """The coupon was taken back by the business, whether or not it had been redeemed before. Facts: at."""
+
+    word = "voided"
+    title = N_("Voided")
+    sentence = N_("This coupon was cancelled on {at}. Do not give the reward.")
+    say = N_("This coupon has been cancelled. The manager can tell you more.")
+
+
+class AlreadyRedeemed(Problem):
+    """The coupon is used up. Facts: at, location, staff, redemption_id."""
+
+    word = "already_redeemed"
+    title = N_("Already used")
+    sentence = N_("This coupon was already used on {at} at {location}, by {staff}.")
+    say = N_("This reward was already used on {at} at {location}.")
+
+
+class NotYetValid(Problem):
+    """The coupon starts later. Facts: valid_from."""
+
+    word = "not_yet_valid"
+    title = N_("Not valid yet")
+    sentence = N_("This coupon is valid from {valid_from}.")
+    say = N_("Your reward can be used from {valid_from}.")
+
+
+class Expired(Problem):
+    """The coupon's time is over. Facts: expired_at, may_honour (whether this person may honour it now)."""
+
+    word = "expired"
+    title = N_("Expired")
+    sentence = N_("This coupon expired on {expired_at}.")
+    say = N_("I am sorry, this reward ended on {expired_at}.")
+
+
+class WrongLocation(Problem):
+    """The offer is for other locations. Facts: locations (their names)."""
+
+    word = "wrong_location"
+    title = N_("Not at this location")
+    sentence = N_("This coupon is only for: {locations}.")
+    say = N_("This reward can be used at: {locations}.")
+
+
+class OutsideHours(Problem):
+    """The offer has weekdays or hours, and it is not one of them now. Facts: hours (a Text)."""
+
+    word = "outside_hours"
+    title = N_("Not at this time")
+    sentence = N_("This coupon can be used only: {hours}.")
+    say = N_("This reward can be used: {hours}.")
+
+
+class LimitReached(Problem):
+    """A limit of the offer, the customer or the staff member is used up. Facts: of ("offer", "customer" or "staff"), most."""
+
+    word = "limit_reached"
+    title = N_("Limit reached")
+    sentence = N_("The limit of {most} is reached ({of}).")
+    say = N_("I am sorry, the limit for this reward is reached.")
+
+
+# --- What else a person or a till may ask wrongly ---
+
+
+class CardPresented(Problem):
+    """A card's own number was presented where a redeem code is needed. Facts: card_id, ready (codes that are ready)."""
+
+    word = "card_presented"
+    title = N_("This is the card's number")
+    sentence = N_("This is the number of a loyalty card, not the code of a reward.")
+
+
+class NotExpired(Problem):
+    """Honouring is only for an expired coupon; this one can simply be redeemed."""
+
+    word = "not_expired"
+    title = N_("Not expired")
+    sentence = N_("This coupon is not expired. Redeem it as usual.")
+
+
+class MayNotHonour(Problem):
+    """The business does not let this person honour a coupon that expired so long ago. Facts: who, days, expired_at."""
+
+    word = "may_not_honour"
+    title = N_("May not be honoured")
+    sentence = N_("This coupon expired on {expired_at} and cannot be honoured by you.")
+    say = N_("I am sorry, this reward ended on {expired_at}.")
+
+
+class ReasonNeeded(Problem):
+    """Goodwill, and a reversal by a manager, need a reason that somebody will read later."""
+
+    word = "reason_needed"
+    title = N_("A reason is needed")
+    sentence = N_("Say in a few words why; it is kept with the record.")
+
+
+class NothingToReverse(Problem):
+    """The redemption was already taken back, or something happened to the coupon since."""
+
+    word = "nothing_to_reverse"
+    title = N_("Nothing to take back")
+    sentence = N_("This redemption was already taken back, or the coupon has changed since.")
+
+
+class TooLateToReverse(Problem):
+    """The person who redeemed may take it back for 15 minutes on the same counter; after that a manager may. Facts: until."""
+
+    word = "too_late_to_reverse"
+    title = N_("Too late to take back")
+    sentence = N_("Only the person who redeemed it, on the same counter, could take it back until {until}. Ask a manager.")
+
+
+class NotAllowed(Problem):
+    """The caller is known but its role does not reach this far."""
+
+    word = "not_allowed"
+    title = N_("Not allowed")
+    sentence = N_("Your role does not allow this. Ask a manager.")
+
+
+class NotFound(Problem):
+    """No such thing in this business; a thing of another business looks exactly the same. Facts: what."""
+
+    word = "not_found"
+    title = N_("Not found")
+    sentence = N_("There is no such {what}.")
+
+
+class CannotEarn(Problem):
+    """This much, or in this way, cannot be earned on this card. Facts: why (a sentence), most."""
+
+    word = "cannot_earn"
+    title = N_("Cannot be added")
+    sentence = N_("This cannot be added to the card: {why}")
+
+
+class UnreadablePhoto(Problem):
+    """The bytes are not a picture that we read, are too large, or show no code. Facts: why."""
+
+    word = "unreadable_photo"
+    title = N_("No code in the picture")
+    sentence = N_("No code could be read from this picture: {why}")
+    say = N_("Could you make the screen brighter and hold it still?")
+
+
+class SeveralCodes(Problem):
+    """A picture shows several different codes, and guessing would be wrong. Facts: count."""
+
+    word = "several_codes"
+    title = N_("Several codes in the picture")
+    sentence = N_("The picture shows {count} different codes. Take it again with only one of them.")
+
+
+class WalletNotConfigured(Problem):
+    """This installation has no credentials for that wallet. Facts: wallet."""
+
+    word = "wallet_not_configured"
+    title = N_("Wallet not set up")
+    sentence = N_("{wallet} is not set up here.")
+
+
+class WalletUnavailable(Problem):
+    """The wallet's own service does not answer now; nothing is lost. Facts: wallet, retry_after (seconds)."""
+
+    word = "wallet_unavailable"
+    title = N_("Wallet does not answer")
+    sentence = N_("{wallet} does not answer at the moment. Try again in a minute.")
+
+
+class Busy(Problem):
+    """More work waits than can be done soon; nothing was recorded. Facts: retry_after (seconds)."""
+
+    word = "busy"
+    title = N_("Busy")
+    sentence = N_("Too much is going on right now. Nothing was recorded; try again in a moment.")

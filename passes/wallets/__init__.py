@@ -1,0 +1,1 @@
+"""The wallets: the only rules that may sign and speak HTTP."""
