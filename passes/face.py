@@ -85,6 +85,8 @@ class Face(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[Line, ...]
     latest: Text
     """The last thing that happened, as one sentence: what a notification says."""
+    happened: Event | None = None
+    """The event that ``latest`` tells of: a wallet with a budget of notifications asks whether it is worth one."""
     expires_at: datetime | None = None
     voided: bool = False
 
@@ -132,7 +134,7 @@ def face(
     waiting = tuple(_ready(coupon, offers[coupon.offer_id]) for coupon in ready(coupons, now))
     goal = program.next_goal(card.balance)
     progress = f"{card.balance}/{goal.at}"
-    latest = _latest(events, coupons, offers, words, progress)
+    happened, latest = _latest(events, coupons, offers, words, progress)
     drawn = Face(
         card_id=card.id,
         program_id=program.id,
@@ -157,6 +159,7 @@ def face(
         barcode=_barcode(card, waiting, offers, coupons),
         lines=(),
         latest=latest,
+        happened=happened,
         voided=card.left_at is not None,
     )
     front = _front(drawn, words, progress, offers[goal.offer_id].title, business.tz)
@@ -184,7 +187,9 @@ def _barcode(card: Card, waiting: Sequence[Ready], offers: Mapping[UUID, Offer],
     return Barcode(offers[offer_id].format, first.code, first.shown)
 
 
-def _latest(events: Sequence[Event], coupons: Sequence[Coupon], offers: Mapping[UUID, Offer], words: Words, progress: str) -> Text:
+def _latest(
+    events: Sequence[Event], coupons: Sequence[Coupon], offers: Mapping[UUID, Offer], words: Words, progress: str
+) -> tuple[Event | None, Text]:
     for event in events:
         kind = "ready" if event.kind == "earned" else event.kind
         if kind in LATEST:
@@ -192,8 +197,8 @@ def _latest(events: Sequence[Event], coupons: Sequence[Coupon], offers: Mapping[
             if offer_id is None and "{title}" in LATEST[kind]:
                 continue
             title = offers[offer_id].title if offer_id is not None else ""
-            return words.text(LATEST[kind], title=title, progress=progress)
-    return words.text(LATEST["joined"])
+            return event, words.text(LATEST[kind], title=title, progress=progress)
+    return None, words.text(LATEST["joined"])
 
 
 def _front(drawn: Face, words: Words, progress: str, next_title: Text, zone: ZoneInfo) -> tuple[Line, ...]:
