@@ -1,16 +1,18 @@
 """Redeem codes and card numbers: mint them, read what people type, group them for the eye, catch a wrong character.
 
-A redeem code is 8 random characters and a check character (``K7QM4XRT9``, shown ``K7Q-M4X-RT9``); a card's number is
-11 and a check character. Both use ISO 7064 MOD 37,36, which catches every single wrong character and every swap of two
-neighbours. The alphabet has no vowels (no words by accident) and none of the letters that look like a digit.
+A redeem code is 8 random characters and a check character (``K7QM4XRT3``, shown ``K7Q-M4X-RT3``); a card's number is
+11 and a check character. Both use ISO 7064 MOD 37-2, which catches every single wrong character and every swap of two
+neighbours (its cousin MOD 37,36 misses 1 swap in 700: J and K, say, after a certain beginning). The alphabet has no
+vowels (no words by accident) and none of the letters that look like a digit.
 """
 
+import re
 import unicodedata
 from collections.abc import Callable, Collection
 from typing import Final
 
 import msgspec
-from stdnum.iso7064 import mod_37_36
+from stdnum.iso7064 import mod_37_2
 
 from passes.problems import MistypedCode, UnknownCode
 
@@ -20,8 +22,10 @@ NUMBER_LENGTH: Final = 12
 LONGEST: Final = 64
 GROUP: Final = 3
 _LOOK_ALIKE: Final = str.maketrans("OILSZB", "011528")
-_ECI: Final = "\\000"  # some scanners announce a character set: \000026 for UTF-8, \000001 for Latin-1
-_ECI_LENGTH: Final = 7
+# Some scanners announce the symbology (AIM: "]Q1" for a QR code) and the character set (ECI: "\\000026" for UTF-8).
+_ANNOUNCED: Final = re.compile(r"(?:\][A-Za-z][0-9A-Za-z])?(?:\\[0-9]{6})?")
+# A Vietnamese keyboard left in Telex mode turns two letters of our alphabet into these.
+_TELEX: Final = str.maketrans({"Đ": "DD", "Ư": "W"})
 
 Pick = Callable[[str], str]
 """Draws one character of the given alphabet, unpredictably (``secrets.choice`` in production)."""
@@ -30,22 +34,26 @@ Pick = Callable[[str], str]
 class Code(msgspec.Struct, frozen=True):
     """A text that may be a redeem code: minted (``value`` is its 9 characters) or imported (``value`` is all of it).
 
-    ``mistyped`` says what it is if no imported code is like it: a minted one with a wrong character.
+    ``mistyped`` says what it is if no imported code is like it: a minted one with a wrong character. ``also`` is the whole
+    text, to be looked up if nothing is known under ``value``: 1 in 37 of a till's own codes of 9 characters looks minted.
+    It is empty for a business that brought no codes.
     """
 
     value: str
     prefix: str = ""
     mistyped: bool = False
+    also: str = ""
 
 
 class Number(msgspec.Struct, frozen=True):
-    """A text that is a card's own number (12 characters)."""
+    """A text that is a card's own number (12 characters), or a code of the till that looks like one (``also``, see Code)."""
 
     value: str
+    also: str = ""
 
 
 def mint(pick: Pick) -> str:
-    """A new redeem code, 9 characters: about 2.8 × 10¹¹ of them, so that guessing is hopeless at any rate limit."""
+    """A new redeem code, 9 characters: about 2 × 10¹¹ of them, so that guessing is hopeless at any rate limit."""
     return _mint(pick, CODE_LENGTH)
 
 
@@ -57,30 +65,37 @@ def mint_number(pick: Pick) -> str:
 def _mint(pick: Pick, length: int) -> str:
     while True:
         body = "".join(pick(ALPHABET) for _ in range(length - 1))
-        check = mod_37_36.calc_check_digit(body)
-        if check in ALPHABET:  # else draw again: 9 of 36 check characters are not ours
+        check = mod_37_2.calc_check_digit(body)
+        if check in ALPHABET:  # else draw again: 10 of 37 check characters are not ours
             return body + check
 
 
 def group(value: str, prefix: str = "") -> str:
-    """For the eye: ``K7Q-M4X-RT9``, ``COFFEE-K7Q-M4X-RT9``; an imported code is shown as the till knows it."""
+    """For the eye: ``K7Q-M4X-RT3``, ``COFFEE-K7Q-M4X-RT3``; an imported code is shown as the till knows it."""
     if len(value) not in (CODE_LENGTH, NUMBER_LENGTH) or not _checks(value):
         return value
     size = GROUP if len(value) == CODE_LENGTH else 4
     return "-".join(([prefix] if prefix else []) + [value[at : at + size] for at in range(0, len(value), size)])
 
 
-def clean(typed: str) -> str:
-    """What people and scanners send, as plain capitals: no spaces, dashes, full-width forms or scanner prefixes.
+def joined(value: str, prefix: str = "") -> str:
+    """For a scanner: ``K7QM4XRT3``, ``COFFEEK7QM4XRT3``; an imported code as the till knows it, without a prefix of ours."""
+    return prefix + value if len(value) == CODE_LENGTH and _checks(value) else value
 
-    Raises UnknownCode for what cannot be a code at all (empty, or longer than 64 characters).
+
+def clean(typed: str) -> str:
+    """What people and scanners send, as plain capitals: no spaces, dashes, accents, full-width forms or scanner prefixes.
+
+    What is clean stays as it is when it is cleaned again, so imported codes are stored clean.
+    Raises UnknownCode for what cannot be a code at all (nothing left, or longer than 64 characters).
     """
     if len(typed) > 4 * LONGEST:
         raise UnknownCode
     body = typed.strip()
-    if body.startswith(_ECI) and body[1:_ECI_LENGTH].isdigit():
-        body = body[_ECI_LENGTH:]
-    plain = unicodedata.normalize("NFKC", body).upper()
+    announced = _ANNOUNCED.match(body)
+    body = body[announced.end() :] if announced else body
+    capitals = unicodedata.normalize("NFKC", body).upper().translate(_TELEX)
+    plain = unicodedata.normalize("NFKD", capitals).upper()
     value = "".join(char for char in plain if char.isalnum())
     if not value or len(value) > LONGEST:
         raise UnknownCode
@@ -94,20 +109,32 @@ def read(typed: str, *, prefixes: Collection[str] = (), imported: bool = False) 
     which have no check character: then a text with a wrong one is looked up before it is called mistyped.
     Raises MistypedCode when the check character is wrong and UnknownCode when the text cannot be a code here.
     """
-    value = clean(typed)
-    prefix = next((head for head in prefixes if value.startswith(head) and len(value) == len(head) + CODE_LENGTH), "")
-    body = value[len(prefix) :].translate(_LOOK_ALIKE)
-    ours = all(char in ALPHABET for char in body)
-    if len(body) == CODE_LENGTH and ours and _checks(body):
-        return Code(body, prefix)
-    if len(body) == NUMBER_LENGTH and ours and _checks(body):
-        return Number(body)
+    whole = clean(typed)
+    plain = whole.translate(_LOOK_ALIKE)
+    prefix = _prefix(whole, plain, prefixes)
+    body = plain[len(prefix) :]
+    also = whole if imported else ""
+    if len(body) == CODE_LENGTH and _checks(body):
+        return Code(body, prefix, also=also)
+    if len(plain) == NUMBER_LENGTH and _checks(plain):
+        return Number(plain, also=also)
     # A character from outside the alphabet is one wrong character too, if all the others could be ours.
     mistyped = len(body) in (CODE_LENGTH, NUMBER_LENGTH) and sum(char not in ALPHABET for char in body) <= 1
     if imported:
-        return Code(value, mistyped=mistyped)
+        return Code(whole, mistyped=mistyped)
     raise MistypedCode if mistyped else UnknownCode
 
 
+def _prefix(whole: str, plain: str, prefixes: Collection[str]) -> str:
+    """The prefix that a text starts with, as it is written or as it looks (``C0FFEE``), with a code's length after it."""
+    fitting = [head for head in prefixes if len(whole) == len(head) + CODE_LENGTH and plain.startswith(head.translate(_LOOK_ALIKE))]
+    return next((head for head in fitting if whole.startswith(head)), fitting[0] if fitting else "")
+
+
+def ambiguous(prefix: str) -> bool:
+    """Whether a card's number could begin with this prefix and be taken for a code: 3 characters, all of them of codes."""
+    return len(prefix) == NUMBER_LENGTH - CODE_LENGTH and all(char in ALPHABET for char in prefix.translate(_LOOK_ALIKE))
+
+
 def _checks(value: str) -> bool:
-    return all(char in ALPHABET for char in value) and bool(mod_37_36.is_valid(value))
+    return all(char in ALPHABET for char in value) and bool(mod_37_2.is_valid(value))
