@@ -266,7 +266,15 @@ class Store(Protocol):
         """All of a card, gone ones too, oldest first."""
         ...
 
-    async def register(self, installation: Installation, event: Event) -> bool:
+    async def installation(self, *, wallet: str, address: str) -> Installation | None:
+        """One by its address (a Google object's id)."""
+        ...
+
+    async def program_with_business(self, program_id: UUID) -> tuple[Program, Business] | None:
+        """A program of any business: what is public about it is drawn for anybody."""
+        ...
+
+    async def register(self, installation: Installation, event: Event | None) -> bool:
         """An Apple device registers for a card, or a Google object is made: True if new (then ``event`` is recorded too).
 
         One that exists (card, wallet, address) gets the push token and comes back to life if it was gone.
@@ -294,7 +302,7 @@ class Store(Protocol):
         ...
 
     async def claim(self, *, now: datetime, lease_until: datetime, limit: int, stopped: Sequence[str]) -> Sequence[Installation]:
-        """Take due installations whose lease is free, by compare-and-set; none of the wallets in ``stopped``."""
+        """Take due installations whose lease is free, by compare-and-set; none whose credential is in ``stopped``."""
         ...
 
     async def settle(self, done: Sequence[Installation]) -> None:

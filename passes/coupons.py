@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from passes.businesses import MANAGERS, Business, Person
-from passes.offers import Offer, expiry, over
+from passes.offers import Offer, end_of_day, expiry, over
 from passes.problems import (
     AlreadyRedeemed,
     Expired,
@@ -25,6 +25,7 @@ from passes.problems import (
     Voided,
     WrongLocation,
 )
+from passes.words import N_
 
 UNDO: Final = timedelta(minutes=15)
 State = Literal["active", "redeemed", "voided"]
@@ -103,10 +104,14 @@ class Used(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Presented(msgspec.Struct, frozen=True, kw_only=True):
-    """A coupon with everything that the rule asks about. ``places`` are the names of the offer's own locations."""
+    """A coupon with everything that the rule asks about.
+
+    ``places`` are the names of the offer's own locations, ``customer`` is the name of whose coupon it is ("" if anonymous).
+    """
 
     coupon: Coupon
     offer: Offer
+    customer: str = ""
     used: Used | None = None
     places: tuple[str, ...] = ()
     redeemed_in_all: int = 0
@@ -138,7 +143,7 @@ def look_up(presented: Presented, *, prefix: str, business: Business, person: Pe
     if coupon.business_id != business.id or (prefix and prefix != offer.prefix):
         raise UnknownCode
     if coupon.state == "voided":
-        raise Voided(at=coupon.voided_at)
+        raise _voided(coupon)
     if coupon.state == "redeemed":
         raise _already(presented)
     if coupon.valid_from is not None and now < coupon.valid_from:
@@ -146,6 +151,12 @@ def look_up(presented: Presented, *, prefix: str, business: Business, person: Pe
     if over(coupon.expires_at, now):
         raise Expired(expired_at=coupon.expires_at, may_honour=_may_honour(coupon, business=business, person=person, now=now))
     _place_time_and_limits(presented, business=business, person=person, now=now)
+
+
+def _voided(coupon: Coupon) -> Voided:
+    if coupon.voided_at is None:
+        raise ValueError("a voided coupon was presented without the time at which it was voided")
+    return Voided(at=coupon.voided_at)
 
 
 def _already(presented: Presented) -> AlreadyRedeemed:
@@ -162,9 +173,9 @@ def _place_time_and_limits(presented: Presented, *, business: Business, person: 
     if not offer.open_at(now, business.tz):
         raise OutsideHours(hours=offer.hours)
     if offer.most is not None and presented.redeemed_in_all >= offer.most:
-        raise LimitReached(of="offer", most=offer.most)
+        raise LimitReached(of=N_("offer"), most=offer.most)
     if offer.most_each is not None and presented.redeemed_by_customer >= offer.most_each:
-        raise LimitReached(of="customer", most=offer.most_each)
+        raise LimitReached(of=N_("customer"), most=offer.most_each)
 
 
 def redeem(
@@ -206,7 +217,10 @@ def honour(
 
 def _may_honour(coupon: Coupon, *, business: Business, person: Person, now: datetime) -> bool:
     allowed = business.honour == "everyone" or (business.honour == "managers" and person.role in MANAGERS)
-    return allowed and coupon.expires_at is not None and now <= coupon.expires_at + timedelta(days=business.honour_days)
+    if not allowed or coupon.expires_at is None:
+        return False
+    last_day = coupon.expires_at.astimezone(business.tz).date() + timedelta(days=business.honour_days)
+    return not over(end_of_day(last_day, business.tz), now)
 
 
 def _redemption(
@@ -266,3 +280,8 @@ def redeemed(coupon: Coupon, redemption: Redemption) -> Coupon:
 def reversed_(coupon: Coupon) -> Coupon:
     """The coupon as it stands after a reversal: active again, with the expiry it had."""
     return msgspec.structs.replace(coupon, state="active", redemption_id=None)
+
+
+def voided(coupon: Coupon, *, at: datetime) -> Coupon:
+    """The coupon as it stands after it was cancelled; a redemption that it had stays on record."""
+    return msgspec.structs.replace(coupon, state="voided", voided_at=at)

@@ -1,0 +1,72 @@
+"""The stories of the counter, one file each: what is asked, what the rules say, what becomes true."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+from uuid import UUID
+
+import msgspec
+
+from app.desk.views import Look
+from app.store import Caller, Change, Kept, Row, Store, Tally, Unit
+from app.world import World
+from passes.businesses import Business
+from passes.problems import Problem
+from passes.wallets.apple import Apple
+from passes.wallets.google import Google
+from passes.words import Words
+
+SOON: Final = timedelta(milliseconds=400)
+"""How long a change waits for the next one before the phone is told: two taps at the counter are one push."""
+ATTEMPTS: Final = 20
+"""How often a story reads again after somebody else was first. Each loss means that another one won, so this is plenty."""
+
+
+class Desk(msgspec.Struct, frozen=True, kw_only=True):
+    """What every story needs. ``apple`` and ``google`` are None without credentials; ``bell`` wakes the followers here."""
+
+    store: Store
+    world: World
+    words: Words
+    apple: Apple | None
+    google: Google | None
+    public_url: str
+    bell: Callable[[], None]
+
+    def look(self, business: Business, language: str, now: datetime) -> Look:
+        """How to say things to a caller."""
+        return Look(language, business, now, self.public_url, self.apple is not None, self.google is not None)
+
+    async def commit(
+        self,
+        now: datetime,
+        *,
+        changes: Sequence[Change] = (),
+        tallies: Sequence[Tally] = (),
+        rows: Sequence[Row] = (),
+        touches: Sequence[UUID] = (),
+    ) -> int:
+        """Make it true; then, if a card's face changed, wake the followers. Raises Lost, Duplicate or Overloaded."""
+        unit = Unit(at=now, due_at=now + SOON, changes=tuple(changes), tallies=tuple(tallies), rows=tuple(rows), touches=tuple(touches))
+        tick = await self.store.commit(unit)
+        if touches:
+            self.bell()
+        return tick
+
+
+class Once(Protocol):
+    """One request that has one answer, however often it is sent: the rows keep the answer, in the unit that makes it true."""
+
+    language: str
+
+    def done(self, view: object, caller: Caller, now: datetime) -> tuple[Kept, ...]:
+        """The answer of a story that succeeded."""
+        ...
+
+    def refused(self, problem: Problem, caller: Caller, now: datetime) -> tuple[Kept, ...]:
+        """The answer of a story that was refused."""
+        ...
+
+
+class Repeated(Exception):
+    """The same request was finished meanwhile by another process: its kept answer is the answer."""

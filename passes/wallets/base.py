@@ -75,6 +75,8 @@ Outcome = Delivered | Gone | Later | Misconfigured
 class Installation(msgspec.Struct, frozen=True, kw_only=True):
     """A face living somewhere: an Apple device registration (address = device library id) or a Google object (= its id).
 
+    ``credential`` says through whose credentials it is told: the pass type identifier, or Google's issuer id.
+
     ``told`` is the card version that the vendor last accepted; ``asked_at`` and ``fetched_at`` are Apple's device asking
     what changed and fetching the pass. ``due_at`` is when the followers should look at it; None when it is up to date.
     ``notified_at`` holds the times of the last three notifying updates (Google allows three in 24 hours).
@@ -85,7 +87,7 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
     card_id: UUID
     wallet: Literal["apple", "google"]
     address: str
-    pass_type: str = ""
+    credential: str = ""
     push_token: str = ""
     registered_at: datetime
     told: int = 0

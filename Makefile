@@ -1,0 +1,22 @@
+# Everything a newcomer needs: `make demo` and `make test` on a machine with python3, pip and make.
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+
+.PHONY: demo test lint bench words
+
+demo: $(UV)
+	$(UV) run counterpass demo
+
+test: lint
+	$(UV) run pytest -q
+
+lint: $(UV)
+	$(UV) run ruff format --check .
+	$(UV) run ruff check .
+	$(UV) run mypy
+
+bench: $(UV)
+	for script in sign redeem push; do $(UV) run python bench/$$script.py || exit 1; done
+
+# A private copy of uv, for machines that have none: Debian refuses `pip install uv` into the system, --target it allows.
+.uv/bin/uv:
+	python3 -m pip install -q --target .uv uv

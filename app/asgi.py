@@ -1,0 +1,124 @@
+"""Everything meets here: settings, world, database, wallets, followers and the web become one application."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Final
+
+import structlog
+from litestar import Litestar, Router
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+
+from app import db, languages
+from app.desk import Desk
+from app.followers import Followers
+from app.outbound import Outbound
+from app.settings import Settings
+from app.web import api, apple, public
+from app.web.wire import HANDLERS
+from app.world import World, real
+from passes.wallets.apple import Apple, Certificate, PushKey
+from passes.wallets.base import Http
+from passes.wallets.google import Account, Google
+from passes.words import Words
+
+log = structlog.get_logger()
+
+TEMPLATES: Final = Path(__file__).parent.parent / "templates"
+
+
+def apple_wallet(settings: Settings) -> Apple | None:
+    """Apple Wallet with the certificates in the folder of settings, or None without any."""
+    folders = {folder.name: folder for folder in settings.certs.glob("apple*") if (folder / "certificate.pem").exists()}
+    certificates = {
+        name.removeprefix("apple").removeprefix("-"): Certificate.from_pem(
+            *((folder / file).read_bytes() for file in ("certificate.pem", "key.pem", "wwdr.pem"))
+        )
+        for name, folder in folders.items()
+    }
+    if not certificates:
+        return None
+    push_key = PushKey(pem=settings.apns_key.read_bytes(), key_id=settings.apns_key_id) if settings.apns_key else None
+    return Apple(
+        certificates=certificates,
+        designs=TEMPLATES / "cards",
+        public_url=settings.public_url,
+        apns_url=settings.apns_url,
+        push_key=push_key,
+    )
+
+
+def google_wallet(settings: Settings) -> Google | None:
+    """Google Wallet with the service account of settings, or None without one."""
+    if settings.google_account is None:
+        return None
+    return Google(
+        account=Account.from_json(settings.google_account.read_bytes()),
+        issuer=settings.google_issuer,
+        url=settings.google_url,
+        keys_url=settings.google_keys_url,
+        public_url=settings.public_url,
+    )
+
+
+def words() -> Words:
+    """The catalogue of every language that we speak."""
+    return languages.load(TEMPLATES / "locale")
+
+
+@contextlib.asynccontextmanager
+async def open_desk(settings: Settings, *, world: Callable[[Http], World] = real) -> AsyncIterator[tuple[Desk, asyncio.Event]]:
+    """The desk over a database, with its way out, and the bell that its followers listen to; closed in the end."""
+    outbound = Outbound(trust=settings.trust)
+    store = await db.open_store(settings.database_url, queue=settings.queue)
+    bell = asyncio.Event()
+    desk = Desk(
+        store=store,
+        world=world(outbound),
+        words=words(),
+        apple=apple_wallet(settings),
+        google=google_wallet(settings),
+        public_url=settings.public_url.rstrip("/"),
+        bell=bell.set,
+    )
+    try:
+        yield desk, bell
+    finally:
+        await store.close()
+        await outbound.close()
+
+
+@contextlib.asynccontextmanager
+async def following(desk: Desk, bell: asyncio.Event) -> AsyncIterator[None]:
+    """Followers at work for as long as this is open."""
+    task = asyncio.create_task(Followers(desk, bell).run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def create_app(settings: Settings, *, followers: bool = True, world: Callable[[Http], World] = real) -> Litestar:
+    """The web application; with ``followers`` it also tells the phones."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        async with contextlib.AsyncExitStack() as stack:
+            desk, bell = await stack.enter_async_context(open_desk(settings, world=world))
+            app.state.desk = desk
+            app.state.in_flight = set()
+            if followers:
+                await stack.enter_async_context(following(desk, bell))
+            yield
+
+    return Litestar(
+        route_handlers=[api.router, Router("/apple", route_handlers=[apple.router]), *public.handlers],
+        lifespan=[lifespan],
+        exception_handlers=HANDLERS,
+        openapi_config=OpenAPIConfig(title="Counterpass", version="1", path="/api", render_plugins=[JsonRenderPlugin()]),
+        debug=False,
+    )

@@ -1,0 +1,85 @@
+"""A card earns stamps or points; every goal reached is a coupon with its own code."""
+
+from msgspec.structs import replace
+
+from app.desk import ATTEMPTS, Desk, Once, Repeated
+from app.desk.read import card_facts
+from app.desk.views import EarnedView
+from app.store import Caller, CardFacts, Change, Duplicate, Lost, Row
+from passes import cards, codes, coupons
+from passes.cards import Card, Entry, Event
+from passes.problems import Busy
+
+
+async def earn(desk: Desk, caller: Caller, which: str, *, count: int | None, amount: int | None, once: Once) -> EarnedView:
+    """Add stamps or points to a card (by id or number): ``count`` of them, or what an ``amount`` (minor units) is worth, or one visit.
+
+    Raises NotFound for a card that is not this business's and CannotEarn for what cannot be added.
+    """
+    business, person = caller.business, caller.person
+    for _ in range(ATTEMPTS):
+        now = desk.world.now()
+        facts = await card_facts(desk, business.id, which)
+        card, program = facts.card, facts.program
+        added = program.worth(count=count, amount=amount)
+        earned = cards.earn(card, program, count=added)
+        entries = [
+            Entry(
+                id=desk.world.new_id(),
+                business_id=business.id,
+                card_id=card.id,
+                number=card.entries + number,
+                kind=kind,
+                amount=change,
+                balance=balance,
+                at=now,
+                location_id=person.location_id,
+                staff_id=person.staff_id,
+            )
+            for number, (kind, change, balance) in enumerate(earned.lines, 1)
+        ]
+        issued = [
+            coupons.issue(
+                facts.offers[goal.offer_id],
+                coupon_id=desk.world.new_id(),
+                code=codes.mint(desk.world.pick),
+                now=now,
+                zone=business.tz,
+                card_id=card.id,
+                customer_id=card.customer_id,
+            )
+            for goal in earned.goals
+        ]
+        line = {"business_id": business.id, "card_id": card.id, "customer_id": card.customer_id, "at": now}
+        events = [
+            Event(id=desk.world.new_id(), kind="stamped", amount=added, **line),
+            *(Event(id=desk.world.new_id(), kind="earned", coupon_id=coupon.id, **line) for coupon in issued),
+        ]
+        look = desk.look(business, once.language, now)
+        view = EarnedView(
+            added=added,
+            earned=tuple(look.coupon(coupon, facts.offers[coupon.offer_id]) for coupon in issued),
+            card=look.card(_after(facts, earned, issued, events)),
+        )
+        rows: list[Row] = [*entries, *issued, *events, *once.done(view, caller, now)]
+        counted = Change(
+            of=Card,
+            id=card.id,
+            seen={"entries": card.entries},
+            to={"entries": card.entries + len(entries), "balance": earned.balance},
+        )
+        try:
+            await desk.commit(now, changes=(counted,), rows=rows, touches=(card.id,))
+        except Lost:
+            continue
+        except Duplicate as duplicate:
+            if duplicate.of == "Kept":
+                raise Repeated from duplicate
+            continue  # a code that exists: draw again
+        return view
+    raise Busy(retry_after=1)
+
+
+def _after(facts: CardFacts, earned: cards.Earned, issued: list[coupons.Coupon], events: list[Event]) -> CardFacts:
+    card = replace(facts.card, balance=earned.balance, entries=facts.card.entries + len(earned.lines))
+    return replace(facts, card=card, coupons=(*issued, *facts.coupons), events=(*events[::-1], *facts.events))

@@ -1,0 +1,42 @@
+"""Ready examples of programs, to begin with and to change later."""
+
+from app.desk.found import offer_program
+from app.store import Store
+from app.world import World
+from passes.businesses import Business
+from passes.offers import Days, FreeItem, Months, Offer
+from passes.programs import ByVisit, Goal, Program
+from passes.words import text
+
+
+async def cafe(store: Store, world: World, business: Business) -> Business:
+    """Ten stamps: a cookie at five, a free coffee at ten."""
+    cookie = Offer(
+        id=world.new_id(),
+        business_id=business.id,
+        title=text(en="Free cookie", vi="Bánh quy miễn phí"),
+        benefit=FreeItem(item=text(en="Cookie", vi="Bánh quy")),
+        action=text(en="Press FREE COOKIE", vi="Bấm BÁNH QUY MIỄN PHÍ"),
+        validity=Days(days=30),
+    )
+    coffee = Offer(
+        id=world.new_id(),
+        business_id=business.id,
+        title=text(en="Free coffee", vi="Cà phê miễn phí"),
+        benefit=FreeItem(item=text(en="Any coffee", vi="Một ly cà phê tuỳ chọn")),
+        action=text(en="Press FREE COFFEE", vi="Bấm CÀ PHÊ MIỄN PHÍ"),
+        validity=Months(months=3),
+    )
+    program = Program(
+        id=world.new_id(),
+        business_id=business.id,
+        name=text(en="Coffee card", vi="Thẻ cà phê"),
+        unit="stamps",
+        earning=ByVisit(),
+        goals=(Goal(5, cookie.id), Goal(10, coffee.id)),
+        terms=text(
+            en="One stamp per drink. A cookie at five stamps, a coffee at ten. Rewards are not exchanged for cash.",
+            vi="Mỗi ly một dấu. Đủ năm dấu tặng bánh quy, đủ mười dấu tặng cà phê. Phần thưởng không quy đổi thành tiền mặt.",
+        ),
+    )
+    return await offer_program(store, world, business, program, (cookie, coffee))

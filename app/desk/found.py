@@ -1,0 +1,98 @@
+"""A business begins: itself, its first location, its people, what its cards earn, and the tokens that people work with."""
+
+import hashlib
+from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
+
+from app.store import Staff, Store, Token, Unit
+from app.world import World
+from passes.businesses import Brand, Business, Location, Role
+from passes.offers import Offer
+from passes.programs import Program
+
+SIGN = "cp_"
+"""How a leaked token is recognised for what it is."""
+
+
+class Founded(msgspec.Struct, frozen=True, kw_only=True):
+    """A business with its first location and its owner."""
+
+    business: Business
+    location: Location
+    owner: Staff
+
+
+async def found(
+    store: Store,
+    world: World,
+    *,
+    name: str,
+    zone: str,
+    currency: str,
+    languages: tuple[str, ...],
+    location: str,
+    owner: str,
+    contact: str = "",
+    brand: Brand | None = None,
+) -> Founded:
+    """Begin a business. Raises ValueError for a time zone that does not exist."""
+    now = world.now()
+    business = Business(
+        id=world.new_id(), name=name, zone=zone, currency=currency, languages=languages, contact=contact, brand=brand or Brand()
+    )
+    _ = business.tz  # a zone that does not exist says so here, not at the first redemption
+    place = Location(id=world.new_id(), business_id=business.id, name=location)
+    person = Staff(id=world.new_id(), business_id=business.id, name=owner, role="owner")
+    await store.commit(Unit(at=now, due_at=now, rows=(business, place, person)))
+    return Founded(business=business, location=place, owner=person)
+
+
+async def hire(store: Store, world: World, business: Business, *, name: str, role: Role) -> Staff:
+    """A new member of staff."""
+    now = world.now()
+    person = Staff(id=world.new_id(), business_id=business.id, name=name, role=role)
+    await store.commit(Unit(at=now, due_at=now, rows=(person,)))
+    return person
+
+
+async def add_location(store: Store, world: World, business: Business, *, name: str) -> Location:
+    """A new branch."""
+    now = world.now()
+    place = Location(id=world.new_id(), business_id=business.id, name=name)
+    await store.commit(Unit(at=now, due_at=now, rows=(place,)))
+    return place
+
+
+async def offer_program(store: Store, world: World, business: Business, program: Program, offers: tuple[Offer, ...]) -> Business:
+    """A program with its offers; the business learns the offers' prefixes, by which codes are read."""
+    now = world.now()
+    await store.commit(Unit(at=now, due_at=now, rows=(*offers, program)))
+    prefixes = tuple(sorted({*business.prefixes, *(offer.prefix for offer in offers if offer.prefix)}))
+    if prefixes != business.prefixes:
+        business = replace(business, prefixes=prefixes)
+        await store.replace_business(business)
+    return business
+
+
+async def hand_out_token(store: Store, world: World, *, business_id: UUID, staff_id: UUID, location_id: UUID, name: str) -> str:
+    """A bearer token for a staff member at a location. It is returned once; only its hash is kept."""
+    now = world.now()
+    secret = SIGN + world.token() + world.token()
+    token = Token(
+        id=world.new_id(),
+        business_id=business_id,
+        staff_id=staff_id,
+        location_id=location_id,
+        name=name,
+        secret_hash=secret_hash(secret),
+        created_at=now,
+    )
+    await store.commit(Unit(at=now, due_at=now, rows=(token,)))
+    return secret
+
+
+def secret_hash(secret: str) -> bytes:
+    """What is stored of a bearer token. It is long and random, so a plain hash is as good as a slow one."""
+    return hashlib.sha256(secret.encode()).digest()

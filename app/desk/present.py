@@ -1,0 +1,85 @@
+"""A code is presented: what is it, and what would redeeming it give?"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+
+from app.desk import Desk
+from app.desk.views import Verdict
+from app.store import Caller
+from passes import codes, coupons
+from passes.cards import ready
+from passes.codes import Code, Number
+from passes.coupons import Presented
+from passes.problems import CardPresented, MistypedCode, Problem, SeveralCodes, UnknownCode, UnreadablePhoto
+from passes.words import N_
+
+
+class Found(msgspec.Struct, frozen=True):
+    """The coupon that a text names, and the prefix that was given with it."""
+
+    presented: Presented
+    prefix: str
+
+
+async def find(desk: Desk, caller: Caller, typed: str, now: datetime) -> Found:
+    """The coupon behind a presented text. Raises MistypedCode, UnknownCode, or CardPresented for a card's own number."""
+    business = caller.business
+    read = codes.read(typed, prefixes=business.prefixes, imported=business.imported)
+    if isinstance(read, Number):
+        facts = await desk.store.card_facts(business_id=business.id, number=read.value)
+        if facts is None:
+            raise UnknownCode
+        waiting = ready(facts.coupons, now)
+        shown = tuple(codes.group(one.code, facts.offers[one.offer_id].prefix) for one in waiting)
+        raise CardPresented(card_id=facts.card.id, ready=shown)
+    presented = await desk.store.presented(business.id, read.value)
+    if presented is None:
+        raise MistypedCode if read.mistyped else UnknownCode
+    return Found(presented, read.prefix)
+
+
+def one_code(texts: tuple[str, ...], caller: Caller) -> str:
+    """The one text of a photo that can be a code here. Raises UnreadablePhoto for none and SeveralCodes for several."""
+    if not texts:
+        raise UnreadablePhoto(why=N_("it shows no QR code or barcode"))
+    ours: dict[Code | Number, str] = {}
+    for text in texts:
+        try:
+            ours.setdefault(codes.read(text, prefixes=caller.business.prefixes, imported=caller.business.imported), text)
+        except (MistypedCode, UnknownCode):  # a poster's web address beside the phone is no reason to refuse the phone
+            continue
+    if len(ours) > 1:
+        raise SeveralCodes(count=len(ours))
+    return next(iter(ours.values()), texts[0])
+
+
+async def look_up(desk: Desk, caller: Caller, typed: str, *, language: str, problem: Callable[[Problem], dict[str, object]]) -> Verdict:
+    """The verdict that redeeming would give now; changes nothing. ``problem`` writes a problem's document."""
+    now = desk.world.now()
+    look = desk.look(caller.business, language, now)
+    try:
+        found = await find(desk, caller, typed, now)
+    except CardPresented as shown:
+        facts = await desk.store.card_facts(business_id=caller.business.id, card_id=shown.facts["card_id"])  # type: ignore[arg-type]
+        return Verdict(verdict="card", card=look.card(facts) if facts else None)
+    except Problem as refusal:
+        return Verdict(verdict=refusal.word, problem=problem(refusal))
+    presented = found.presented
+    refused: Problem | None = None
+    try:
+        coupons.look_up(presented, prefix=found.prefix, business=caller.business, person=caller.person, now=now)
+    except UnknownCode as refusal:  # a wrong prefix: exactly what a code that does not exist gives
+        return Verdict(verdict=refusal.word, problem=problem(refusal))
+    except Problem as refusal:
+        refused = refusal
+    card_id = presented.coupon.card_id
+    card = await desk.store.card_facts(business_id=caller.business.id, card_id=card_id) if card_id else None
+    return Verdict(
+        verdict=refused.word if refused else "redeemable",
+        problem=problem(refused) if refused else None,
+        coupon=look.presented(presented),
+        customer=presented.customer,
+        card=look.card(card) if card else None,
+    )

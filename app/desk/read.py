@@ -1,0 +1,63 @@
+"""A card, a coupon, and the story of each: what the counter and the owner look at."""
+
+from uuid import UUID
+
+from app.desk import Desk
+from app.desk.views import CardView, CouponStory, Story
+from app.store import Caller, CardFacts
+from passes import codes
+from passes.codes import Number
+from passes.problems import NotFound, Problem
+from passes.words import N_
+
+
+async def card_facts(desk: Desk, business_id: UUID, which: str) -> CardFacts:
+    """A card of this business by its id or its number. Raises NotFound."""
+    facts: CardFacts | None = None
+    try:
+        facts = await desk.store.card_facts(business_id=business_id, card_id=UUID(which))
+    except ValueError:
+        try:
+            read = codes.read(which)
+        except Problem as problem:
+            raise NotFound(what=N_("card")) from problem
+        if isinstance(read, Number):
+            facts = await desk.store.card_facts(business_id=business_id, number=read.value)
+    if facts is None:
+        raise NotFound(what=N_("card"))
+    return facts
+
+
+async def card(desk: Desk, caller: Caller, which: str, *, language: str) -> CardView:
+    """A card by its id or its number. Raises NotFound."""
+    return desk.look(caller.business, language, desk.world.now()).card(await card_facts(desk, caller.business.id, which))
+
+
+async def story(desk: Desk, caller: Caller, which: str, *, language: str) -> Story:
+    """All that happened to a card, and the proof per phone that it was told, asked and fetched. Raises NotFound."""
+    facts = await card_facts(desk, caller.business.id, which)
+    look = desk.look(caller.business, language, desk.world.now())
+    events = await desk.store.card_history(caller.business.id, facts.card.id)
+    ledger = await desk.store.ledger(caller.business.id, facts.card.id)
+    installations = await desk.store.installations(facts.card.id)
+    return Story(
+        card=look.card(facts),
+        events=tuple(look.event(one) for one in events),
+        ledger=tuple(look.entry(one) for one in ledger),
+        installations=tuple(look.installation(one, facts.card) for one in installations),
+    )
+
+
+async def coupon(desk: Desk, caller: Caller, coupon_id: UUID, *, language: str) -> CouponStory:
+    """A coupon and everything that happened to it at a counter, oldest first. Raises NotFound."""
+    presented = await desk.store.coupon(caller.business.id, coupon_id)
+    if presented is None:
+        raise NotFound(what=N_("coupon"))
+    look = desk.look(caller.business, language, desk.world.now())
+    history = await desk.store.coupon_history(caller.business.id, coupon_id)
+    locations = {one.id: one.name for one in await desk.store.locations(caller.business.id)}
+    people = {one.id: one.name for one in await desk.store.staff(caller.business.id)}
+    return CouponStory(
+        coupon=look.presented(presented),
+        history=tuple(look.happened(one, location=locations[one.location_id], staff=people[one.staff_id]) for one in history),
+    )

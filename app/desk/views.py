@@ -1,0 +1,317 @@
+"""What the desk answers: plain values in the words of product and shop, times in the business's zone, texts in one language."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from app.store import CardFacts
+from passes import codes
+from passes.businesses import Business
+from passes.cards import Card, Entry, Event, ready
+from passes.coupons import Coupon, Presented, Redemption, Refusal, Reversal, Used
+from passes.offers import Benefit, Offer, over
+from passes.wallets.base import Installation
+
+
+class OfferView(msgspec.Struct, frozen=True, kw_only=True):
+    """What to give, and what to do to give it."""
+
+    id: UUID
+    title: str
+    action: str
+    benefit: Benefit
+
+
+class RedemptionView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """When, where, by whom and through which channel a coupon was used."""
+
+    id: UUID
+    kind: Literal["redemption", "goodwill"]
+    at: datetime
+    location: str
+    staff: str
+    channel: str
+    reason: str = ""
+
+
+class CouponView(msgspec.Struct, frozen=True, kw_only=True):
+    """A coupon as it stands. ``state`` says "expired" for an active coupon whose time is over."""
+
+    id: UUID
+    code: str
+    shown: str
+    state: Literal["active", "redeemed", "voided", "expired"]
+    offer: OfferView
+    card_id: UUID | None
+    issued_at: datetime
+    valid_from: datetime | None
+    expires_at: datetime | None
+    redemption: RedemptionView | None = None
+
+
+class Links(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the holder gets the card. A wallet without credentials here has None."""
+
+    apple: str | None
+    google: str | None
+
+
+class CardView(msgspec.Struct, frozen=True, kw_only=True):
+    """A card: whose it is, its progress, and what is ready on it (the coupon that expires first in front)."""
+
+    id: UUID
+    number: str
+    shown: str
+    customer: str
+    program_id: UUID
+    program: str
+    unit: Literal["stamps", "points"]
+    balance: int
+    goal: int
+    next_offer: str
+    ready: tuple[CouponView, ...]
+    joined_at: datetime
+    version: int
+    links: Links
+
+
+class Joined(msgspec.Struct, frozen=True, kw_only=True):
+    """A new customer and card."""
+
+    customer_id: UUID
+    card: CardView
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """A redemption (or goodwill) that is recorded: what to give, to whom."""
+
+    redemption: RedemptionView
+    coupon: CouponView
+    customer: str
+
+
+class ReversalView(msgspec.Struct, frozen=True, kw_only=True):
+    """A redemption that was taken back: the coupon is active again."""
+
+    id: UUID
+    redemption_id: UUID
+    at: datetime
+    reason: str
+    coupon: CouponView
+
+
+class EarnedView(msgspec.Struct, frozen=True, kw_only=True):
+    """What an action added, what it earned, and the card after it."""
+
+    added: int
+    earned: tuple[CouponView, ...]
+    card: CardView
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What redeeming this code would give now: "redeemable", "card" (a card's own number), or the word of a problem."""
+
+    verdict: str
+    problem: dict[str, object] | None = None
+    coupon: CouponView | None = None
+    customer: str = ""
+    card: CardView | None = None
+
+
+class EventView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of a card's engagement."""
+
+    kind: str
+    at: datetime
+    amount: int = 0
+    coupon_id: UUID | None = None
+    wallet: str = ""
+
+
+class InstallationView(msgspec.Struct, frozen=True, kw_only=True):
+    """The story of one phone: told → asked → fetched, with the card's version each time."""
+
+    wallet: Literal["apple", "google"]
+    since: datetime
+    saved_at: datetime | None
+    told: int
+    told_at: datetime | None
+    asked_at: datetime | None
+    fetched: int
+    fetched_at: datetime | None
+    up_to_date: bool
+    next_try_at: datetime | None
+    tries: int
+    gone_at: datetime | None
+
+
+class EntryView(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a card's ledger; the last line's balance is the card's."""
+
+    number: int
+    kind: Literal["earned", "round"]
+    amount: int
+    balance: int
+    at: datetime
+
+
+class Happened(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing that happened to a coupon at a counter. ``word`` says why it was refused."""
+
+    kind: Literal["redemption", "goodwill", "reversal", "refusal"]
+    id: UUID
+    at: datetime
+    location: str
+    staff: str
+    channel: str = ""
+    reason: str = ""
+    word: str = ""
+
+
+class Story(msgspec.Struct, frozen=True, kw_only=True):
+    """All that happened to a card, newest first, its ledger, and the proof per phone that it was told, asked and fetched."""
+
+    card: CardView
+    events: tuple[EventView, ...]
+    ledger: tuple[EntryView, ...]
+    installations: tuple[InstallationView, ...]
+
+
+class CouponStory(msgspec.Struct, frozen=True, kw_only=True):
+    """A coupon and everything that happened to it at a counter, oldest first."""
+
+    coupon: CouponView
+    history: tuple[Happened, ...]
+
+
+class Look(msgspec.Struct, frozen=True):
+    """How to say things to this caller: one language, the business's zone."""
+
+    language: str
+    business: Business
+    now: datetime
+    public_url: str
+    apple: bool
+    google: bool
+
+    def at(self, moment: datetime) -> datetime:
+        """The moment in the business's zone."""
+        return moment.astimezone(self.zone)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The business's zone."""
+        return self.business.tz
+
+    def offer(self, offer: Offer) -> OfferView:
+        """What to give."""
+        return OfferView(id=offer.id, title=offer.title.said(self.language), action=offer.action.said(self.language), benefit=offer.benefit)
+
+    def redemption(self, used: Used) -> RedemptionView:
+        """When, where and by whom."""
+        done = used.redemption
+        return RedemptionView(
+            id=done.id,
+            kind=done.kind,
+            at=self.at(done.at),
+            location=used.location,
+            staff=used.staff,
+            channel=done.channel,
+            reason=done.reason,
+        )
+
+    def coupon(self, coupon: Coupon, offer: Offer, used: Used | None = None) -> CouponView:
+        """A coupon as it stands now."""
+        expired = coupon.state == "active" and over(coupon.expires_at, self.now)
+        return CouponView(
+            id=coupon.id,
+            code=offer.prefix + coupon.code,
+            shown=codes.group(coupon.code, offer.prefix),
+            state="expired" if expired else coupon.state,
+            offer=self.offer(offer),
+            card_id=coupon.card_id,
+            issued_at=self.at(coupon.issued_at),
+            valid_from=self.at(coupon.valid_from) if coupon.valid_from else None,
+            expires_at=self.at(coupon.expires_at) if coupon.expires_at else None,
+            redemption=self.redemption(used) if used else None,
+        )
+
+    def presented(self, presented: Presented) -> CouponView:
+        """A coupon as it was presented."""
+        return self.coupon(presented.coupon, presented.offer, presented.used)
+
+    def card(self, facts: CardFacts) -> CardView:
+        """A card, its progress and what is ready on it."""
+        card, program = facts.card, facts.program
+        goal = program.next_goal(card.balance)
+        page = f"{self.public_url}/c/{card.key}"
+        return CardView(
+            id=card.id,
+            number=card.number,
+            shown=codes.group(card.number),
+            customer=facts.customer.name,
+            program_id=program.id,
+            program=program.name.said(self.language),
+            unit=program.unit,
+            balance=card.balance,
+            goal=goal.at,
+            next_offer=facts.offers[goal.offer_id].title.said(self.language),
+            ready=tuple(self.coupon(coupon, facts.offers[coupon.offer_id]) for coupon in ready(facts.coupons, self.now)),
+            joined_at=self.at(card.joined_at),
+            version=card.version,
+            links=Links(apple=f"{page}/card.pkpass" if self.apple else None, google=f"{page}/google" if self.google else None),
+        )
+
+    def event(self, event: Event) -> EventView:
+        """One line of a card's engagement."""
+        return EventView(kind=event.kind, at=self.at(event.at), amount=event.amount, coupon_id=event.coupon_id, wallet=event.wallet)
+
+    def entry(self, entry: Entry) -> EntryView:
+        """One line of a card's ledger."""
+        return EntryView(number=entry.number, kind=entry.kind, amount=entry.amount, balance=entry.balance, at=self.at(entry.at))
+
+    def happened(self, one: Redemption | Reversal | Refusal, *, location: str, staff: str) -> Happened:
+        """One thing that happened to a coupon at a counter."""
+        kind: Literal["redemption", "goodwill", "reversal", "refusal"]
+        match one:
+            case Redemption():
+                kind = one.kind
+            case Reversal():
+                kind = "reversal"
+            case Refusal():
+                kind = "refusal"
+        return Happened(
+            kind=kind,
+            id=one.id,
+            at=self.at(one.at),
+            location=location,
+            staff=staff,
+            channel=getattr(one, "channel", ""),
+            reason=getattr(one, "reason", ""),
+            word=getattr(one, "word", ""),
+        )
+
+    def installation(self, one: Installation, card: Card) -> InstallationView:
+        """The story of one phone."""
+
+        def at(moment: datetime | None) -> datetime | None:
+            return self.at(moment) if moment else None
+
+        shown = one.told if one.wallet == "google" else one.fetched
+        return InstallationView(
+            wallet=one.wallet,
+            since=self.at(one.registered_at),
+            saved_at=at(one.saved_at),
+            told=one.told,
+            told_at=at(one.told_at),
+            asked_at=at(one.asked_at),
+            fetched=one.fetched,
+            fetched_at=at(one.fetched_at),
+            up_to_date=shown >= card.version,
+            next_try_at=at(one.due_at),
+            tries=one.tries,
+            gone_at=at(one.gone_at),
+        )

@@ -1,0 +1,158 @@
+"""Problems on the wire: one status each, and problem+json (RFC 9457) with the machine word, the facts and the sentences."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from http import HTTPStatus
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from passes import problems
+from passes.problems import MOMENT, Problem
+from passes.words import N_, Text, Words
+
+CONTENT_TYPE: Final = "application/problem+json"
+TYPE: Final = "/problems/"
+
+
+# --- Problems of the wire itself, which no rule knows ---
+
+
+class Unauthorized(Problem):
+    """No token, or one that stands for nobody (any more)."""
+
+    word = "unauthorized"
+    title = N_("Not signed in")
+    sentence = N_("This needs a valid bearer token.")
+
+
+class InvalidRequest(Problem):
+    """The request is not what this call takes. Facts: errors (where and what, one line each)."""
+
+    word = "invalid_request"
+    title = N_("Invalid request")
+    sentence = N_("The request cannot be read: {errors}")
+
+
+class TooLarge(Problem):
+    """The body is larger than this call takes."""
+
+    word = "too_large"
+    title = N_("Too large")
+    sentence = N_("The body of the request is too large.")
+
+
+class WrongMethod(Problem):
+    """The address exists, the method does not."""
+
+    word = "wrong_method"
+    title = N_("Method not allowed")
+    sentence = N_("This address does not take that method.")
+
+
+class WrongMediaType(Problem):
+    """The body's media type is not one that this call reads. Facts: accepted."""
+
+    word = "wrong_media_type"
+    title = N_("Unsupported media type")
+    sentence = N_("Send the body as {accepted}.")
+
+
+class KeyMissing(Problem):
+    """A call that changes something needs an Idempotency-Key, so that a retry cannot hurt."""
+
+    word = "idempotency_key_missing"
+    title = N_("Idempotency-Key missing")
+    sentence = N_("Send an Idempotency-Key header of 1 to 255 characters with this request, and the same one when you retry it.")
+
+
+class KeyInFlight(Problem):
+    """The same request is being worked on right now. Facts: retry_after (seconds)."""
+
+    word = "idempotency_key_in_flight"
+    title = N_("The same request is in flight")
+    sentence = N_("A request with this Idempotency-Key is being worked on. Ask again in a moment for its answer.")
+
+
+class KeyReused(Problem):
+    """The key was used for another request."""
+
+    word = "idempotency_key_reused"
+    title = N_("Idempotency-Key used before")
+    sentence = N_("This Idempotency-Key was used for a different request. Use a new key for a new request.")
+
+
+class Unexpected(Problem):
+    """Our mistake. It is in the log; nothing of it leaks."""
+
+    word = "unexpected"
+    title = N_("Something went wrong")
+    sentence = N_("Something went wrong here. It has been logged; nothing was recorded unless you see it recorded.")
+
+
+STATUS: Final[Mapping[type[Problem], int]] = {
+    problems.MistypedCode: HTTPStatus.UNPROCESSABLE_ENTITY,
+    problems.UnknownCode: HTTPStatus.NOT_FOUND,
+    problems.Voided: HTTPStatus.GONE,
+    problems.AlreadyRedeemed: HTTPStatus.CONFLICT,
+    problems.NotYetValid: HTTPStatus.CONFLICT,
+    problems.Expired: HTTPStatus.GONE,
+    problems.WrongLocation: HTTPStatus.CONFLICT,
+    problems.OutsideHours: HTTPStatus.CONFLICT,
+    problems.LimitReached: HTTPStatus.CONFLICT,
+    problems.CardPresented: HTTPStatus.UNPROCESSABLE_ENTITY,
+    problems.NotExpired: HTTPStatus.CONFLICT,
+    problems.MayNotHonour: HTTPStatus.FORBIDDEN,
+    problems.ReasonNeeded: HTTPStatus.UNPROCESSABLE_ENTITY,
+    problems.NothingToReverse: HTTPStatus.CONFLICT,
+    problems.TooLateToReverse: HTTPStatus.FORBIDDEN,
+    problems.NotAllowed: HTTPStatus.FORBIDDEN,
+    problems.NotFound: HTTPStatus.NOT_FOUND,
+    problems.CannotEarn: HTTPStatus.UNPROCESSABLE_ENTITY,
+    problems.UnreadablePhoto: HTTPStatus.UNPROCESSABLE_ENTITY,
+    problems.SeveralCodes: HTTPStatus.UNPROCESSABLE_ENTITY,
+    problems.WalletNotConfigured: HTTPStatus.NOT_FOUND,
+    problems.WalletUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    problems.Busy: HTTPStatus.SERVICE_UNAVAILABLE,
+    Unauthorized: HTTPStatus.UNAUTHORIZED,
+    InvalidRequest: HTTPStatus.BAD_REQUEST,
+    TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    WrongMethod: HTTPStatus.METHOD_NOT_ALLOWED,
+    WrongMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    KeyMissing: HTTPStatus.BAD_REQUEST,
+    KeyInFlight: HTTPStatus.CONFLICT,
+    KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Unexpected: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+
+
+def document(problem: Problem, words: Words, language: str, zone: ZoneInfo) -> dict[str, object]:
+    """The problem document: what RFC 9457 names, then ``word``, ``say`` (for the customer) and ``facts``."""
+
+    def moment(at: datetime) -> str:
+        return f"{at.astimezone(zone):{MOMENT}}"
+
+    def fact(value: object) -> object:
+        match value:
+            case datetime():
+                return value.astimezone(zone)
+            case Text():
+                return value.said(language)
+            case _:
+                return value
+
+    return {
+        "type": TYPE + problem.word,
+        "title": words.said(language, problem.title),
+        "status": STATUS[type(problem)],
+        "detail": problem.detail(words, language, moment),
+        "word": problem.word,
+        "say": problem.words_for_the_customer(words, language, moment),
+        "facts": {name: fact(value) for name, value in problem.facts.items()},
+    }
+
+
+def encoded(problem: Problem, words: Words, language: str, zone: ZoneInfo) -> tuple[int, bytes]:
+    """The status and the body of a problem's answer."""
+    return STATUS[type(problem)], msgspec.json.encode(document(problem, words, language, zone))

@@ -1,0 +1,74 @@
+"""What anybody may ask for: a holder's own card by its link, the drawn images, Google's callbacks, what a problem means, health."""
+
+from uuid import UUID
+
+import structlog
+from litestar import HttpMethod, Response, get, post, route
+from litestar.response import Redirect
+from litestar.status_codes import HTTP_200_OK, HTTP_400_BAD_REQUEST
+
+from app.desk import pictures, wallets
+from app.problems import STATUS
+from app.web.wire import Ask, desk_of, pass_response
+from passes.problems import NotFound, WalletNotConfigured
+from passes.wallets.google import Forged
+from passes.words import N_
+
+log = structlog.get_logger()
+
+YEAR = "public, max-age=31536000, immutable"
+
+
+@route("/c/{key:str}/card.pkpass", http_method=[HttpMethod.GET, HttpMethod.HEAD])
+async def card_pass(key: str, request: Ask) -> Response[bytes]:
+    """The holder's card for Apple Wallet."""
+    desk = desk_of(request)
+    facts = await wallets.by_key(desk, key)
+    return pass_response(await wallets.apple_pass(desk, facts), facts.card, head=request.method == HttpMethod.HEAD)
+
+
+@get("/c/{key:str}/google")
+async def card_link(key: str, request: Ask) -> Redirect:
+    """The holder's card for Google Wallet: on to Google's own page."""
+    desk = desk_of(request)
+    return Redirect(await wallets.google_link(desk, await wallets.by_key(desk, key)))
+
+
+@get("/art/{program_id:uuid}/{name:str}")
+async def art(program_id: UUID, name: str, request: Ask) -> Response[bytes]:
+    """A drawn image of a program (its logo, its stamps): Google fetches these itself."""
+    picture = await pictures.picture(desk_of(request), program_id, name)
+    return Response(picture, media_type="image/png", headers={"Cache-Control": YEAR})
+
+
+@post("/google/callback", status_code=HTTP_200_OK, request_max_body_size=64 * 1024)
+async def google_callback(request: Ask) -> Response[None]:
+    """Google says that a card was saved or deleted; the signature proves that it is Google."""
+    desk = desk_of(request)
+    if desk.google is None:
+        raise WalletNotConfigured(wallet="Google Wallet")
+    try:
+        callback = await desk.google.verify_callback(await request.body(), http=desk.world.http, now=desk.world.now())
+    except Forged as forged:
+        log.warning("a callback that is not Google's", why=str(forged))
+        return Response(None, status_code=HTTP_400_BAD_REQUEST)
+    await wallets.google_says(desk, callback)
+    return Response(None, status_code=HTTP_200_OK)
+
+
+@get("/problems/{word:str}", media_type="text/plain")
+async def problem(word: str) -> str:
+    """What a problem means: where its ``type`` leads."""
+    for kind, status in STATUS.items():
+        if kind.word == word:
+            return f"{kind.title} ({word}, HTTP {int(status)})\n\n{kind.sentence}\n\n{kind.__doc__}\n"
+    raise NotFound(what=N_("address"))
+
+
+@get("/health")
+async def health(request: Ask) -> dict[str, int]:
+    """Alive, and the database answers; how many phones are behind."""
+    return {"lagging": await desk_of(request).store.lagging()}
+
+
+handlers = [card_pass, card_link, art, google_callback, problem, health]

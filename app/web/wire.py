@@ -1,0 +1,256 @@
+"""What every call has in common: who asks, in which language, once only, and how a refusal is written."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from email.utils import format_datetime, parsedate_to_datetime
+from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.connection import ASGIConnection
+from litestar.exceptions import (
+    ClientException,
+    HTTPException,
+    MethodNotAllowedException,
+    NotFoundException,
+    ValidationException,
+)
+from litestar.handlers import BaseRouteHandler
+from litestar.status_codes import HTTP_413_REQUEST_ENTITY_TOO_LARGE
+
+from app import problems
+from app.desk import Desk, Repeated
+from app.desk.found import secret_hash
+from app.problems import (
+    CONTENT_TYPE,
+    InvalidRequest,
+    KeyInFlight,
+    KeyMissing,
+    KeyReused,
+    TooLarge,
+    Unauthorized,
+    Unexpected,
+    WrongMethod,
+)
+from app.store import Caller, Kept, Overloaded
+from passes.cards import Card
+from passes.problems import Busy, NotFound, Problem
+from passes.words import N_, Words
+
+log = structlog.get_logger()
+
+UTC_ZONE: Final = ZoneInfo("UTC")
+LONGEST_KEY: Final = 255
+BEARER: Final = "Bearer "
+
+Short = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00]*\S[^\x00]*$")]
+Maybe = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00]*$")]
+Presentable = Annotated[str, msgspec.Meta(max_length=1000)]
+
+Ask = Request[Any, Any, Any]
+
+
+def desk_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Desk:
+    """The desk of this application."""
+    desk: Desk = connection.app.state.desk
+    return desk
+
+
+def caller_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Caller:
+    """Who asks; the guard put it there."""
+    caller: Caller = connection.scope["state"]["caller"]
+    return caller
+
+
+async def signed_in(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """A guard: the bearer token stands for a staff member at a location. Raises Unauthorized."""
+    header = connection.headers.get("authorization", "")
+    if not header.startswith(BEARER):
+        raise Unauthorized
+    caller = await desk_of(connection).store.caller(secret_hash(header.removeprefix(BEARER)))
+    if caller is None:
+        raise Unauthorized
+    connection.scope["state"]["caller"] = caller
+
+
+def language_of(connection: ASGIConnection[Any, Any, Any, Any], words: Words) -> str:
+    """The first language of Accept-Language that we speak, else English."""
+    for part in connection.headers.get("accept-language", "").split(",")[:10]:
+        wanted = part.partition(";")[0].strip().lower().partition("-")[0]
+        if wanted in words.languages:
+            return wanted
+    return "en"
+
+
+class Answering:
+    """One request with an Idempotency-Key: writes its answer once, and hands the stories the row that keeps it (desk.Once)."""
+
+    def __init__(self, desk: Desk, *, caller: Caller, key: str, digest: bytes, language: str, status: int) -> None:
+        self.language = language
+        self.status = status
+        self.body = b""
+        self.kept = False
+        self._words = desk.words
+        self._row = (caller.person.counter_id, key, caller.business.id, digest)
+
+    def done(self, view: object, caller: Caller, now: datetime) -> tuple[Kept, ...]:  # noqa: ARG002 (the caller is in the row)
+        """The answer of a story that succeeded."""
+        self.body = msgspec.json.encode(view)
+        return self._keep(now)
+
+    def refused(self, problem: Problem, caller: Caller, now: datetime) -> tuple[Kept, ...]:
+        """The answer of a story that was refused."""
+        self.status, self.body = problems.encoded(problem, self._words, self.language, caller.business.tz)
+        self.kept = True
+        return self._keep(now)
+
+    def _keep(self, now: datetime) -> tuple[Kept, ...]:
+        caller_id, key, business_id, digest = self._row
+        return (Kept(caller_id=caller_id, key=key, business_id=business_id, digest=digest, status=self.status, body=self.body, at=now),)
+
+
+Story = Callable[[Answering], Awaitable[object]]
+
+
+async def once(request: Ask, status: int, story: Story) -> Response[bytes]:
+    """Run a story that changes something, exactly once per Idempotency-Key of this caller.
+
+    The kept answer is committed in the story's own unit, so a crash leaves either both or neither: nothing can be stuck in
+    flight. In flight here: 409 (KeyInFlight). In flight in another process: whoever commits second is given the answer of
+    the first.
+    """
+    desk, caller = desk_of(request), caller_of(request)
+    key = request.headers.get("idempotency-key", "").strip().strip('"')
+    if not key or len(key) > LONGEST_KEY or not key.isprintable():
+        raise KeyMissing
+    digest = hashlib.sha256(b"\0".join((request.method.encode(), request.url.path.encode(), await request.body()))).digest()
+    in_flight: set[tuple[object, str]] = request.app.state.in_flight
+    mine = (caller.person.counter_id, key)
+    if mine in in_flight:
+        raise KeyInFlight(retry_after=1)
+    in_flight.add(mine)
+    try:
+        kept = await desk.store.kept(*mine)
+        if kept is not None:
+            return _again(kept, digest)
+        answering = Answering(desk, caller=caller, key=key, digest=digest, language=language_of(request, desk.words), status=status)
+        try:
+            await story(answering)
+        except Problem as problem:
+            if not answering.kept and not isinstance(problem, Busy):
+                now = desk.world.now()
+                await desk.commit(now, rows=answering.refused(problem, caller, now))
+            raise
+    except Repeated:
+        kept = await desk.store.kept(*mine)
+        if kept is None:
+            raise
+        return _again(kept, digest)
+    finally:
+        in_flight.discard(mine)
+    return Response(answering.body, status_code=answering.status, media_type="application/json")
+
+
+def _again(kept: Kept, digest: bytes) -> Response[bytes]:
+    if kept.digest != digest:
+        raise KeyReused
+    media_type = "application/json" if kept.status < 400 else CONTENT_TYPE  # noqa: PLR2004 (HTTP's own line)
+    return Response(kept.body, status_code=kept.status, media_type=media_type, headers={"Idempotent-Replayed": "true"})
+
+
+# --- Refusals on the wire ---
+
+
+def answer(request: Ask, problem: Problem) -> Response[bytes]:
+    """A problem's answer, in the caller's language and zone."""
+    desk = desk_of(request)
+    caller: Caller | None = request.scope.get("state", {}).get("caller")
+    zone = caller.business.tz if caller else UTC_ZONE
+    status, body = problems.encoded(problem, desk.words, language_of(request, desk.words), zone)
+    headers = {}
+    if "retry_after" in problem.facts:
+        headers["Retry-After"] = str(problem.facts["retry_after"])
+    if isinstance(problem, Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(body, status_code=status, media_type=CONTENT_TYPE, headers=headers)
+
+
+def on_problem(request: Ask, problem: Problem) -> Response[bytes]:
+    """A refusal is an answer."""
+    log.info("refused", word=problem.word)
+    return answer(request, problem)
+
+
+def on_overload(request: Ask, _: Overloaded) -> Response[bytes]:
+    """More waits than can be done soon."""
+    return answer(request, Busy(retry_after=1))
+
+
+def on_http(request: Ask, error: HTTPException) -> Response[bytes]:
+    """What Litestar itself refuses, in our words."""
+    problem: Problem
+    match error:
+        case ValidationException():
+            where = [f"{one.get('key', 'body')}: {one.get('message', '')}" for one in error.extra or [] if isinstance(one, dict)]
+            problem = InvalidRequest(errors="; ".join(where) or error.detail)
+        case NotFoundException():
+            problem = NotFound(what=N_("address"))
+        case MethodNotAllowedException():
+            problem = WrongMethod()
+        case _ if error.status_code == HTTP_413_REQUEST_ENTITY_TOO_LARGE:
+            problem = TooLarge()
+        case ClientException():
+            problem = InvalidRequest(errors=error.detail)
+        case _:
+            return on_accident(request, error)
+    return on_problem(request, problem)
+
+
+def on_accident(request: Ask, error: Exception) -> Response[bytes]:
+    """The last resort: in the log with its trace, and nothing of it outside."""
+    log.error("unexpected", route=request.scope.get("path_template", ""), exc_info=error)
+    return answer(request, Unexpected())
+
+
+HANDLERS: Final[dict[int | type[Exception], Any]] = {
+    Problem: on_problem,
+    Overloaded: on_overload,
+    HTTPException: on_http,
+    Exception: on_accident,
+}
+
+
+# --- Passes on the wire ---
+
+
+def last_modified(card: Card) -> datetime:
+    """When the card last changed, to the second.
+
+    Each change of a card lies in a later second than the one before (app/db sees to it), so that a change within the same
+    second is never mistaken for the one that the phone already has.
+    """
+    return card.changed_at.replace(microsecond=0)
+
+
+def modified_since(request: Ask, card: Card) -> bool | None:
+    """Whether the card changed after If-Modified-Since; None if the request does not say, or not so that we can read it."""
+    try:
+        since = parsedate_to_datetime(request.headers["if-modified-since"])
+        return last_modified(card) > since
+    except (KeyError, ValueError, TypeError):
+        return None
+
+
+def pass_response(body: bytes, card: Card, *, head: bool = False) -> Response[bytes]:
+    """A .pkpass, with the one media type that devices accept."""
+    headers = {
+        "Last-Modified": format_datetime(last_modified(card), usegmt=True),
+        "Content-Disposition": 'attachment; filename="card.pkpass"',
+        "Cache-Control": "no-store",
+    }
+    if head:
+        headers["Content-Length"] = str(len(body))
+    return Response(b"" if head else body, media_type="application/vnd.apple.pkpass", headers=headers)
