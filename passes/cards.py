@@ -93,19 +93,19 @@ MOST_GOALS_AT_ONCE: Final = 50
 def earn(card: Card, program: Program, *, count: int) -> Earned:
     """Add stamps or points: every goal passed is reached once, and what is over a full round carries into the next.
 
-    Raises CannotEarn for less than one, for a card that was left, and when one action would give absurdly many rewards.
+    Raises CannotEarn for less than one, for a card that was left, and when one action would give more than 50 rewards.
     """
     if count < 1:
         raise CannotEarn(why=N_("it comes to nothing"), most=0)
     if card.left_at is not None:
         raise CannotEarn(why=N_("the customer has left this program"), most=0)
     total = card.balance + count
+    passed = sum(goal.at <= card.balance for goal in program.goals)
+    laps, goal_too_many = divmod(passed + MOST_GOALS_AT_ONCE, len(program.goals))
+    most = laps * program.round + program.goals[goal_too_many].at - card.balance - 1
+    if count > most:
+        raise CannotEarn(why=N_("one action adds 1 to {most}"), most=most)
     rounds, balance = divmod(total, program.round)
-    if rounds * len(program.goals) > MOST_GOALS_AT_ONCE:
-        raise CannotEarn(
-            why=N_("it is more than one action may add, or less than nothing"),
-            most=MOST_GOALS_AT_ONCE // len(program.goals) * program.round,
-        )
     reached = [goal for number in range(rounds + 1) for goal in program.goals if card.balance < number * program.round + goal.at <= total]
     lines: list[tuple[Literal["earned", "round"], int, int]] = [("earned", count, total)]
     lines += [("round", -program.round, total - number * program.round) for number in range(1, rounds + 1)]

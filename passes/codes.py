@@ -22,7 +22,7 @@ NUMBER_LENGTH: Final = 12
 LONGEST: Final = 64
 GROUP: Final = 3
 _LOOK_ALIKE: Final = str.maketrans("OILSZB", "011528")
-# Some scanners announce the symbology (AIM: "]Q1" for a QR code) and the character set (ECI: "\\000026" for UTF-8).
+# Some scanners announce the symbology (AIM: "]Q1" for a QR code) and the character set (ECI: "\000026" for UTF-8).
 _ANNOUNCED: Final = re.compile(r"(?:\][A-Za-z][0-9A-Za-z])?(?:\\[0-9]{6})?")
 # A Vietnamese keyboard left in Telex mode turns two letters of our alphabet into these.
 _TELEX: Final = str.maketrans({"Đ": "DD", "Ư": "W"})

@@ -1,7 +1,7 @@
 """What a card shows right now, before any wallet decides how to draw it: derived from card, program, coupons and brand."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -12,7 +12,7 @@ from passes import codes
 from passes.businesses import Brand, Business
 from passes.cards import Card, Customer, Event, ready
 from passes.coupons import Coupon
-from passes.offers import Format, Offer
+from passes.offers import SECOND, Format, Offer, end_of_day
 from passes.programs import Program
 from passes.words import N_, Text, Words
 
@@ -87,6 +87,8 @@ class Face(msgspec.Struct, frozen=True, kw_only=True):
     """The last thing that happened, as one sentence: what a notification says."""
     happened: Event | None = None
     """The event that ``latest`` tells of: a wallet with a budget of notifications asks whether it is worth one."""
+    starts_at: datetime | None = None
+    """When the next coupon that is not valid yet becomes ready."""
     expires_at: datetime | None = None
     voided: bool = False
 
@@ -95,10 +97,10 @@ LATEST: Final[Mapping[str, str]] = {
     "joined": N_("Welcome! Show this card at the counter."),
     "stamped": N_("Added: {progress}"),
     "ready": N_("Ready: {title}. Show this card at the counter."),
+    "ready until": N_("Ready until {until:%d %b %Y}: {title}. Show this card at the counter."),
     "redeemed": N_("Used: {title}. Enjoy!"),
     "reversed": N_("Back on your card: {title}."),
     "goodwill": N_("Used: {title}. Enjoy!"),
-    "issued": N_("Ready: {title}. Show this card at the counter."),
 }
 HAPPENED: Final[Mapping[str, str]] = {
     "joined": N_("Joined"),
@@ -131,10 +133,11 @@ def face(
     ``offers`` hold those of the program's goals and of the coupons; ``coupons`` are the card's (any state); ``events`` are
     its newest first.
     """
+    events = sorted(events, key=_rank, reverse=True)
     waiting = tuple(_ready(coupon, offers[coupon.offer_id]) for coupon in ready(coupons, now))
     goal = program.next_goal(card.balance)
     progress = f"{card.balance}/{goal.at}"
-    happened, latest = _latest(events, coupons, offers, words, progress)
+    happened, latest = _latest(events, coupons, offers, words=words, progress=progress, zone=business.tz)
     drawn = Face(
         card_id=card.id,
         program_id=program.id,
@@ -160,6 +163,7 @@ def face(
         lines=(),
         latest=latest,
         happened=happened,
+        starts_at=min((starts for starts in map(_starts, coupons) if starts and starts > now), default=None),
         voided=card.left_at is not None,
     )
     front = _front(drawn, words, progress, offers[goal.offer_id].title, business.tz)
@@ -167,12 +171,11 @@ def face(
 
 
 def _ready(coupon: Coupon, offer: Offer) -> Ready:
-    code = offer.prefix + coupon.code
     return Ready(
         coupon_id=coupon.id,
         title=offer.title,
         action=offer.action,
-        code=code,
+        code=codes.joined(coupon.code, offer.prefix),
         shown=codes.group(coupon.code, offer.prefix),
         expires_at=coupon.expires_at,
     )
@@ -187,17 +190,28 @@ def _barcode(card: Card, waiting: Sequence[Ready], offers: Mapping[UUID, Offer],
     return Barcode(offers[offer_id].format, first.code, first.shown)
 
 
+def _rank(event: Event) -> tuple[datetime, bool]:
+    """By time; of what happened at one moment, the reward is told rather than the stamp that earned it."""
+    return event.at, event.kind != "stamped"
+
+
+def _starts(coupon: Coupon) -> datetime | None:
+    return coupon.valid_from if coupon.state == "active" else None
+
+
 def _latest(
-    events: Sequence[Event], coupons: Sequence[Coupon], offers: Mapping[UUID, Offer], words: Words, progress: str
+    events: Sequence[Event], coupons: Sequence[Coupon], offers: Mapping[UUID, Offer], *, words: Words, progress: str, zone: ZoneInfo
 ) -> tuple[Event | None, Text]:
+    """The newest event that has a sentence. It stays true: no sentence says that a reward is ready after its end."""
     for event in events:
-        kind = "ready" if event.kind == "earned" else event.kind
-        if kind in LATEST:
-            offer_id = next((coupon.offer_id for coupon in coupons if coupon.id == event.coupon_id), None)
-            if offer_id is None and "{title}" in LATEST[kind]:
-                continue
-            title = offers[offer_id].title if offer_id is not None else ""
-            return event, words.text(LATEST[kind], title=title, progress=progress)
+        kind = "ready" if event.kind in ("earned", "issued") else event.kind
+        coupon = next((coupon for coupon in coupons if coupon.id == event.coupon_id), None)
+        if kind not in LATEST or (coupon is None and "{title}" in LATEST[kind]):
+            continue
+        title = offers[coupon.offer_id].title if coupon else ""
+        until = coupon.expires_at.astimezone(zone) if coupon and coupon.expires_at else None
+        sentence = LATEST["ready until" if kind == "ready" and until else kind]
+        return event, words.text(sentence, title=title, until=until, progress=progress)
     return None, words.text(LATEST["joined"])
 
 
@@ -209,7 +223,7 @@ def _front(drawn: Face, words: Words, progress: str, next_title: Text, zone: Zon
         lines.append(Line(key="status", place="header", label=words.text(N_("Reward")), value=words.text(N_("READY"))))
         lines.append(Line(key="reward", place="secondary", label=words.text(N_("Show this code")), value=first.title))
         if first.expires_at is not None:
-            lines.append(Line(key="until", place="auxiliary", label=words.text(N_("Valid until")), value=first.expires_at.astimezone(zone)))
+            lines.append(_until("until", "auxiliary", first.expires_at, words, zone))
     else:
         lines.append(Line(key="next", place="secondary", label=words.text(N_("Next reward")), value=next_title))
         lines.append(Line(key="holder", place="auxiliary", label=words.text(N_("Member")), value=drawn.customer))
@@ -222,11 +236,7 @@ def _back(drawn: Face, words: Words, program: Program, business: Business, event
     for number, reward in enumerate(drawn.ready, 1):
         lines.append(Line(key=f"ready.{number}", place="back", label=reward.title, value=reward.shown))
         if reward.expires_at is not None:
-            lines.append(
-                Line(
-                    key=f"ready.{number}.until", place="back", label=words.text(N_("Valid until")), value=reward.expires_at.astimezone(zone)
-                )
-            )
+            lines.append(_until(f"ready.{number}.until", "back", reward.expires_at, words, zone))
     lines.append(Line(key="member", place="back", label=words.text(N_("Member")), value=drawn.customer))
     lines.append(Line(key="number", place="back", label=words.text(N_("Card number")), value=codes.group(drawn.number)))
     for number, event in enumerate(events[:EVENTS_SHOWN], 1):
@@ -240,7 +250,15 @@ def _back(drawn: Face, words: Words, program: Program, business: Business, event
     return tuple(lines)
 
 
+def _until(key: str, place: Place, expires_at: datetime, words: Words, zone: ZoneInfo) -> Line:
+    """The end of a reward, with the time of day only where that is not the end of the day."""
+    local = expires_at.astimezone(zone)
+    clock = expires_at != end_of_day(local.date(), zone)
+    return Line(key=key, place=place, label=words.text(N_("Valid until")), value=local, clock=clock)
+
+
 def next_change(drawn: Face, now: datetime) -> datetime | None:
-    """When the face changes by time alone (a reward's last second is over), or None."""
-    ends = [reward.expires_at for reward in drawn.ready if reward.expires_at is not None and reward.expires_at >= now]
-    return min(ends) + timedelta(seconds=1) if ends else None
+    """When the face changes by time alone (a reward's last second is over, or another becomes valid), or None."""
+    changes = [reward.expires_at + SECOND for reward in drawn.ready if reward.expires_at is not None]
+    changes += [drawn.starts_at] if drawn.starts_at is not None else []
+    return min((change for change in changes if change > now), default=None)

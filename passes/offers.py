@@ -9,9 +9,11 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from passes.codes import ambiguous
 from passes.words import Text
 
 SECOND: Final = timedelta(seconds=1)
+LAST_YEAR: Final = 9000
 Format = Literal["qr", "code128", "pdf417", "aztec"]
 DAYS: Final = {
     "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
@@ -71,19 +73,27 @@ class Months(msgspec.Struct, frozen=True, tag="months", tag_field="kind"):
 
 
 class Until(msgspec.Struct, frozen=True, tag="until", tag_field="kind"):
-    """Until the end of a date, or until a time on it."""
+    """Until the end of a date, or until a time on it (the second it names is the last)."""
 
     date: dt.date
-    time: dt.time | None = None
+    time: Annotated[dt.time, msgspec.Meta(tz=False)] | None = None
+
+    def __post_init__(self) -> None:
+        if self.date.year > LAST_YEAR:  # tills write 9999-12-31 for never; the day after it does not exist
+            raise ValueError("a date as late as this means never: say unlimited")
 
 
 Validity = Unlimited | Days | Months | Until
 
 
 def end_of_day(day: dt.date, zone: ZoneInfo) -> datetime:
-    """The last second of a day in a zone, in UTC, also where the day has 23 or 25 hours or no midnight."""
-    tomorrow = datetime.combine(day + timedelta(days=1), dt.time(), tzinfo=zone)
-    return tomorrow.astimezone(UTC) - SECOND
+    """The last second of a day in a zone, in UTC, also where the day has 23 or 25 hours, no midnight, or two of them.
+
+    Where the clock is put back just after midnight (St John's until 2011), the day goes on after its first end.
+    """
+    midnight = datetime.combine(day + timedelta(days=1), dt.time(), tzinfo=zone)
+    ends = [midnight.replace(fold=fold).astimezone(UTC) - SECOND for fold in (0, 1)]
+    return max(end for end in ends if end.astimezone(zone).date() <= day)
 
 
 def expiry(validity: Validity, *, issued_at: datetime, zone: ZoneInfo) -> datetime | None:
@@ -97,10 +107,8 @@ def expiry(validity: Validity, *, issued_at: datetime, zone: ZoneInfo) -> dateti
         case Months(months):
             year, month = divmod(today.year * 12 + today.month - 1 + months, 12)
             return end_of_day(dt.date(year, month + 1, min(today.day, monthrange(year, month + 1)[1])), zone)
-        case Until(day, None):
-            return end_of_day(day, zone)
-        case Until(day, dt.time() as at):
-            return datetime.combine(day, at, tzinfo=zone).astimezone(UTC)
+        case Until(day, at):
+            return end_of_day(day, zone) if at is None else datetime.combine(day, at, tzinfo=zone).astimezone(UTC)
 
 
 def over(expires_at: datetime | None, now: datetime) -> bool:
@@ -112,8 +120,8 @@ class Window(msgspec.Struct, frozen=True):
     """Weekdays (0 is Monday) and hours in the business's zone; an end at or before the start is on the next day."""
 
     days: tuple[Annotated[int, msgspec.Meta(ge=0, le=6)], ...]
-    start: dt.time = dt.time()
-    end: dt.time = dt.time()
+    start: Annotated[dt.time, msgspec.Meta(tz=False)] = dt.time()
+    end: Annotated[dt.time, msgspec.Meta(tz=False)] = dt.time()
 
     def holds(self, now: datetime, zone: ZoneInfo) -> bool:
         """Whether ``now`` lies in the window; the hours after midnight belong to the day on which they began."""
@@ -125,7 +133,7 @@ class Window(msgspec.Struct, frozen=True):
 
     def said(self) -> Text:
         """``Mon, Tue 14:00–17:00`` in every language that we know the weekdays of."""
-        hours = "" if self.start == self.end else f" {self.start:%H:%M}–{self.end:%H:%M}"
+        hours = "" if self.start == self.end == dt.time() else f" {self.start:%H:%M}–{self.end:%H:%M}"
         return Text(tuple((language, ", ".join(names[day] for day in self.days) + hours) for language, names in sorted(DAYS.items())))
 
 
@@ -145,6 +153,10 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     most_each: Annotated[int, msgspec.Meta(ge=1)] | None = None
     prefix: Annotated[str, msgspec.Meta(pattern="^[A-Z0-9]{0,12}$")] = ""
     format: Format = "qr"
+
+    def __post_init__(self) -> None:
+        if ambiguous(self.prefix):
+            raise ValueError("a prefix of 3 characters needs a letter that codes do not have, such as A, E or U")
 
     def open_at(self, now: datetime, zone: ZoneInfo) -> bool:
         """Whether the hours allow it now; no windows means always."""

@@ -16,13 +16,15 @@ class Problem(Exception):
     """Something that was asked for and cannot be done, said so that the asker knows what to do next.
 
     ``word`` never changes once published; ``title`` is the same for every occurrence; ``sentence`` and ``say`` may use
-    the facts in braces. Facts may be str, int, datetime (aware), Text, UUID, or tuples of these.
+    the facts in braces. Facts may be str, int, datetime (aware), Text, UUID, or tuples of these; those named in ``spoken``
+    are sentences of the catalogue (always ``N_("…")``, never a person's words), and are said in the asker's language too.
     """
 
     word: ClassVar[str]
     title: ClassVar[str]
     sentence: ClassVar[str]
     say: ClassVar[str] = ""
+    spoken: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, **facts: object) -> None:
         self.facts = facts
@@ -30,13 +32,13 @@ class Problem(Exception):
 
     def detail(self, words: Words, language: str, moment: Callable[[datetime], str]) -> str:
         """The sentence for staff; ``moment`` writes a time in the business's zone."""
-        return words.said(language, self.sentence, **self._said(language, moment))
+        return words.said(language, self.sentence, **self._said(words, language, moment))
 
     def words_for_the_customer(self, words: Words, language: str, moment: Callable[[datetime], str]) -> str:
         """What staff may read out to the customer, or an empty string."""
-        return words.said(language, self.say, **self._said(language, moment)) if self.say else ""
+        return words.said(language, self.say, **self._said(words, language, moment)) if self.say else ""
 
-    def _said(self, language: str, moment: Callable[[datetime], str]) -> dict[str, object]:
+    def _said(self, words: Words, language: str, moment: Callable[[datetime], str]) -> dict[str, object]:
         def one(fact: object) -> object:
             match fact:
                 case datetime():
@@ -48,7 +50,8 @@ class Problem(Exception):
                 case _:
                     return fact
 
-        return {name: one(fact) for name, fact in self.facts.items()}
+        said = {name: one(fact) for name, fact in self.facts.items()}
+        return said | {name: words.said(language, str(said[name]), **said) for name in self.spoken}
 
 
 # --- A presented code, in the order in which the rule asks (the first that applies is the answer) ---
@@ -127,11 +130,12 @@ class OutsideHours(Problem):
 
 
 class LimitReached(Problem):
-    """A limit of the offer, the customer or the staff member is used up. Facts: of ("offer", "customer" or "staff"), most."""
+    """A limit of the offer, the customer or the staff member is used up. Facts: of (offer, customer or staff), most."""
 
     word = "limit_reached"
     title = N_("Limit reached")
     sentence = N_("The limit of {most} is reached ({of}).")
+    spoken = ("of",)
     say = N_("I am sorry, the limit for this reward is reached.")
 
 
@@ -201,14 +205,16 @@ class NotFound(Problem):
     word = "not_found"
     title = N_("Not found")
     sentence = N_("There is no such {what}.")
+    spoken = ("what",)
 
 
 class CannotEarn(Problem):
-    """This much, or in this way, cannot be earned on this card. Facts: why (a sentence), most."""
+    """This much, or in this way, cannot be earned on this card. Facts: why (a sentence), most (by one action)."""
 
     word = "cannot_earn"
     title = N_("Cannot be added")
-    sentence = N_("This cannot be added to the card: {why}")
+    sentence = N_("This cannot be added to the card: {why}.")
+    spoken = ("why",)
 
 
 class UnreadablePhoto(Problem):
@@ -216,7 +222,8 @@ class UnreadablePhoto(Problem):
 
     word = "unreadable_photo"
     title = N_("No code in the picture")
-    sentence = N_("No code could be read from this picture: {why}")
+    sentence = N_("No code could be read from this picture: {why}.")
+    spoken = ("why",)
     say = N_("Could you make the screen brighter and hold it still?")
 
 

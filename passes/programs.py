@@ -65,8 +65,8 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
         return self.goals[-1].at
 
     def next_goal(self, balance: int) -> Goal:
-        """The goal that a card with this balance (0 … round - 1) works towards."""
-        return next(goal for goal in self.goals if goal.at > balance)
+        """The goal that a card with this balance (0 … round - 1) works towards; more than a round, towards the last."""
+        return next((goal for goal in self.goals if goal.at > balance), self.goals[-1])
 
     def worth(self, *, count: int | None = None, amount: int | None = None) -> int:
         """How many stamps or points an action earns: ``count`` as given, or for an ``amount`` spent, or one visit.
@@ -85,7 +85,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
             count = self.earning.each
         most = MOST_AT_ONCE[self.unit]
         if not 0 <= count <= most:
-            raise CannotEarn(why=N_("it is more than one action may add, or less than nothing"), most=most)
+            raise CannotEarn(why=N_("one action adds 1 to {most}"), most=most)
         return count
 
 

@@ -49,12 +49,12 @@ class Words:
         self._translations = {FALLBACK: {}, **{language: dict(known) for language, known in translations.items()}}
         self.languages: tuple[str, ...] = tuple(sorted(self._translations))
 
-    def said(self, language: str, msgid: str, **facts: object) -> str:
+    def said(self, language: str, msgid: str, /, **facts: object) -> str:
         """One sentence in one language; an untranslated sentence is said in English rather than not at all."""
         known = self._translations.get(language) or self._translations.get(language.partition("-")[0]) or {}
         return (known.get(msgid) or msgid).format(**facts)
 
-    def text(self, msgid: str, **facts: object) -> Text:
+    def text(self, msgid: str, /, **facts: object) -> Text:
         """One sentence in every language. A fact that is itself a Text is said in the language of the sentence."""
         return Text(tuple((language, self.said(language, msgid, **_in(language, facts))) for language in self.languages))
 
