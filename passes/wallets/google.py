@@ -301,24 +301,24 @@ class Ensured(msgspec.Struct, frozen=True):
 # --- Callbacks ---
 
 
-class NotFromGoogle(Exception):
+class Forged(Exception):
     """A callback that is not believed. The text says why."""
 
 
-class MalformedCallback(NotFromGoogle):
+class Malformed(Forged):
     """It is not made as Google makes them."""
 
 
-class ForgedCallback(NotFromGoogle):
+class BadSignature(Forged):
     """A signature is wrong, or was made for another issuer."""
 
 
-class ForeignCallback(NotFromGoogle):
-    """It is signed for us and speaks of somebody else's class or object."""
-
-
-class StaleCallback(NotFromGoogle):
+class Stale(Forged):
     """The message, or the key that signed it, is past its end."""
+
+
+class Foreign(Forged):
+    """It is signed for us and speaks of somebody else's class or object."""
 
 
 class KeysUnavailable(Exception):
@@ -428,20 +428,20 @@ class Google:
         self._asked_at: datetime | None = None
         self._fetching = asyncio.Lock()
 
-    def class_id(self, face: Face) -> str:
-        """The class of the face's program."""
-        return f"{self.issuer}.{face.program_id.hex}"
+    def class_id(self, program_id: UUID) -> str:
+        """Google's name for a program."""
+        return f"{self.issuer}.{program_id.hex}"
 
-    def object_id(self, face: Face) -> str:
-        """The object of the face's card: an installation's address."""
-        return f"{self.issuer}.{face.card_id.hex}"
+    def object_id(self, card_id: UUID) -> str:
+        """Google's name for a card: the address of its installation."""
+        return f"{self.issuer}.{card_id.hex}"
 
     def class_body(self, face: Face) -> dict[str, Any]:
         """The LoyaltyClass of the face's program: the same whichever card's face it is drawn from."""
         language = face.languages[0]
         lines = {line.key: line for line in face.lines}
         return {
-            "id": self.class_id(face),
+            "id": self.class_id(face.program_id),
             # Google approves at once, and refuses a change of an approved class that does not ask for review again.
             "reviewStatus": "UNDER_REVIEW",
             "issuerName": _cut(face.organization, SHOWN),
@@ -471,8 +471,8 @@ class Google:
         points, second = lines["progress"], lines["status" if face.ready else "next"]
         progress, waiting = _value(points, language), _value(second, language)
         body: dict[str, Any] = {
-            "id": self.object_id(face),
-            "classId": self.class_id(face),
+            "id": self.object_id(face.card_id),
+            "classId": self.class_id(face.program_id),
             "state": "INACTIVE" if face.voided else "ACTIVE",
             "accountId": codes.group(face.number),
             "accountName": face.customer,
@@ -509,7 +509,7 @@ class Google:
 
     def save_link(self, face: Face, *, now: datetime) -> str:
         """The link behind "Add to Google Wallet", for a card that was ensured: under 1,800 characters, and it tells nothing but ids."""
-        objects = [{"id": self.object_id(face), "classId": self.class_id(face)}]
+        objects = [{"id": self.object_id(face.card_id), "classId": self.class_id(face.program_id)}]
         claims = {
             "aud": "google",
             "typ": "savetowallet",
@@ -550,32 +550,32 @@ class Google:
         return Delivered(notified=aloud)
 
     async def verify_callback(self, body: bytes, *, http: Http, now: datetime) -> Callback:
-        """What a callback says, if Google sent it to us. Raises one of NotFromGoogle, or KeysUnavailable. Nonces are the store's.
+        """What a callback says, if Google sent it to us. Raises one of Forged, or KeysUnavailable. Nonces are the store's.
 
         The texts are verified as they came: written anew, a key's ``\u003d`` would be another text.
         """
         if len(body) > LARGEST_CALLBACK:
-            raise MalformedCallback(f"it has {len(body)} bytes")
+            raise Malformed(f"it has {len(body)} bytes")
         try:
             envelope = msgspec.json.decode(body, type=_Envelope)
             between = msgspec.json.decode(envelope.intermediate_signing_key.signed_key, type=_Key, strict=False)
             message = msgspec.json.decode(envelope.signed_message, type=_Message, strict=False)
             key = _public_key(between.key_value)
         except (msgspec.MsgspecError, ValueError, TypeError) as error:
-            raise MalformedCallback(str(error)) from error
+            raise Malformed(str(error)) from error
         if envelope.protocol_version != PROTOCOL:
-            raise MalformedCallback(f"its protocol is not {PROTOCOL}")
+            raise Malformed(f"its protocol is not {PROTOCOL}")
         if not await self._vouched_for(envelope.intermediate_signing_key, http=http, now=now):
-            raise ForgedCallback("no root key of Google's signed the key that signed it")
+            raise BadSignature("no root key of Google's signed the key that signed it")
         if between.key_expiration <= _milliseconds(now):
-            raise StaleCallback("the key that signed it is past its end")
+            raise Stale("the key that signed it is past its end")
         # Our own issuer id, not the message's: else a callback made for any other issuer would be believed here.
         if not _signed(key, envelope.signature, length_prefixed(SENDER, self.issuer, PROTOCOL, envelope.signed_message)):
-            raise ForgedCallback("the message is not signed, or not for this issuer")
+            raise BadSignature("the message is not signed, or not for this issuer")
         if message.exp_time_millis <= _milliseconds(now):
-            raise StaleCallback("the message is past its end")
+            raise Stale("the message is past its end")
         if not all(one.startswith(f"{self.issuer}.") for one in (message.class_id, message.object_id)):
-            raise ForeignCallback("it speaks of another issuer's card")
+            raise Foreign("it speaks of another issuer's card")
         return Callback(class_id=message.class_id, object_id=message.object_id, event=message.event_type, nonce=message.nonce, at=now)
 
     async def check(self, *, http: Http, now: datetime) -> list[str]:
