@@ -152,6 +152,10 @@ class Overloaded(Exception):
     """The writer's queue is full; nothing of the unit was recorded."""
 
 
+class DatabaseProblem(Exception):
+    """The database cannot be reached or cannot write now. Its sentence says what to look at, and if it is not known what was recorded."""
+
+
 class CardFacts(msgspec.Struct, frozen=True, kw_only=True):
     """A card with all that its face is derived from (see passes.face.face). ``coupons``: active, or used lately; newest first."""
 
@@ -255,6 +259,10 @@ class Store(Protocol):
 
     async def replace_business(self, business: Business) -> None:
         """Write a business's settings anew."""
+        ...
+
+    async def replace_offer(self, offer: Offer) -> None:
+        """Write an offer's terms anew."""
         ...
 
     async def revoke_token(self, token_id: UUID, at: datetime) -> None:
