@@ -40,7 +40,8 @@ def apple_wallet(settings: Settings) -> Apple | None:
     }
     if not certificates:
         return None
-    push_key = PushKey(pem=settings.apns_key.read_bytes(), key_id=settings.apns_key_id) if settings.apns_key else None
+    team = next(iter(certificates.values())).team
+    push_key = PushKey(settings.apns_key.read_bytes(), key_id=settings.apns_key_id, team=team) if settings.apns_key else None
     return Apple(
         certificates=certificates,
         designs=TEMPLATES / "cards",
@@ -110,6 +111,7 @@ def create_app(settings: Settings, *, followers: bool = True, world: Callable[[H
         async with contextlib.AsyncExitStack() as stack:
             desk, bell = await stack.enter_async_context(open_desk(settings, world=world))
             app.state.desk = desk
+            app.state.bell = bell
             app.state.in_flight = set()
             if followers:
                 await stack.enter_async_context(following(desk, bell))

@@ -138,4 +138,4 @@ async def google(settings: Settings, http: Http, *, now: datetime) -> AsyncItera
         yield Finding(level="note", word="no_google", problem="there is no Google account: cards have no Google side", cure=cure)
         return
     for trouble in await wallet.check(http=http, now=now):
-        yield Finding(level="error", word="google_refuses", problem=trouble.problem, cure=trouble.cure)
+        yield Finding(level="error", word="google_refuses", problem=trouble, cure="see the sentence above")

@@ -42,6 +42,7 @@ async def story(desk: Desk, caller: Caller, which: str, *, language: str) -> Sto
     installations = await desk.store.installations(facts.card.id)
     return Story(
         card=look.card(facts),
+        version=facts.card.version,
         events=tuple(look.event(one) for one in events),
         ledger=tuple(look.entry(one) for one in ledger),
         installations=tuple(look.installation(one, facts.card) for one in installations),

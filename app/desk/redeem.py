@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Final, Literal
 from uuid import UUID
 
 from app.desk import ATTEMPTS, Desk, Once, Repeated
@@ -14,7 +15,7 @@ from passes.coupons import Channel, Coupon, Presented, Redemption, Refusal, Used
 from passes.offers import Offer
 from passes.problems import Busy, CardPresented, Problem
 
-LONGEST_PRESENTED = 64
+LONGEST_PRESENTED: Final = 64
 
 Decide = Callable[[Found, datetime, UUID], Redemption]
 
@@ -127,15 +128,14 @@ async def refuse(
         raise Repeated from duplicate
 
 
-def counted(offer: Offer, coupon: Coupon, *, by: int) -> tuple[Tally, ...]:
+def counted(offer: Offer, coupon: Coupon, *, by: Literal[1, -1]) -> tuple[Tally, ...]:
     """The counts that an offer's limits need; an offer without limits costs nothing here."""
-    step = 1 if by > 0 else -1
     tallies = []
     if offer.most is not None:
-        tallies.append(Tally(business_id=offer.business_id, key=f"offer:{offer.id}", by=step, most=offer.most if by > 0 else None))
+        tallies.append(Tally(business_id=offer.business_id, key=f"offer:{offer.id}", by=by, most=offer.most if by > 0 else None))
     if offer.most_each is not None and coupon.customer_id is not None:
         key = f"offer:{offer.id}:{coupon.customer_id}"
-        tallies.append(Tally(business_id=offer.business_id, key=key, by=step, most=offer.most_each if by > 0 else None))
+        tallies.append(Tally(business_id=offer.business_id, key=key, by=by, most=offer.most_each if by > 0 else None))
     return tuple(tallies)
 
 

@@ -74,7 +74,6 @@ class CardView(msgspec.Struct, frozen=True, kw_only=True):
     next_offer: str
     ready: tuple[CouponView, ...]
     joined_at: datetime
-    version: int
     links: Links
 
 
@@ -175,6 +174,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     """All that happened to a card, newest first, its ledger, and the proof per phone that it was told, asked and fetched."""
 
     card: CardView
+    version: int
     events: tuple[EventView, ...]
     ledger: tuple[EntryView, ...]
     installations: tuple[InstallationView, ...]
@@ -261,7 +261,6 @@ class Look(msgspec.Struct, frozen=True):
             next_offer=facts.offers[goal.offer_id].title.said(self.language),
             ready=tuple(self.coupon(coupon, facts.offers[coupon.offer_id]) for coupon in ready(facts.coupons, self.now)),
             joined_at=self.at(card.joined_at),
-            version=card.version,
             links=Links(apple=f"{page}/card.pkpass" if self.apple else None, google=f"{page}/google" if self.google else None),
         )
 

@@ -22,7 +22,6 @@ from passes.cards import Card
 log = structlog.get_logger()
 
 SCHEME = "ApplePass "
-NOBODY: Any = Response(None, status_code=HTTP_401_UNAUTHORIZED, headers={"WWW-Authenticate": "ApplePass"})
 DIGITS = 18
 
 
@@ -45,6 +44,11 @@ class Updated(msgspec.Struct, frozen=True):
     last_updated: str = msgspec.field(name="lastUpdated")
 
 
+def nobody() -> Response[None]:
+    """The token is wrong, or there is no such pass: which of the two is nobody's business."""
+    return Response(None, status_code=HTTP_401_UNAUTHORIZED, headers={"WWW-Authenticate": "ApplePass"})
+
+
 async def _card(request: Ask, pass_type: str, serial: str) -> Card | None:
     header = request.headers.get("authorization", "")
     token = header.removeprefix(SCHEME) if header.startswith(SCHEME) else ""
@@ -56,7 +60,7 @@ async def register(device: str, pass_type: str, serial: str, data: JSONBody[Regi
     """A device registers for a pass: 201 if new, 200 if known (its push token may be new all the same)."""
     card = await _card(request, pass_type, serial)
     if card is None:
-        return NOBODY
+        return nobody()
     new = await wallets.register(desk_of(request), card, device=unquote(device), pass_type=pass_type, push_token=data.push_token)
     return Response(None, status_code=HTTP_201_CREATED if new else HTTP_200_OK)
 
@@ -78,7 +82,7 @@ async def latest(pass_type: str, serial: str, request: Ask) -> Response[Any]:
     """The pass as it is now; wallets that never register may ask too."""
     card = await _card(request, pass_type, serial)
     if card is None:
-        return NOBODY
+        return nobody()
     if modified_since(request, card) is False:
         return Response(None, status_code=HTTP_304_NOT_MODIFIED)
     desk = desk_of(request)
@@ -94,7 +98,7 @@ async def unregister(device: str, pass_type: str, serial: str, request: Ask) -> 
     """A device gave a pass up."""
     card = await _card(request, pass_type, serial)
     if card is None:
-        return NOBODY
+        return nobody()
     await wallets.unregister(desk_of(request), card, device=unquote(device))
     return Response(None, status_code=HTTP_200_OK)
 

@@ -5,13 +5,13 @@ from uuid import UUID
 import structlog
 from litestar import HttpMethod, Response, get, post, route
 from litestar.response import Redirect
-from litestar.status_codes import HTTP_200_OK, HTTP_400_BAD_REQUEST
+from litestar.status_codes import HTTP_200_OK, HTTP_400_BAD_REQUEST, HTTP_503_SERVICE_UNAVAILABLE
 
 from app.desk import pictures, wallets
 from app.problems import STATUS
 from app.web.wire import Ask, desk_of, pass_response
 from passes.problems import NotFound, WalletNotConfigured
-from passes.wallets.google import Forged
+from passes.wallets.google import KeysUnavailable, NotFromGoogle
 from passes.words import N_
 
 log = structlog.get_logger()
@@ -49,9 +49,12 @@ async def google_callback(request: Ask) -> Response[None]:
         raise WalletNotConfigured(wallet="Google Wallet")
     try:
         callback = await desk.google.verify_callback(await request.body(), http=desk.world.http, now=desk.world.now())
-    except Forged as forged:
-        log.warning("a callback that is not Google's", why=str(forged))
+    except NotFromGoogle as error:
+        log.warning("a callback that is not Google's", why=str(error))
         return Response(None, status_code=HTTP_400_BAD_REQUEST)
+    except KeysUnavailable as error:  # Google sends it again
+        log.warning("Google's keys cannot be had", why=str(error))
+        return Response(None, status_code=HTTP_503_SERVICE_UNAVAILABLE)
     await wallets.google_says(desk, callback)
     return Response(None, status_code=HTTP_200_OK)
 

@@ -1,0 +1,181 @@
+"""A shop to test in: the whole application over a real database, asked through its own HTTP, with a clock that is moved by hand."""
+
+import contextlib
+import itertools
+import secrets
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+from msgspec.structs import replace
+
+from app import asgi, settings, world
+from app.desk import Desk, examples, found
+from app.followers import Followers
+from app.store import Staff
+from passes.businesses import Brand, Business, Location
+from passes.offers import Offer
+from passes.programs import Program
+
+NOON = datetime(2026, 11, 20, 5, 0, tzinfo=UTC)  # a Friday, noon in Hồ Chí Minh City
+
+
+class Clock:
+    """Time stands until it is moved."""
+
+    def __init__(self, now: datetime = NOON) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+class Shop:
+    """A café in Vietnam with two branches, an owner, a manager and two cashiers, and its program of ten stamps."""
+
+    def __init__(self, client: httpx.AsyncClient, desk: Desk, clock: Clock, followers: Followers) -> None:
+        self.client, self.desk, self.clock, self.followers = client, desk, clock, followers
+        self._keys = itertools.count()
+        self.tokens: dict[str, str] = {}
+        self.staff: dict[str, Staff] = {}
+        self.business: Business
+        self.locations: dict[str, Location] = {}
+        self.program: Program
+        self.offers: dict[str, Offer] = {}
+
+    async def open(self, name: str = "Cà Phê Sáng", **settings: object) -> "Shop":
+        store, here = self.desk.store, self.desk.world
+        founded = await found.found(
+            store,
+            here,
+            name=name,
+            zone="Asia/Ho_Chi_Minh",
+            currency="VND",
+            languages=("vi", "en"),
+            location="Bến Thành",
+            owner="Lan",
+            contact="028 1234 5678",
+            brand=Brand(symbol="cup"),
+        )
+        business = replace(founded.business, **settings)
+        await store.replace_business(business)
+        self.business = await examples.cafe(store, here, business)
+        thao_dien = await found.add_location(store, here, business, name="Thảo Điền")
+        self.locations = {"Bến Thành": founded.location, "Thảo Điền": thao_dien}
+        self.program = (await store.programs(business.id))[0]
+        offers = await store.offers(business.id, [goal.offer_id for goal in self.program.goals])
+        self.offers = dict(zip(("cookie", "coffee"), (offers[goal.offer_id] for goal in self.program.goals), strict=True))
+        self.staff["Lan"] = founded.owner
+        for who, role in (("Minh", "manager"), ("An", "cashier"), ("Bình", "cashier")):
+            self.staff[who] = await found.hire(store, here, business, name=who, role=role)
+        for who in self.staff:
+            self.tokens[who] = await self.token(who)
+        self.tokens["An in Thảo Điền"] = await self.token("An", "Thảo Điền")
+        return self
+
+    async def token(self, who: str, where: str = "Bến Thành") -> str:
+        return await found.hand_out_token(
+            self.desk.store,
+            self.desk.world,
+            business_id=self.business.id,
+            staff_id=self.staff[who].id,
+            location_id=self.locations[where].id,
+            name=who,
+        )
+
+    def headers(self, who: str = "An", *, key: str | None = None, language: str = "en") -> dict[str, str]:
+        return {
+            "Authorization": f"Bearer {self.tokens[who]}",
+            "Idempotency-Key": key or f"key-{next(self._keys)}",
+            "Accept-Language": language,
+        }
+
+    async def post(
+        self, path: str, body: object = None, *, who: str = "An", key: str | None = None, language: str = "en"
+    ) -> httpx.Response:
+        return await self.client.post(
+            f"/api/v1/{path}", json={} if body is None else body, headers=self.headers(who, key=key, language=language)
+        )
+
+    async def get(self, path: str, *, who: str = "An", language: str = "en") -> httpx.Response:
+        return await self.client.get(f"/api/v1/{path}", headers=self.headers(who, language=language))
+
+    async def join(self, name: str = "Hoa", **more: str) -> dict:
+        joined = await self.post("join", {"program_id": str(self.program.id), "name": name, **more})
+        assert joined.status_code == 201, joined.text
+        return joined.json()["card"]
+
+    async def stamp(self, card: dict, count: int = 1, *, who: str = "An") -> dict:
+        earned = await self.post(f"cards/{card['id']}/earn", {"count": count}, who=who)
+        assert earned.status_code == 201, earned.text
+        return earned.json()
+
+    async def card_with_cookie(self, name: str = "Hoa") -> dict:
+        """A new card with a cookie ready on it."""
+        return (await self.stamp(await self.join(name), 5))["card"]
+
+    async def cookie(self, name: str = "Hoa") -> str:
+        """The code of a cookie that is ready on a new card."""
+        return (await self.card_with_cookie(name))["ready"][0]["shown"]
+
+    async def change_offer(self, which: str, **changes: object) -> None:
+        """An offer with other terms, for the coupons that there are and for those to come."""
+        self.offers[which] = replace(self.offers[which], **changes)
+        await self.desk.store.replace_offer(self.offers[which])
+
+    async def revoke(self, who: str) -> None:
+        """The token of this person stands for nobody from now on."""
+        caller = await self.desk.store.caller(found.secret_hash(self.tokens[who]))
+        assert caller is not None
+        await self.desk.store.revoke_token(caller.person.counter_id, self.clock())
+
+    async def redeem(self, code: str, *, who: str = "An", key: str | None = None, language: str = "en") -> httpx.Response:
+        return await self.post("redemptions", {"code": code}, who=who, key=key, language=language)
+
+    async def redeem_photo(self, photo: bytes, *, who: str = "An", kind: str = "image/png") -> httpx.Response:
+        headers = {**self.headers(who), "Content-Type": kind}
+        return await self.client.post("/api/v1/redemptions/photo", content=photo, headers=headers)
+
+    async def settle(self) -> None:
+        """Let the followers work until nothing is due now."""
+        while await self.followers.round():
+            pass
+
+
+@contextlib.asynccontextmanager
+async def application(database_url: str, clock: Clock, **environment: str) -> AsyncIterator[tuple[httpx.AsyncClient, Desk, Followers]]:
+    """The application in this process; its followers are driven by hand. Exceptions of ours would surface as 500."""
+    known = settings.read(
+        {
+            "DATABASE_URL": database_url,
+            "COUNTERPASS_PUBLIC_URL": "https://cards.example",
+            "COUNTERPASS_CERTS": "/nonexistent",
+            **{f"COUNTERPASS_{name.upper()}": value for name, value in environment.items()},
+        }
+    )
+    app = asgi.create_app(
+        known,
+        followers=False,
+        world=lambda http: replace(world.real(http), now=clock, pick=secrets.choice, uniform=lambda: 0.5),
+    )
+    async with app.lifespan():
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://counter") as client:
+            yield client, app.state.desk, Followers(app.state.desk, app.state.bell)
+
+
+@contextlib.asynccontextmanager
+async def open_shop(database_url: str, *, clock: Clock | None = None, **environment: str) -> AsyncIterator[Shop]:
+    """A café that is open."""
+    clock = clock or Clock()
+    async with application(database_url, clock, **environment) as (client, desk, followers):
+        yield await Shop(client, desk, clock, followers).open()
+
+
+def certificates(folder: Path) -> dict[str, str]:
+    """The settings of an installation with development certificates in ``folder``."""
+    return {"certs": str(folder)}
