@@ -1,0 +1,5 @@
+"""What every test needs before anything of ours is imported."""
+
+import os
+
+os.environ.setdefault("COUNTERPASS_SANDBOX", "true")
