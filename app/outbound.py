@@ -96,9 +96,7 @@ class _Lane:
         handle = self._idle.pop() if self._idle else _Handle(self._like, self._trust)
         self._flying += 1
         try:
-            handle.prepare(ask)
-            await self._multi.add_handle(handle.curl)
-            answer = handle.answer()
+            answer = await self._once_or_twice(handle, ask)
         except (pycurl.error, UnicodeEncodeError) as error:
             raise self._why(ask, handle, error) from None
         finally:
@@ -108,6 +106,18 @@ class _Lane:
         if len(self._idle) < IDLE:
             self._idle.append(handle)
         return answer
+
+    async def _once_or_twice(self, handle: "_Handle", ask: Ask) -> Answer:
+        handle.prepare(ask)
+        try:
+            await self._multi.add_handle(handle.curl)
+        except pycurl.error as error:
+            # A kept connection that died unnoticed: libcurl tries again when reading finds out (and after a GOAWAY), not when sending does.
+            if error.args[0] != pycurl.E_SEND_ERROR or handle.curl.getinfo(pycurl.NUM_CONNECTS):
+                raise
+            handle.prepare(ask)
+            await self._multi.add_handle(handle.curl)
+        return handle.answer()
 
     @property
     def closed(self) -> bool:
@@ -125,9 +135,9 @@ class _Lane:
 
     def _why(self, ask: Ask, handle: "_Handle", error: Exception) -> Exception:
         try:
-            host = urlsplit(ask.url).hostname
+            host = urlsplit(ask.url).hostname or "?"
         except ValueError:
-            host = None
+            host = "?"
         if not isinstance(error, pycurl.error):
             return Unreachable(f"{host}: the address and the headers must be ASCII")
         if handle.refused:

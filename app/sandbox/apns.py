@@ -31,6 +31,7 @@ from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes
 
 from app import certs
+from app.sandbox.watched import Watched
 
 LARGEST: Final = 4096  # bytes of a payload
 STREAMS: Final = 1000
@@ -80,12 +81,13 @@ class _Refused(Exception):
         self.status, self.reason = status, reason
 
 
-class ApnsSandbox:
+class ApnsSandbox(Watched):
     """``async with ApnsSandbox(folder, now=now) as apns``: Apple's push service at ``apns.url``.
 
     ``folder`` holds a development chain (app.certs): its root and intermediate decide which client certificates are let in, and
-    sign the server's own. ``keys`` are provider keys, {key id: (team, public key as PEM)}: with them, a bearer token is taken instead
-    of a client certificate for the topics of ``pass_types``. ``throttled`` answers 200 and delivers nothing, as Apple does.
+    sign the server's own; ``others`` are folders of further chains that are let in. ``keys`` are provider keys,
+    {key id: (team, public key as PEM)}: with them, a bearer token is taken instead of a client certificate for ``pass_types``.
+    ``throttled`` answers 200 and delivers nothing, as Apple does.
     """
 
     def __init__(
@@ -93,11 +95,13 @@ class ApnsSandbox:
         folder: Path,
         *,
         now: Callable[[], datetime],
+        others: Collection[Path] = (),
         pass_types: Collection[str] = (),
         keys: Mapping[str, tuple[str, bytes]] | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
+        super().__init__()
         self.pushes: list[Push] = []
         self.connections = 0
         self.throttled = False
@@ -112,7 +116,7 @@ class ApnsSandbox:
         self._held: dict[str, dict[str, float]] = {}
         self._open: set[_Connection] = set()
         self._server: asyncio.Server | None = None
-        self._tls = self._context(folder)
+        self._tls = self._context(folder, others)
 
     @property
     def url(self) -> str:
@@ -183,6 +187,10 @@ class ApnsSandbox:
         if gone:
             self._gone[push_token] = self.now()
 
+    def so_far(self) -> str:
+        """The pushes, newest last."""
+        return f"{len(self.pushes)} pushes: " + ", ".join(f"{push.status} {push.reason}".strip() for push in self.pushes[-20:])
+
     def receive(self, connection: "_Connection", headers: Mapping[str, str], body: bytes) -> _Line:
         """Judge one request, note it, deliver it if it is accepted; what to answer comes back."""
         path = headers.get(":path", "")
@@ -211,6 +219,7 @@ class ApnsSandbox:
                 reason=line.reason if line.how == "answer" else line.how,
             )
         )
+        self.changes()
         return line
 
     def entered(self, connection: "_Connection") -> int:
@@ -223,14 +232,15 @@ class ApnsSandbox:
         """A connection that is over."""
         self._open.discard(connection)
 
-    def _context(self, folder: Path) -> ssl.SSLContext:
+    def _context(self, folder: Path, others: Collection[Path]) -> ssl.SSLContext:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.minimum_version = ssl.TLSVersion.TLSv1_2
         tls.set_alpn_protocols(["h2"])
         tls.load_cert_chain(*certs.make_server_certificate(folder, host=self.host, now=self.now()))
         tls.verify_mode = ssl.CERT_OPTIONAL if self._keys else ssl.CERT_REQUIRED
-        for authority in ("root.pem", "wwdr.pem"):  # a provider need not send the intermediate: Apple knows its own
-            tls.load_verify_locations(folder / authority)
+        for chain in (folder, *others):
+            tls.load_verify_locations(chain / "root.pem")
+            tls.load_verify_locations(chain / "wwdr.pem")  # a provider need not send the intermediate: Apple knows its own
         return tls
 
     def _check(self, connection: "_Connection", headers: Mapping[str, str], body: bytes) -> None:
