@@ -120,12 +120,16 @@ def request(folder: Path, *, email: str, name: str) -> Path:
     return path
 
 
-def take_in(folder: Path, *, certificate: Path, wwdr: Path, key: Path | None = None) -> Path:
-    """Put a certificate from Apple (.cer or PEM), its intermediate and its key (that of ``request`` unless given) into use.
+def take_in(folder: Path, *, certificate: Path, wwdr: Path | None = None, key: Path | None = None) -> Path:
+    """Put a certificate from Apple (.cer or PEM) into use, with its intermediate and its key.
 
-    Raises ValueError, changing nothing, when a file is not what it should be or the key is another certificate's.
+    Unless given, the intermediate is the present one and the key is that of ``request``. Raises OSError or ValueError,
+    changing nothing, when a file is not there or not what it should be, or when the three do not belong together.
     """
-    leaf, intermediate = _read(certificate), _read(wwdr)
+    leaf, intermediate = _read(certificate), _read(wwdr or folder / "wwdr.pem")
+    for finding in _check_chain(leaf, intermediate):
+        if finding.level == "error":
+            raise ValueError(f"{finding.problem}: {finding.cure}")
     asked = folder / "request-key.pem"
     source = key or (asked if asked.exists() else folder / "key.pem")
     secret = _rsa(source.read_bytes())
