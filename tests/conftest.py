@@ -3,3 +3,5 @@
 import os
 
 os.environ.setdefault("COUNTERPASS_SANDBOX", "true")
+
+pytest_plugins = ["databases"]

@@ -1,0 +1,77 @@
+"""Bring a database up to this code, all or nothing, however many processes try it at once."""
+
+import contextlib
+import importlib
+import io
+import os
+import pkgutil
+from collections.abc import AsyncIterator, Sequence
+from functools import cache
+from typing import Final
+
+from piccolo.apps.migrations.tables import Migration
+from piccolo.conf.apps import ENVIRONMENT_VARIABLE
+
+from app.db.engines import Engine, SQLite, engine_of
+from app.db.piccolo_app import MIGRATIONS, NAME
+
+_LOCK: Final = 0x636F756E746572  # "counter": PostgreSQL's advisory lock for whoever migrates
+
+
+@cache
+def known() -> tuple[str, ...]:
+    """The migrations of this code, oldest first."""
+    names = [module.name for module in pkgutil.iter_modules([str(MIGRATIONS)])]
+    return tuple(sorted(str(importlib.import_module(f"app.db.migrations.{name}").ID) for name in names))
+
+
+async def missing(engine: Engine) -> Sequence[str]:
+    """Migrations that this code has and the database has not."""
+    Migration._meta.db = engine  # noqa: SLF001 (Piccolo's way of naming a table's engine)
+    there = await Migration.table_exists().run()
+    ran = await Migration.get_migrations_which_ran(app_name=NAME) if there else []
+    return [name for name in known() if name not in ran]
+
+
+async def migrate(url: str) -> Sequence[str]:
+    """Run what is missing; the names of the migrations that were run. Raises the driver's error if the database is not there.
+
+    One transaction holds the writer's lock (SQLite) or an advisory lock (PostgreSQL) around all of them: of two processes
+    that start together the second waits and finds nothing left to do, and a failure leaves the database as it was.
+    """
+    engine = engine_of(url)
+    try:
+        async with _alone(engine):
+            names = await missing(engine)
+            if names:
+                await _run(engine)
+    finally:
+        await engine.close()
+    return names
+
+
+@contextlib.asynccontextmanager
+async def _alone(engine: Engine) -> AsyncIterator[None]:
+    async with engine.transaction(allow_nested=False):
+        if not isinstance(engine, SQLite):
+            await engine.run_ddl(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        yield
+
+
+async def _run(engine: Engine) -> None:
+    """Piccolo's runner finds its engine in the module that the environment names, and prints what it does."""
+    from piccolo.apps.migrations.commands.forwards import run_forwards  # brings a code formatter along, which the service needs not
+
+    before = os.environ.get(ENVIRONMENT_VARIABLE)
+    os.environ[ENVIRONMENT_VARIABLE] = "app.db.piccolo_conf"
+    try:
+        importlib.import_module("app.db.piccolo_conf").__dict__["DB"] = engine
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            result = await run_forwards(NAME)
+        if not result.success:
+            raise RuntimeError(said.getvalue())
+    finally:
+        if before is None:
+            del os.environ[ENVIRONMENT_VARIABLE]
+        else:
+            os.environ[ENVIRONMENT_VARIABLE] = before

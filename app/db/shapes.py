@@ -1,0 +1,175 @@
+"""How a Struct becomes a row and a row a Struct again: the same values for both databases, checked before they may wait."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+from piccolo import columns
+from piccolo.table import Table
+
+from app import store
+from app.db import tables
+from passes.businesses import Business, Location
+from passes.cards import Card, Customer, Entry, Event
+from passes.coupons import Coupon, Redemption, Refusal, Reversal
+from passes.offers import Offer
+from passes.programs import Program
+from passes.wallets.base import Installation
+
+T = TypeVar("T", bound=msgspec.Struct)
+Values = tuple[Any, ...]
+
+_MOST: Final = 2**63
+_TYPES: Final[Mapping[type[columns.Column], str]] = {
+    columns.UUID: "uuid",
+    columns.Text: "text",
+    columns.Timestamptz: "timestamptz",
+    columns.Bytea: "bytea",
+    columns.Boolean: "boolean",
+    columns.BigInt: "bigint",
+}
+"""PostgreSQL's names, for the arrays that rows travel in."""
+_BODIES: Final = 4096
+"""Decoded bodies that are remembered: the same text is the same Struct, and decoding an offer costs more than finding it."""
+
+
+def checked(value: Any) -> Any:
+    """The value as both databases keep it, times in UTC.
+
+    Raises ValueError for a time without a zone, a text with NUL or half a surrogate pair and a number beyond 64 bits:
+    each database refuses others of these, and a unit that waits in a group must not be able to spoil it.
+    """
+    if isinstance(value, str):
+        if "\0" in value:
+            raise ValueError("a text contains the character NUL, which cannot be stored")
+        if not value.isascii():
+            value.encode()  # UnicodeEncodeError is a ValueError, and says where
+    elif isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise ValueError(f"a time without a zone cannot be stored: {value}")
+        return value.astimezone(UTC)
+    elif isinstance(value, int) and not -_MOST <= value < _MOST:
+        raise ValueError("a number is larger than 64 bits")
+    return value
+
+
+class Shape(Generic[T]):
+    """One Struct and its table. ``row`` gives the values of ``columns``, and ``read`` takes the values of ``names``."""
+
+    def __init__(self, of: type[T], table: type[Table]) -> None:
+        """Raises KeyError for a column of a type that we do not use."""
+        described = table._meta  # noqa: SLF001 (Piccolo's public description of a table)
+        kept = [column for column in described.columns if not isinstance(column, columns.Serial)]
+        self.of = of
+        self.table = table
+        self.name: str = described.tablename
+        self.columns: tuple[str, ...] = tuple(column._meta.name for column in kept)  # noqa: SLF001
+        self.types: tuple[str, ...] = tuple(_TYPES[type(column)] for column in kept)
+        self.names: tuple[str, ...] = of.__struct_fields__
+        self.ordered = self.columns[-1] in {"seq", "created"}
+        """Whether each row takes a place of its own on the clock of changes, in its last column."""
+
+    def row(self, struct: T) -> Values:
+        """The values of a row, without its place on the clock. Raises ValueError for what cannot be stored."""
+        return tuple(map(checked, msgspec.structs.astuple(struct)))
+
+    def read(self, values: Sequence[Any]) -> T:
+        """The Struct of a row; values after the last name are left alone."""
+        return self.of(**dict(zip(self.names, values, strict=False)))
+
+    def select(self, alias: str) -> str:
+        """The columns of ``read`` for a SELECT, of the table under this alias."""
+        return ", ".join(f"{alias}.{name}" for name in self.names)
+
+
+class BodyShape(Shape[T]):
+    """A Struct kept as JSON; ``beside`` gives the values between its id and its body."""
+
+    def __init__(self, of: type[T], table: type[Table], beside: Callable[[T], Values]) -> None:
+        """The decoder remembers what it decoded."""
+        super().__init__(of, table)
+        self.names = ("body",)
+        self._beside = beside
+        self._decode: Callable[[str], T] = lru_cache(_BODIES)(msgspec.json.Decoder(of).decode)
+
+    def row(self, struct: T) -> Values:
+        """Its id, what is searched, and all of it as JSON."""
+        body = msgspec.json.encode(struct).decode()
+        return tuple(map(checked, (struct.id, *self._beside(struct), body)))  # type: ignore[attr-defined]
+
+    def read(self, values: Sequence[Any]) -> T:
+        """The Struct of a body."""
+        return self._decode(values[0])
+
+
+class InstallationShape(Shape[Installation]):
+    """An installation, whose list of times is one text."""
+
+    _at: Final = Installation.__struct_fields__.index("notified_at")
+    _times: Final = msgspec.json.Decoder(tuple[datetime, ...])
+
+    def row(self, struct: Installation) -> Values:
+        """The values of a row."""
+        values = list(msgspec.structs.astuple(struct))
+        values[self._at] = msgspec.json.encode([checked(time) for time in struct.notified_at]).decode()
+        return tuple(map(checked, values))
+
+    def read(self, values: Sequence[Any]) -> Installation:
+        """The installation of a row."""
+        known = list(values)
+        known[self._at] = self._times.decode(known[self._at])
+        return super().read(known)
+
+
+BUSINESS: Final = BodyShape(Business, tables.Business, lambda _: ())
+LOCATION: Final = BodyShape(Location, tables.Location, lambda row: (row.business_id, row.name))
+STAFF: Final = BodyShape(store.Staff, tables.Staff, lambda row: (row.business_id, row.name, row.suspended_at))
+PROGRAM: Final = BodyShape(Program, tables.Program, lambda row: (row.business_id,))
+OFFER: Final = BodyShape(Offer, tables.Offer, lambda row: (row.business_id, row.most is not None or row.most_each is not None))
+TOKEN: Final = Shape(store.Token, tables.Token)
+CUSTOMER: Final = Shape(Customer, tables.Customer)
+CARD: Final = Shape(Card, tables.Card)
+COUPON: Final = Shape(Coupon, tables.Coupon)
+REDEMPTION: Final = Shape(Redemption, tables.Redemption)
+REVERSAL: Final = Shape(Reversal, tables.Reversal)
+REFUSAL: Final = Shape(Refusal, tables.Refusal)
+ENTRY: Final = Shape(Entry, tables.Entry)
+EVENT: Final = Shape(Event, tables.Event)
+KEPT: Final = Shape(store.Kept, tables.Kept)
+INSTALLATION: Final = InstallationShape(Installation, tables.Installation)
+GOOGLE_CLASS: Final = Shape(store.GoogleClass, tables.GoogleClass)
+ALARM: Final = Shape(store.Alarm, tables.Alarm)
+
+ROWS: Final[Mapping[type, Shape[Any]]] = {
+    shape.of: shape
+    for shape in (
+        BUSINESS,
+        LOCATION,
+        STAFF,
+        PROGRAM,
+        OFFER,
+        TOKEN,
+        CUSTOMER,
+        CARD,
+        COUPON,
+        REDEMPTION,
+        REVERSAL,
+        REFUSAL,
+        ENTRY,
+        EVENT,
+        KEPT,
+        INSTALLATION,
+    )
+}
+"""Every kind of row that a unit may bring."""
+
+CHANGING: Final[Mapping[type, tuple[str, ...]]] = {
+    Card: ("balance", "entries", "left_at"),
+    Coupon: ("card_id", "customer_id", "state", "valid_from", "expires_at", "redemption_id", "voided_at"),
+}
+"""The columns that a Change may name; everything else of a card or a coupon never changes."""
+
+KINDS: Final[Mapping[str, str]] = {shape.name: shape.of.__name__ for shape in ROWS.values()}
+"""What a duplicate is called, by the table that refused it."""

@@ -1,0 +1,230 @@
+"""The SQL of the store: one text for both databases, and where they must differ, the difference is a named pair."""
+# ruff: noqa: S608 (what is put into these texts are names of our own columns and fragments of this file; every value is a parameter)
+
+import re
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from app.db.shapes import BUSINESS, CARD, COUPON, CUSTOMER, EVENT, INSTALLATION, KEPT, OFFER, PROGRAM, REDEMPTION, STAFF, Shape
+from app.db.tables import CLOCK
+
+T = TypeVar("T")
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """One statement with its values; or, with ``rows``, one for each of many rows of values (see Dialect.given)."""
+
+    text: str
+    values: Sequence[Any] = ()
+    rows: Sequence[Sequence[Any]] | None = None
+
+
+Talk = Generator[Ask, Sequence[Sequence[Any]], T]
+"""A conversation with a database: it asks, is told rows, and comes to something. Whose database, it does not know."""
+
+
+class Dialect(msgspec.Struct, frozen=True, kw_only=True):
+    """What the two databases say differently."""
+
+    listed: Callable[[int], str]
+    """After a column: it is one of the list that is the parameter of this number."""
+    each: Callable[[int], str]
+    """A table ``each`` with the column ``value``: the ids in the list that is the parameter of this number."""
+    given: Callable[[Mapping[str, str]], str]
+    """A table ``x`` of many rows at once (PostgreSQL: arrays), or of one row at a time (SQLite: a statement costs no trip)."""
+    lock: str
+    """At the end of a SELECT: these rows stay as they are until we are done. SQLite has one writer at a time anyhow."""
+    free: str
+    """The same, passing over rows that somebody else holds."""
+    text: Callable[[str], str]
+    """A statement as its driver wants it."""
+
+
+def _arrays(types: Mapping[str, str]) -> str:
+    arrays = ", ".join(f"${number}::{type_}[]" for number, type_ in enumerate(types.values(), 1))
+    return f"unnest({arrays}) AS x({', '.join(types)})"
+
+
+def _one_row(types: Mapping[str, str]) -> str:
+    return f"(SELECT {', '.join(f'${number} AS {name}' for number, name in enumerate(types, 1))}) AS x"
+
+
+_CAST: Final = re.compile(r"::\w+(\[\])?")
+_NUMBER: Final = re.compile(r"\$(\d+)")
+
+POSTGRESQL: Final = Dialect(
+    listed=lambda number: f"= ANY(${number})",
+    each=lambda number: f"unnest(${number}::uuid[]) AS each(value)",
+    given=_arrays,
+    lock="FOR UPDATE",
+    free="FOR UPDATE SKIP LOCKED",
+    text=lambda text: text,
+)
+SQLITE: Final = Dialect(
+    listed=lambda number: f"IN (SELECT value FROM json_each(${number}))",
+    each=lambda number: f"json_each(${number}) AS each",
+    given=_one_row,
+    lock="",
+    free="",
+    text=lambda text: _NUMBER.sub(r"?\1", _CAST.sub("", text)),
+)
+
+
+TALLIED: Final = """
+    ON CONFLICT (business_id, key) DO UPDATE SET n = tally.n + excluded.n, most = excluded.most
+    WHERE excluded.most IS NULL OR tally.n + excluded.n <= excluded.most
+    RETURNING 1"""
+"""A count that would pass its limit is not counted, and gives no row back: the limit stands beside the count to be compared."""
+
+
+class Statements:
+    """Every statement that is not a plain query, in one dialect."""
+
+    def __init__(self, say: Dialect) -> None:
+        """Texts are made once."""
+        self._say = say
+        self._inserts: dict[str, str] = {}
+
+        # --- The hot path: x.n is the number of the question in its group ---
+        self.caller = self._made(f"""
+            SELECT x.n, t.id, t.location_id, l.name, {STAFF.select("s")}, {BUSINESS.select("b")}
+            FROM {say.given({"n": "bigint", "secret_hash": "bytea"})}
+            JOIN token AS t ON t.secret_hash = x.secret_hash AND t.revoked_at IS NULL
+            JOIN staff AS s ON s.id = t.staff_id AND s.suspended_at IS NULL
+            JOIN location AS l ON l.id = t.location_id
+            JOIN business AS b ON b.id = t.business_id""")
+        self.kept = self._made(f"""
+            SELECT x.n, {KEPT.select("k")} FROM {say.given({"n": "bigint", "caller_id": "uuid", "key": "text"})}
+            JOIN kept AS k ON k.caller_id = x.caller_id AND k.key = x.key""")
+        self.presented = self._presented("code", "text")
+        self.coupon = self._presented("id", "uuid")
+        self.places = self._made(f"SELECT id, name FROM location WHERE id {say.listed(1)}")
+
+        # --- A card and everything on it ---
+        known = f"""
+            SELECT {CARD.select("c")}, {CUSTOMER.select("u")}, {PROGRAM.select("p")}, {BUSINESS.select("b")} FROM card AS c
+            JOIN customer AS u ON u.id = c.customer_id
+            JOIN program AS p ON p.id = c.program_id
+            JOIN business AS b ON b.id = c.business_id"""
+        self.cards = self._made(f"{known} WHERE c.id {say.listed(1)}")
+        self.card_by = {name: self._made(f"{known} WHERE c.{name} = $1") for name in ("id", "serial", "key")}
+        self.card_by_number = self._made(f"{known} WHERE c.number = $1 AND c.business_id = $2")
+        # The newest ten by the place of the tenth: both databases walk the index, however long the story is.
+        self.newest_events = self._made(f"""
+            SELECT {EVENT.select("e")} FROM {say.each(1)} JOIN event AS e ON e.card_id = each.value AND e.seq >= coalesce(
+                (SELECT t.seq FROM event AS t WHERE t.card_id = each.value ORDER BY t.seq DESC LIMIT 1 OFFSET $2), 0)
+            ORDER BY e.seq DESC""")
+        self.card_coupons = self._made(f"""
+            SELECT {COUPON.select("c")} FROM coupon AS c WHERE c.card_id {say.listed(1)} AND c.state = 'active'
+            UNION SELECT {COUPON.select("c")} FROM coupon AS c WHERE c.id {say.listed(2)} AND c.card_id IS NOT NULL""")
+        self.offers = self._made(f"SELECT o.id, {OFFER.select('o')} FROM offer AS o WHERE o.id {say.listed(1)}")
+
+        # --- What a unit comes to, one statement each; PostgreSQL writes a group in one (app/db/postgres.py) ---
+        self.tally = self._made(f"INSERT INTO tally (business_id, key, n, most) VALUES ($1, $2, $3, $4) {TALLIED}")
+        self.changed_at = self._made("SELECT changed_at FROM card WHERE id = $1")
+        self.touch = self._made("UPDATE card SET version = $2, changed_at = $3 WHERE id = $1")
+        self.make_due = self._made("""
+            UPDATE installation SET due_at = $2
+            WHERE card_id = $1 AND gone_at IS NULL AND (due_at IS NULL OR due_at > $2)""")
+
+        # --- Small writes ---
+        self.tick = self._made(f"UPDATE clock SET tick = tick + $1 WHERE id = {CLOCK} RETURNING tick")
+        self.replace_business = self._made("UPDATE business SET body = $2 WHERE id = $1")
+        self.replace_offer = self._made("UPDATE offer SET limited = $3, body = $4 WHERE id = $1 AND business_id = $2")
+        self.revoke = self._made("UPDATE token SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
+        self.keep_google_class = self._made("""
+            INSERT INTO google_class (program_id, business_id, digest, at) VALUES ($1, $2, $3, $4)
+            ON CONFLICT (program_id) DO UPDATE SET digest = excluded.digest, at = excluded.at""")
+        self.raise_alarm = self._made("""
+            INSERT INTO alarm (wallet, credential, why, since, probe_at) VALUES ($1, $2, $3, $4, $5)
+            ON CONFLICT (wallet, credential) DO UPDATE SET why = excluded.why, probe_at = excluded.probe_at""")
+        self.clear_alarm = self._made("DELETE FROM alarm WHERE wallet = $1 AND credential = $2")
+        self.forget = self._made("DELETE FROM kept WHERE id IN (SELECT id FROM kept WHERE at < $1 LIMIT $2) RETURNING 1")
+
+        # --- Installations ---
+        mine = "address = $1 AND credential = $2 AND wallet = 'apple' AND gone_at IS NULL"
+        self.lagging = self._made("""
+            SELECT count(*) FROM installation AS i JOIN card AS c ON c.id = i.card_id
+            WHERE i.due_at IS NOT NULL AND i.gone_at IS NULL AND c.version > i.told AND ($1::text IS NULL OR i.wallet = $1)""")
+        # All of a device, not just what is newer than its tag: whether the device is known shows in the same answer.
+        self.device = self._made(f"SELECT c.serial, c.version FROM installation JOIN card AS c ON c.id = card_id WHERE {mine}")
+        self.asked = self._made(f"""
+            WITH mine AS MATERIALIZED (SELECT id FROM installation WHERE {mine} ORDER BY id {say.lock})
+            UPDATE installation SET asked_at = $3 WHERE id IN (SELECT id FROM mine)""")
+        self.fetched = self._made(f"""
+            WITH last AS MATERIALIZED (
+                SELECT id FROM installation WHERE card_id = $1 AND wallet = 'apple' AND gone_at IS NULL
+                AND asked_at IS NOT NULL AND (fetched_at IS NULL OR fetched_at < asked_at)
+                ORDER BY asked_at DESC, id LIMIT 1 {say.lock})
+            UPDATE installation SET fetched = $2, fetched_at = $3 WHERE id IN (SELECT id FROM last)""")
+        # A card that somebody registers for is held: a change of it at the same moment comes before or after, never past it.
+        self.hold_card = self._made(f"SELECT version, changed_at FROM card WHERE id = $1 {say.lock}")
+        self.hold_installation = self._made(
+            f"SELECT id, gone_at FROM installation WHERE card_id = $1 AND wallet = $2 AND address = $3 {say.lock}"
+        )
+        self.revive = self._made("""
+            UPDATE installation SET credential = $2, push_token = $3, registered_at = $4, told = $5, told_at = $6, saved_at = $7,
+            due_at = $8, tries = 0, lease_until = NULL, gone_at = NULL WHERE id = $1""")
+        # Freeing the lease makes what a worker hears about the old push token (that it is gone) come too late to be believed.
+        self.renew = self._made("UPDATE installation SET credential = $2, push_token = $3, lease_until = NULL WHERE id = $1")
+        self.leave = self._made("""
+            UPDATE installation SET gone_at = $4, due_at = NULL, lease_until = NULL
+            WHERE card_id = $1 AND wallet = $2 AND address = $3 AND gone_at IS NULL RETURNING 1""")
+        self.heard = self._made("INSERT INTO nonce (nonce, at) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING 1")
+        self.saved = self._made("UPDATE installation SET saved_at = $2 WHERE id = $1 RETURNING 1")
+        # A claimed row is due again when its lease ends, so a crash delays it and a touch in the meantime shows: see settle.
+        self.claim = self._made(f"""
+            WITH due AS MATERIALIZED (
+                SELECT id FROM installation WHERE due_at IS NOT NULL AND due_at <= $1 AND gone_at IS NULL
+                AND (lease_until IS NULL OR lease_until <= $1) AND NOT (credential {say.listed(4)})
+                ORDER BY due_at LIMIT $3 {say.free})
+            UPDATE installation SET lease_until = $2, due_at = $2 WHERE id IN (SELECT id FROM due)
+            RETURNING {INSTALLATION.select("installation")}""")
+        self.hold = self._made(f"SELECT 1 FROM installation WHERE id {say.listed(1)} ORDER BY id {say.lock}")
+        settled = {
+            "id": "uuid",
+            "lease_until": "timestamptz",
+            "told": "bigint",
+            "told_at": "timestamptz",
+            "tries": "bigint",
+            "notified_at": "text",
+            "due_at": "timestamptz",
+            "gone_at": "timestamptz",
+        }
+        self.settle = self._made(f"""
+            UPDATE installation AS i SET told = x.told, told_at = x.told_at, tries = x.tries, notified_at = x.notified_at,
+                gone_at = x.gone_at, lease_until = NULL,
+                due_at = CASE
+                    WHEN x.gone_at IS NOT NULL THEN NULL
+                    WHEN c.version <= x.told THEN x.due_at
+                    WHEN x.due_at IS NULL THEN c.changed_at
+                    WHEN i.lease_until IS NOT NULL AND i.due_at < i.lease_until AND i.due_at < x.due_at THEN i.due_at
+                    ELSE x.due_at END
+            FROM {say.given(settled)} JOIN card AS c ON true
+            WHERE i.id = x.id AND c.id = i.card_id AND (x.lease_until IS NULL OR i.lease_until = x.lease_until)""")
+
+    def insert(self, shape: Shape[Any]) -> str:
+        """A statement that inserts one row of a shape."""
+        if shape.name not in self._inserts:
+            values = ", ".join(f"${number}" for number in range(1, len(shape.columns) + 1))
+            self._inserts[shape.name] = self._made(f"INSERT INTO {shape.name} ({', '.join(shape.columns)}) VALUES ({values})")
+        return self._inserts[shape.name]
+
+    def _made(self, text: str) -> str:
+        return self._say.text(text)
+
+    def _presented(self, by: str, type_: str) -> str:
+        return self._made(f"""
+            SELECT x.n, {COUPON.select("c")}, {OFFER.select("o")}, u.name, {REDEMPTION.select("r")}, s.name, l.name, a.n, b.n
+            FROM {self._say.given({"n": "bigint", "business_id": "uuid", "sought": type_})}
+            JOIN coupon AS c ON c.business_id = x.business_id AND c.{by} = x.sought
+            JOIN offer AS o ON o.id = c.offer_id
+            LEFT JOIN customer AS u ON u.id = c.customer_id
+            LEFT JOIN redemption AS r ON r.id = c.redemption_id
+            LEFT JOIN staff AS s ON s.id = r.staff_id
+            LEFT JOIN location AS l ON l.id = r.location_id
+            LEFT JOIN tally AS a ON o.limited AND a.business_id = c.business_id AND a.key = 'offer:' || c.offer_id
+            LEFT JOIN tally AS b ON o.limited AND b.business_id = c.business_id
+                AND b.key = 'offer:' || c.offer_id || ':' || c.customer_id""")

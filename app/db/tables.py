@@ -1,0 +1,309 @@
+"""The tables, as Piccolo knows them: they define the schema, the migrations and the plain reading queries.
+
+Every table carries ``business_id``, except the clock, the alarms and the nonces, which belong to the installation.
+What is configured (business, location, staff, program, offer) is one JSON ``body`` of its Struct beside the few columns
+that are searched, so that a field can be added with a default and without a migration. What is written at the counter
+has a column for each field of its Struct, in the order of the fields, and then what only the database knows.
+
+There are no foreign keys: on PostgreSQL each one takes a share lock on the row it names, so that every redemption of a
+business would lock the same few rows of its offers, staff and locations; the units name only rows that were just read, and nothing
+that is named is ever deleted. Texts have no length here: SQLite would not enforce it (the Structs and the web do).
+"""
+
+from typing import Final
+
+from piccolo.columns import UUID, BigInt, BigSerial, Boolean, Bytea, Integer, Text, Timestamptz
+from piccolo.table import Table
+
+CLOCK: Final = 1
+"""The id of the clock's only row."""
+
+
+class Business(Table, tablename="business"):
+    """One tenant. ``created`` is its place on the clock of changes."""
+
+    id = UUID(primary_key=True, default=None)
+    body = Text(default=None)
+    created = BigInt(default=None)
+
+
+class Location(Table, tablename="location"):
+    """A branch or till position."""
+
+    id = UUID(primary_key=True, default=None)
+    business_id = UUID(default=None)
+    name = Text(default=None)
+    body = Text(default=None)
+    created = BigInt(default=None)
+
+
+class Staff(Table, tablename="staff"):
+    """A person who works for a business."""
+
+    id = UUID(primary_key=True, default=None)
+    business_id = UUID(default=None)
+    name = Text(default=None)
+    suspended_at = Timestamptz(default=None, null=True)
+    body = Text(default=None)
+    created = BigInt(default=None)
+
+
+class Program(Table, tablename="program"):
+    """How cards earn."""
+
+    id = UUID(primary_key=True, default=None)
+    business_id = UUID(default=None)
+    body = Text(default=None)
+    created = BigInt(default=None)
+
+
+class Offer(Table, tablename="offer"):
+    """What somebody gets. ``limited`` says that its redemptions are counted in ``tally``."""
+
+    id = UUID(primary_key=True, default=None)
+    business_id = UUID(default=None)
+    limited = Boolean(default=None)
+    body = Text(default=None)
+    created = BigInt(default=None)
+
+
+class Token(Table, tablename="token"):
+    """A bearer token; only the SHA-256 of its secret."""
+
+    id = UUID(primary_key=True, default=None)
+    business_id = UUID(default=None)
+    staff_id = UUID(default=None)
+    location_id = UUID(default=None)
+    name = Text(default=None)
+    secret_hash = Bytea(default=None)
+    created_at = Timestamptz(default=None)
+    revoked_at = Timestamptz(default=None, null=True)
+
+
+class Customer(Table, tablename="customer"):
+    """A person known to one business."""
+
+    id = UUID(primary_key=True, default=None)
+    business_id = UUID(default=None)
+    name = Text(default=None)
+    email = Text(default=None)
+    phone = Text(default=None)
+    language = Text(default=None)
+    joined_at = Timestamptz(default=None)
+
+
+class Card(Table, tablename="card"):
+    """A customer's membership of a program."""
+
+    id = UUID(primary_key=True, default=None)
+    business_id = UUID(default=None)
+    program_id = UUID(default=None)
+    customer_id = UUID(default=None)
+    number = Text(default=None)
+    serial = Text(default=None)
+    token = Text(default=None)
+    key = Text(default=None)
+    balance = BigInt(default=None)
+    entries = BigInt(default=None)
+    version = BigInt(default=None)
+    joined_at = Timestamptz(default=None)
+    changed_at = Timestamptz(default=None)
+    left_at = Timestamptz(default=None, null=True)
+
+
+class Coupon(Table, tablename="coupon"):
+    """One right to one offer."""
+
+    id = UUID(primary_key=True, default=None)
+    business_id = UUID(default=None)
+    offer_id = UUID(default=None)
+    card_id = UUID(default=None, null=True)
+    customer_id = UUID(default=None, null=True)
+    code = Text(default=None)
+    state = Text(default=None)
+    issued_at = Timestamptz(default=None)
+    valid_from = Timestamptz(default=None, null=True)
+    expires_at = Timestamptz(default=None, null=True)
+    redemption_id = UUID(default=None, null=True)
+    voided_at = Timestamptz(default=None, null=True)
+
+
+class Redemption(Table, tablename="redemption"):
+    """The record that a coupon was used."""
+
+    id = UUID(primary_key=True, default=None)
+    business_id = UUID(default=None)
+    coupon_id = UUID(default=None)
+    card_id = UUID(default=None, null=True)
+    kind = Text(default=None)
+    at = Timestamptz(default=None)
+    location_id = UUID(default=None)
+    staff_id = UUID(default=None)
+    counter_id = UUID(default=None)
+    channel = Text(default=None)
+    reason = Text(default=None)
+
+
+class Reversal(Table, tablename="reversal"):
+    """The record that takes a redemption back."""
+
+    id = UUID(primary_key=True, default=None)
+    business_id = UUID(default=None)
+    redemption_id = UUID(default=None)
+    coupon_id = UUID(default=None)
+    at = Timestamptz(default=None)
+    location_id = UUID(default=None)
+    staff_id = UUID(default=None)
+    counter_id = UUID(default=None)
+    reason = Text(default=None)
+
+
+class Refusal(Table, tablename="refusal"):
+    """The record that a code was presented and not redeemed."""
+
+    id = UUID(primary_key=True, default=None)
+    business_id = UUID(default=None)
+    presented = Text(default=None)
+    coupon_id = UUID(default=None, null=True)
+    word = Text(default=None)
+    at = Timestamptz(default=None)
+    location_id = UUID(default=None)
+    staff_id = UUID(default=None)
+    counter_id = UUID(default=None)
+    channel = Text(default=None)
+
+
+class Entry(Table, tablename="entry"):
+    """One line of a card's ledger."""
+
+    id = UUID(primary_key=True, default=None)
+    business_id = UUID(default=None)
+    card_id = UUID(default=None)
+    number = BigInt(default=None)
+    kind = Text(default=None)
+    amount = BigInt(default=None)
+    balance = BigInt(default=None)
+    at = Timestamptz(default=None)
+    location_id = UUID(default=None)
+    staff_id = UUID(default=None)
+
+
+class Event(Table, tablename="event"):
+    """One line of a customer's engagement. ``seq`` is its place on the clock of changes, which no other event shares."""
+
+    id = UUID(primary_key=True, default=None)
+    business_id = UUID(default=None)
+    card_id = UUID(default=None, null=True)
+    customer_id = UUID(default=None, null=True)
+    coupon_id = UUID(default=None, null=True)
+    kind = Text(default=None)
+    at = Timestamptz(default=None)
+    amount = BigInt(default=None)
+    wallet = Text(default=None)
+    seq = BigInt(default=None)
+
+
+class Kept(Table, tablename="kept"):
+    """The finished answer under an idempotency key."""
+
+    id = BigSerial(primary_key=True)
+    caller_id = UUID(default=None)
+    key = Text(default=None)
+    business_id = UUID(default=None)
+    digest = Bytea(default=None)
+    status = BigInt(default=None)
+    body = Bytea(default=None)
+    at = Timestamptz(default=None)
+
+
+class Installation(Table, tablename="installation"):
+    """A face living somewhere. ``notified_at`` is a JSON list: an array cannot travel inside an array of rows."""
+
+    id = UUID(primary_key=True, default=None)
+    business_id = UUID(default=None)
+    card_id = UUID(default=None)
+    wallet = Text(default=None)
+    address = Text(default=None)
+    credential = Text(default=None)
+    push_token = Text(default=None)
+    registered_at = Timestamptz(default=None)
+    told = BigInt(default=None)
+    told_at = Timestamptz(default=None, null=True)
+    asked_at = Timestamptz(default=None, null=True)
+    fetched = BigInt(default=None)
+    fetched_at = Timestamptz(default=None, null=True)
+    saved_at = Timestamptz(default=None, null=True)
+    notified_at = Text(default=None)
+    due_at = Timestamptz(default=None, null=True)
+    tries = BigInt(default=None)
+    lease_until = Timestamptz(default=None, null=True)
+    gone_at = Timestamptz(default=None, null=True)
+
+
+class Tally(Table, tablename="tally"):
+    """A count with a limit, changed in the commit that it counts. ``most`` is the limit that was last asked about."""
+
+    id = BigSerial(primary_key=True)
+    business_id = UUID(default=None)
+    key = Text(default=None)
+    n = BigInt(default=None)
+    most = BigInt(default=None, null=True)
+
+
+class GoogleClass(Table, tablename="google_class"):
+    """Which draft of a program's class Google has."""
+
+    program_id = UUID(primary_key=True, default=None)
+    business_id = UUID(default=None)
+    digest = Bytea(default=None)
+    at = Timestamptz(default=None)
+
+
+class Alarm(Table, tablename="alarm"):
+    """A vendor that is stopped."""
+
+    id = BigSerial(primary_key=True)
+    wallet = Text(default=None)
+    credential = Text(default=None)
+    why = Text(default=None)
+    since = Timestamptz(default=None)
+    probe_at = Timestamptz(default=None)
+
+
+class Nonce(Table, tablename="nonce"):
+    """A callback that was heard already."""
+
+    nonce = Text(primary_key=True, default=None)
+    at = Timestamptz(default=None)
+
+
+class Clock(Table, tablename="clock"):
+    """The clock of changes: one row, whose lock orders the commits of all processes."""
+
+    id = Integer(primary_key=True, default=None)
+    tick = BigInt(default=None)
+
+
+TABLES: Final[tuple[type[Table], ...]] = (
+    Business,
+    Location,
+    Staff,
+    Program,
+    Offer,
+    Token,
+    Customer,
+    Card,
+    Coupon,
+    Redemption,
+    Reversal,
+    Refusal,
+    Entry,
+    Event,
+    Kept,
+    Installation,
+    Tally,
+    GoogleClass,
+    Alarm,
+    Nonce,
+    Clock,
+)

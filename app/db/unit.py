@@ -1,0 +1,84 @@
+"""A unit made ready to be written: checked, and laid out as rows, before it may wait in the writer's queue."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from app.db.shapes import CARD, CHANGING, ROWS, Shape, Values, checked
+from app.store import Unit
+from passes.cards import Card
+
+VERSION: Final = CARD.columns.index("version")
+_SECOND: Final = timedelta(seconds=1)
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """A Change with its values checked."""
+
+    of: type
+    id: UUID
+    seen: Mapping[str, Any]
+    to: Mapping[str, Any]
+
+
+class Ready(msgspec.Struct, frozen=True, kw_only=True):
+    """A unit as the writers take it. ``tallies`` are (business, key, by, most); ``ticks`` is how many places it takes on the clock.
+
+    Each event (and each thing configured) takes a place of its own, so that events keep their order within a unit too; the
+    unit's place, which its cards get as their version, is the last of them.
+    """
+
+    at: datetime
+    due_at: datetime
+    comparisons: tuple[Comparison, ...]
+    tallies: tuple[Values, ...]
+    rows: tuple[tuple[Shape[Any], Values], ...]
+    touches: tuple[UUID, ...]
+    ticks: int
+
+    def placed(self, first: int) -> list[tuple[Shape[Any], Values]]:
+        """The rows with their places on the clock, of which the unit's first one is ``first``. A new card has the unit's."""
+        placed, at = [], first
+        for shape, values in self.rows:
+            if shape.ordered:
+                placed.append((shape, (*values, at)))
+                at += 1
+            elif shape is CARD:
+                placed.append((shape, (*values[:VERSION], first + self.ticks - 1, *values[VERSION + 1 :])))
+            else:
+                placed.append((shape, values))
+        return placed
+
+
+def ready(unit: Unit) -> Ready:
+    """Raises ValueError for what cannot be stored, and for a comparison of what never changes."""
+    rows = tuple((shape, shape.row(row)) for row in unit.rows for shape in (ROWS[type(row)],))
+    new = {row.id for row in unit.rows if isinstance(row, Card)}
+    return Ready(
+        at=checked(unit.at),
+        due_at=checked(unit.due_at),
+        comparisons=tuple(
+            Comparison(change.of, change.id, _values(change.of, change.seen), _values(change.of, change.to)) for change in unit.changes
+        ),
+        tallies=tuple((tally.business_id, checked(tally.key), tally.by, tally.most) for tally in unit.tallies),
+        rows=rows,
+        touches=tuple(dict.fromkeys(card_id for card_id in unit.touches if card_id not in new)),
+        ticks=max(1, sum(shape.ordered for shape, _ in rows)),
+    )
+
+
+def later(changed_at: datetime, at: datetime) -> datetime:
+    """When a card that last changed at ``changed_at`` changes next, at ``at``: in a later second, whatever the clock says.
+
+    Apple's devices ask with If-Modified-Since, which knows whole seconds: two faces within one would look the same.
+    """
+    return max(at, changed_at.replace(microsecond=0) + _SECOND)
+
+
+def _values(of: type, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    if strange := given.keys() - set(CHANGING[of]):
+        raise ValueError(f"{of.__name__} never changes its {', '.join(sorted(strange))}")
+    return {name: checked(value) for name, value in given.items()}
