@@ -16,6 +16,8 @@ BUSY: Final = 10.0
 PRAGMAS: Final = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL")
 """For every connection: readers never wait for the writer, and an acknowledged commit survives a power cut."""
 SQLITE: Final = "sqlite:///"
+SETTINGS: Final = {"application_name": "counterpass", "jit": "off"}
+"""For every connection to PostgreSQL: our statements are short, and compiling one takes longer than running it."""
 KEPT: Final = 4
 """Connections for reading pages that are kept open; more are opened when more is asked at once."""
 
@@ -121,8 +123,7 @@ class PostgreSQL(PostgresEngine):
 
     async def start_connection_pool(self, **kwargs: Any) -> None:
         """Open the pool. A returned connection is not reset: nothing of ours leaves anything behind on one, and a reset is a round trip."""
-        settings = {"application_name": "counterpass", "jit": "off"}
-        await super().start_connection_pool(min_size=1, max_size=KEPT, reset=_as_it_is, server_settings=settings, **kwargs)
+        await super().start_connection_pool(min_size=1, max_size=KEPT, reset=_as_it_is, server_settings=SETTINGS, **kwargs)
 
     def transaction(self, allow_nested: bool = True) -> PostgreSQLUnit:  # noqa: FBT001, FBT002 (Piccolo's signature)
         """A transaction whose failed ends leak nothing."""

@@ -1,0 +1,168 @@
+"""What a group of units comes to on PostgreSQL: rows are held in order, each unit is compared, and one statement writes all.
+
+Holding comes first, in a statement of its own: whatever this group waited for is then visible to the statement that
+writes. That is how an installation that registers for a card at the same moment is either seen here, or sees the change.
+Everybody holds in one order (coupons, cards, counts, what is new, installations, and last the clock), so that processes wait for
+each other and never in a circle; whoever has the clock waits for nobody, so that the order of the clock is the order of commits.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from itertools import count
+from typing import Any, Final
+from uuid import UUID
+
+from app.db.shapes import CARD, CHANGING, COUPON, ROWS, Shape, Values
+from app.db.statements import TALLIED, Ask, Talk
+from app.db.tables import CLOCK
+from app.db.unit import Ready, later
+from app.store import Lost
+from passes.cards import Card
+from passes.coupons import Coupon
+
+# ruff: noqa: S608 (what is put into these texts are names of our own columns; every value is a parameter)
+
+_SHAPES: Final = {shape.name: shape for shape in ROWS.values()}
+_COUPON: Final = CHANGING[Coupon]
+_CARD: Final = (*CHANGING[Card], "changed_at")
+_TALLY: Final = {"business_id": "uuid", "key": "text", "n": "bigint", "most": "bigint"}
+
+
+class Crowded(Exception):
+    """A count of the group would pass its limit; whose it is, the group does not know."""
+
+
+class Group:
+    """Units that are tried together, in their order. ``talk`` is the conversation, over one transaction unless ``plain``."""
+
+    def __init__(self, units: Sequence[Ready]) -> None:
+        self._units = units
+        self._coupons = {change.id for unit in units for change in unit.comparisons if change.of is Coupon}
+        self._cards = {change.id for unit in units for change in unit.comparisons if change.of is Card}
+        self._cards.update(card_id for unit in units for card_id in unit.touches)
+        self._now: dict[UUID, dict[str, Any]] = {}
+        self._changed: set[UUID] = set()
+        self._places: dict[UUID, int] = {}
+        self._due: dict[UUID, datetime] = {}
+        self._counts: dict[tuple[UUID, str], list[Any]] = {}
+        self._rows: dict[str, list[Values]] = {}
+        self._ticks = 0
+
+    @property
+    def plain(self) -> bool:
+        """Whether its one statement is a transaction by itself: it compares nothing."""
+        return not (self._coupons or self._cards or any(unit.tallies for unit in self._units))
+
+    def talk(self) -> Talk[list[int | Exception]]:
+        """The place on the clock of each unit, or Lost. Raises Crowded, and the driver's own exceptions."""
+        if self._coupons or self._cards:
+            held = yield Ask(HOLD, (list(self._coupons), list(self._cards)))
+            self._now = {row[0]: dict(zip((*_COUPON, *_CARD), row[1:], strict=True)) for row in held}
+        places = [self._try(unit) for unit in self._units]
+        if not self._ticks:
+            return [Lost() for _ in places]
+        [(base, counted)] = yield self._write()
+        if counted != len(self._counts):
+            raise Crowded
+        return [Lost() if place is None else base + place for place in places]
+
+    def _try(self, unit: Ready) -> int | None:
+        """Its place within the group, if each of its comparisons holds after the units before it."""
+        for change in unit.comparisons:
+            row = self._now.get(change.id)
+            if row is None or any(row[name] != value for name, value in change.seen.items()):
+                return None
+        for change in unit.comparisons:
+            self._now[change.id].update(change.to)
+            self._changed.add(change.id)
+        for business_id, key, by, most in unit.tallies:
+            total = self._counts.setdefault((business_id, key), [0, None])
+            total[0] += by
+            total[1] = most if total[1] is None else min(total[1], most or total[1])
+        for shape, values in unit.placed(self._ticks + 1):
+            self._rows.setdefault(shape.name, []).append(values)
+        self._ticks += unit.ticks
+        for card_id in unit.touches:
+            if (card := self._now.get(card_id)) is not None:
+                card["changed_at"] = later(card["changed_at"], unit.at)
+                self._changed.add(card_id)
+                self._places[card_id] = self._ticks
+                self._due[card_id] = min(unit.due_at, self._due.get(card_id, unit.due_at))
+        return self._ticks
+
+    def _write(self) -> Ask:
+        coupons = [(row, *(self._now[row][name] for name in _COUPON)) for row in self._changed & self._coupons]
+        cards = [(row, *(self._now[row][name] for name in _CARD), self._places.get(row)) for row in self._changed & self._cards]
+        counts = [(business_id, key, by, most) for (business_id, key), (by, most) in self._counts.items()]
+        if any(most is not None and by > most for _, _, by, most in counts):
+            raise Crowded
+        names = tuple(sorted(self._rows))
+        parts = (coupons, counts, list(self._due.items()), cards, *(self._rows[name] for name in names))
+        text = statement(bool(coupons), bool(counts), bool(self._due), bool(cards), names)
+        return Ask(text, (self._ticks, *(column for part in parts for column in zip(*part, strict=True))))
+
+
+def _types(shape: Shape[Any], names: Sequence[str]) -> Mapping[str, str]:
+    known = dict(zip(shape.columns, shape.types, strict=True))
+    return {name: known[name] for name in names}
+
+
+def _hold() -> str:
+    coupon, card = _types(COUPON, _COUPON), _types(CARD, _CARD)
+    no_coupon = ", ".join(f"NULL::{type_}" for type_ in coupon.values())
+    no_card = ", ".join(f"NULL::{type_}" for type_ in card.values())
+    return f"""
+        WITH coupons AS MATERIALIZED (SELECT id, {", ".join(coupon)} FROM coupon WHERE id = ANY($1) ORDER BY id FOR UPDATE),
+             cards AS MATERIALIZED (SELECT id, {", ".join(card)} FROM card WHERE id = ANY($2) ORDER BY id FOR UPDATE)
+        SELECT id, {", ".join(coupon)}, {no_card} FROM coupons UNION ALL SELECT id, {no_coupon}, {", ".join(card)} FROM cards"""
+
+
+HOLD: Final = _hold()
+
+
+@cache
+def statement(coupons: bool, counts: bool, due: bool, cards: bool, names: tuple[str, ...]) -> str:  # noqa: FBT001 (the parts of a group)
+    """The statement that writes a group with these parts; a service knows some dozens of combinations.
+
+    Its first parameter is how many places on the clock the group takes; then come the columns of each part, as arrays. It
+    returns the clock before the group, and how many counts were counted.
+    """
+    numbers = count(2)
+
+    def given(types: Mapping[str, str]) -> str:
+        arrays = ", ".join(f"${next(numbers)}::{type_}[]" for type_ in types.values())
+        return f"unnest({arrays}) AS x({', '.join(types)})"
+
+    first: dict[str, str] = {}
+    after: dict[str, str] = {}
+    if coupons:
+        sets = ", ".join(f"{name} = x.{name}" for name in _COUPON)
+        first["coupons"] = f"""
+            UPDATE coupon AS t SET {sets} FROM {given({"id": "uuid", **_types(COUPON, _COUPON)})} WHERE t.id = x.id RETURNING 1"""
+    if counts:
+        first["counts"] = f"INSERT INTO tally ({', '.join(_TALLY)}) SELECT * FROM {given(_TALLY)} ORDER BY business_id, key {TALLIED}"
+    if due:
+        first["held"] = f"""
+            SELECT i.id, x.due_at FROM {given({"card_id": "uuid", "due_at": "timestamptz"})}
+            JOIN installation AS i ON i.card_id = x.card_id AND i.gone_at IS NULL ORDER BY i.id FOR UPDATE OF i"""
+        after["due"] = "UPDATE installation AS t SET due_at = least(t.due_at, held.due_at) FROM held WHERE t.id = held.id"
+    if cards:
+        types = {"id": "uuid", **_types(CARD, _CARD), "place": "bigint"}
+        sets = ", ".join(f"{name} = x.{name}" for name in _CARD)
+        after["cards"] = f"""
+            UPDATE card AS t SET {sets}, version = coalesce(clock_now.base + x.place, t.version)
+            FROM clock_now, {given(types)} WHERE t.id = x.id"""
+    for name in names:
+        shape = _SHAPES[name]
+        placed = shape.columns[-1] if shape.ordered else "version" if shape is CARD else None
+        values = ", ".join(f"clock_now.base + x.{column}" if column == placed else f"x.{column}" for column in shape.columns)
+        rows = f"INSERT INTO {name} ({', '.join(shape.columns)}) SELECT {values} FROM {given(_types(shape, shape.columns))}"
+        if placed:
+            after[f"new_{name}"] = f"{rows}, clock_now"
+        else:
+            first[f"new_{name}"] = f"{rows} RETURNING 1"
+    held = "".join(f" AND (SELECT count(*) FROM {name}) >= 0" for name in first)  # all of it is done before the clock is held
+    clock = f"UPDATE clock SET tick = tick + $1 WHERE id = {CLOCK}{held} RETURNING tick - $1 AS base"
+    parts = ", ".join(f"{name} AS ({text})" for name, text in {**first, "clock_now": clock, **after}.items())
+    return f"WITH {parts} SELECT base, {'(SELECT count(*) FROM counts)' if counts else '0'} FROM clock_now"

@@ -1,0 +1,228 @@
+"""The store over PostgreSQL: commits and hot reads in groups over pinned connections, everything else through a pool."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, Self, TypeVar
+from uuid import UUID
+
+import asyncpg
+
+from app.db.engines import SETTINGS, PostgreSQL
+from app.db.group import Crowded, Group
+from app.db.lane import Lane
+from app.db.shapes import KINDS, checked
+from app.db.statements import POSTGRESQL, Talk
+from app.db.store import DatabaseStore, Key
+from app.db.unit import Ready, ready
+from app.store import Caller, DatabaseProblem, Duplicate, Kept, Lost, Unit
+from passes.coupons import Presented
+
+T = TypeVar("T")
+Rows = Sequence[Sequence[Any]]
+
+TOGETHER: Final = 500
+"""The most units of one commit, and questions of one read."""
+ATTEMPTS: Final = 5
+"""How often a group is tried that another process made PostgreSQL break off (a deadlock): nothing of it was recorded."""
+PINNED: Final = {
+    **SETTINGS,
+    # One plan for each statement, by index and in the order of the rows given: the statements are few, their tables grow
+    # from nothing to millions under the same connection, and a plan made for the empty table must not outlive it.
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+SPOILT: Final = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, Crowded, ValueError, TypeError)
+"""What one unit can do to its group."""
+_AWAY: Final = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TooManyConnectionsError,
+)
+
+
+class Pinned:
+    """One connection, made when it is needed and made anew when it was lost."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection: asyncpg.Connection | None = None
+
+    async def get(self) -> asyncpg.Connection:
+        """The connection. Raises what the driver raises if there is none to be had."""
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await asyncpg.connect(
+                self._url, server_settings=PINNED, statement_cache_size=500, max_cached_statement_lifetime=0
+            )
+        return self._connection
+
+    def drop(self) -> None:
+        """Whatever state it is in, the next one is a new one."""
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+    async def close(self) -> None:
+        """Say goodbye."""
+        if self._connection is not None and not self._connection.is_closed():
+            await self._connection.close()
+
+
+class PostgreSQLStore(DatabaseStore):
+    """app.store.Store over PostgreSQL. Any number of processes serve one database."""
+
+    _engine: PostgreSQL
+
+    def __init__(self, url: str, *, queue: int) -> None:
+        """Use ``connected``."""
+        super().__init__(PostgreSQL(url), POSTGRESQL)
+        self._writing, self._reading = Pinned(url), Pinned(url)
+        self._units: Lane[Ready, int] = Lane(self._commit, waiting=queue, together=TOGETHER)
+        self._questions: Lane[tuple[str, Key], Any] = Lane(self._answer_together, waiting=queue, together=TOGETHER)
+        self._hot: Mapping[str, Callable[[Sequence[Key]], Talk[Sequence[Any]]]] = {
+            "caller": self._callers,
+            "kept": self._kept,
+            "presented": self._presented,
+        }
+
+    @classmethod
+    async def connected(cls, url: str, *, queue: int) -> Self:
+        """A store whose database has answered. Raises DatabaseProblem."""
+        store = cls(url, queue=queue)
+        try:
+            await store._engine.start_connection_pool()
+        except (*_AWAY, asyncpg.PostgresError, ValueError, TimeoutError) as error:
+            raise _problem(error) from error
+        return store
+
+    async def commit(self, unit: Unit) -> int:
+        """See app.store.Store."""
+        return await self._units.ask(ready(unit))
+
+    async def caller(self, secret_hash: bytes) -> Caller | None:
+        """See app.store.Store."""
+        caller: Caller | None = await self._questions.ask(("caller", (secret_hash,)))
+        return caller
+
+    async def kept(self, caller_id: UUID, key: str) -> Kept | None:
+        """See app.store.Store."""
+        kept: Kept | None = await self._questions.ask(("kept", (caller_id, checked(key))))
+        return kept
+
+    async def presented(self, business_id: UUID, code: str) -> Presented | None:
+        """See app.store.Store."""
+        presented: Presented | None = await self._questions.ask(("presented", (business_id, checked(code))))
+        return presented
+
+    async def close(self) -> None:
+        """See app.store.Store."""
+        await self._units.close()
+        await self._questions.close()
+        await self._writing.close()
+        await self._reading.close()
+        await self._engine.close()
+
+    # --- Conversations ---
+
+    async def _read(self, talk: Talk[T], *, heavy: bool = False) -> T:  # noqa: ARG002 (PostgreSQL holds nobody up)
+        with self._reached():
+            async with self._pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+                return await _hold(connection, talk)
+
+    async def _write(self, talk: Talk[T]) -> T:
+        with self._reached():
+            async with self._pool.acquire() as connection, connection.transaction():
+                return await _hold(connection, talk)
+
+    @property
+    def _pool(self) -> asyncpg.Pool:
+        if self._engine.pool is None:
+            raise DatabaseProblem("the database was closed")
+        return self._engine.pool
+
+    @contextlib.contextmanager
+    def _reached(self) -> Iterator[None]:
+        try:
+            yield
+        except _AWAY as error:
+            raise _problem(error) from error
+
+    # --- Hot reads ---
+
+    async def _answer_together(self, questions: Sequence[tuple[str, Key]]) -> Sequence[Any]:
+        """One statement for each kind of question in the group."""
+        answers: list[Any] = [None] * len(questions)
+        try:
+            connection = await self._reading.get()
+            for kind, hold in self._hot.items():
+                places = [place for place, (asked, _) in enumerate(questions) if asked == kind]
+                if places:
+                    found = await _hold(connection, hold([questions[place][1] for place in places]))
+                    for place, answer in zip(places, found, strict=True):
+                        answers[place] = answer
+        except Exception as error:  # noqa: BLE001 (whatever it is, it is the answer to all of them)
+            self._reading.drop()
+            return [_problem(error) for _ in questions]
+        return answers
+
+    # --- The writer ---
+
+    async def _commit(self, units: Sequence[Ready]) -> Sequence[int | Exception]:
+        """A group; if one of its units spoils it, its halves in their order, down to the unit that fails alone."""
+        for _ in range(ATTEMPTS):
+            try:
+                return await self._commit_together(units)
+            except asyncpg.TransactionRollbackError:  # two processes stood in each other's way, and this one was sent back
+                continue
+            except SPOILT as error:
+                if len(units) == 1:
+                    return [_alone(error)]
+                half = len(units) // 2
+                return [*await self._commit(units[:half]), *await self._commit(units[half:])]
+            except Exception as error:  # noqa: BLE001 (whatever it is, it is the answer to all of them)
+                self._writing.drop()
+                return [_problem(error) for _ in units]
+        return [DatabaseProblem("other processes kept standing in the way of this one; nothing was recorded") for _ in units]
+
+    async def _commit_together(self, units: Sequence[Ready]) -> Sequence[int | Exception]:
+        connection, group = await self._writing.get(), Group(units)
+        if group.plain:
+            return await _hold(connection, group.talk())
+        await connection.execute("BEGIN")
+        try:
+            replies = await _hold(connection, group.talk())
+        except (asyncpg.PostgresError, *SPOILT):
+            await connection.execute("ROLLBACK")
+            raise
+        await connection.execute("COMMIT")
+        return replies
+
+
+async def _hold(connection: asyncpg.Connection, talk: Talk[T]) -> T:
+    """Carry a conversation to its end."""
+    try:
+        ask = next(talk)
+        while True:
+            rows = await connection.fetch(ask.text, *(ask.values if ask.rows is None else zip(*ask.rows, strict=True)))
+            ask = talk.send(rows)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+
+
+def _alone(error: Exception) -> Exception:
+    """What a unit is told that failed alone."""
+    match error:
+        case asyncpg.UniqueViolationError():
+            return Duplicate(KINDS[error.table_name])
+        case Crowded():
+            return Lost()
+        case _:
+            return error
+
+
+def _problem(error: Exception) -> DatabaseProblem:
+    return DatabaseProblem(f"the PostgreSQL database does not answer ({type(error).__name__}: {error}); ask again to see what was recorded")
