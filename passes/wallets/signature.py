@@ -83,7 +83,8 @@ class Certificate:
 
     def _build(self, manifest: bytes) -> bytes:
         """The same by cryptography's builder: right by definition, twice as slow, and its signing time is the machine's."""
-        builder = PKCS7SignatureBuilder().set_data(manifest).add_signer(self._leaf, self._key, _SHA256).add_certificate(self._wwdr)
+        builder = PKCS7SignatureBuilder().set_data(manifest).add_signer(self._leaf, self._key, _SHA256)
+        builder = builder.add_certificate(self._wwdr)  # last: add_signer (cryptography 50) forgets certificates added before
         return builder.sign(Encoding.DER, list(_OPTIONS))
 
     def _take_apart(self) -> _Template | None:
