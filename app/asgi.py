@@ -40,8 +40,7 @@ def apple_wallet(settings: Settings) -> Apple | None:
     }
     if not certificates:
         return None
-    team = next(iter(certificates.values())).team
-    push_key = PushKey(settings.apns_key.read_bytes(), key_id=settings.apns_key_id, team=team) if settings.apns_key else None
+    push_key = PushKey(settings.apns_key.read_bytes(), key_id=settings.apns_key_id) if settings.apns_key else None
     return Apple(
         certificates=certificates,
         designs=TEMPLATES / "cards",
@@ -60,6 +59,7 @@ def google_wallet(settings: Settings) -> Google | None:
         issuer=settings.google_issuer,
         url=settings.google_url,
         keys_url=settings.google_keys_url,
+        save_url=settings.google_save_url,
         public_url=settings.public_url,
     )
 

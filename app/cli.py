@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import contextlib
-import logging
 import os
 import signal
 import sys
@@ -13,10 +12,9 @@ from typing import Any, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfoNotFoundError
 
-import structlog
 import uvicorn
 
-from app import asgi, certs, db, doctor, settings, world
+from app import asgi, certs, db, doctor, logs, settings, world
 from app.desk import Desk, examples, found, read, wallets
 from passes.problems import NotFound, Problem
 
@@ -104,11 +102,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit status."""
     asked = parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    logs.to_stderr()
     try:
         known = settings.read(os.environ)
         status: int = asyncio.run(asked.run(asked, known))

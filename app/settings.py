@@ -28,6 +28,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The service account's JSON file; without it cards have no Google side."""
     google_issuer: str = ""
     google_url: str = "https://walletobjects.googleapis.com"
+    google_save_url: str = "https://pay.google.com/gp/v/save/"
     google_keys_url: str = "https://pay.google.com/gp/m/issuer/keys"
     trust: Path | None = None
     """A PEM file of roots to trust for outbound TLS instead of the system's: for the sandbox and for a proxy."""

@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+import pytest
 from msgspec.structs import replace
 
 from app import asgi, settings, world
+from app.certs import make_development_chain
 from app.desk import Desk, examples, found
 from app.followers import Followers
 from app.store import Staff
@@ -18,6 +20,7 @@ from passes.businesses import Brand, Business, Location
 from passes.offers import Offer
 from passes.programs import Program
 
+PASS_TYPE = "pass.dev.counterpass"
 NOON = datetime(2026, 11, 20, 5, 0, tzinfo=UTC)  # a Friday, noon in Hồ Chí Minh City
 
 
@@ -176,6 +179,9 @@ async def open_shop(database_url: str, *, clock: Clock | None = None, **environm
         yield await Shop(client, desk, clock, followers).open()
 
 
-def certificates(folder: Path) -> dict[str, str]:
-    """The settings of an installation with development certificates in ``folder``."""
-    return {"certs": str(folder)}
+@pytest.fixture(scope="session")
+def certs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of development certificates: what COUNTERPASS_CERTS names."""
+    folder = tmp_path_factory.mktemp("certs")
+    make_development_chain(folder / "apple", pass_type=PASS_TYPE, team="DEVELOPER1", organization="Cà Phê Sáng", now=NOON)
+    return folder

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 from anyio.to_thread import run_sync
 from litestar import Response, Router, get, post
-from litestar.params import JSONBody
+from litestar.params import FromPath, JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 
 from app import problems
@@ -16,7 +16,7 @@ from app.desk import present, read, redeem, reverse, wallets
 from app.desk.join import Newcomer
 from app.desk.views import CardView, CouponStory, Story, Verdict
 from app.problems import WrongMediaType
-from app.web.wire import Ask, Maybe, Presentable, Short, caller_of, desk_of, language_of, once, pass_response, signed_in
+from app.web.wire import Ask, Maybe, Presentable, Short, Strict, caller_of, desk_of, language_of, once, pass_response, signed_in
 from passes import scan
 from passes.problems import Problem
 
@@ -72,7 +72,7 @@ class SaveLink(msgspec.Struct, frozen=True, kw_only=True):
     save_link: str
 
 
-@post("/join", status_code=HTTP_201_CREATED)
+@post("/join", status_code=HTTP_201_CREATED, dto=Strict[Join], return_dto=None)
 async def join(data: JSONBody[Join], request: Ask) -> Response[bytes]:
     """A customer joins a program: makes a customer and a card."""
     newcomer = Newcomer(name=data.name.strip(), email=data.email, phone=data.phone, language=data.language)
@@ -83,8 +83,8 @@ async def join(data: JSONBody[Join], request: Ask) -> Response[bytes]:
     )
 
 
-@post("/cards/{which:str}/earn", status_code=HTTP_201_CREATED)
-async def earn(which: str, data: JSONBody[Earn], request: Ask) -> Response[bytes]:
+@post("/cards/{which:str}/earn", status_code=HTTP_201_CREATED, dto=Strict[Earn], return_dto=None)
+async def earn(which: FromPath[str], data: JSONBody[Earn], request: Ask) -> Response[bytes]:
     """Add stamps or points to a card (by its id or its number); goals reached become coupons."""
     return await once(
         request,
@@ -93,7 +93,7 @@ async def earn(which: str, data: JSONBody[Earn], request: Ask) -> Response[bytes
     )
 
 
-@post("/look-ups", status_code=HTTP_200_OK)
+@post("/look-ups", status_code=HTTP_200_OK, dto=Strict[LookUp], return_dto=None)
 async def look_up(data: JSONBody[LookUp], request: Ask) -> Verdict:
     """What redeeming a code would give now; changes nothing and records nothing."""
     desk, caller = desk_of(request), caller_of(request)
@@ -105,7 +105,7 @@ async def look_up(data: JSONBody[LookUp], request: Ask) -> Verdict:
     return await present.look_up(desk, caller, data.code, language=language, problem=document)
 
 
-@post("/redemptions", status_code=HTTP_201_CREATED)
+@post("/redemptions", status_code=HTTP_201_CREATED, dto=Strict[Redeem], return_dto=None)
 async def redeem_typed(data: JSONBody[Redeem], request: Ask) -> Response[bytes]:
     """Redeem a coupon by its code, exactly once."""
     return await once(
@@ -130,7 +130,7 @@ async def redeem_photo(request: Ask) -> Response[bytes]:
     return await once(request, HTTP_201_CREATED, story)
 
 
-@post("/goodwill", status_code=HTTP_201_CREATED)
+@post("/goodwill", status_code=HTTP_201_CREATED, dto=Strict[Honour], return_dto=None)
 async def honour(data: JSONBody[Honour], request: Ask) -> Response[bytes]:
     """Honour an expired coupon, with a reason; never counted as a redemption."""
     return await once(
@@ -140,8 +140,8 @@ async def honour(data: JSONBody[Honour], request: Ask) -> Response[bytes]:
     )
 
 
-@post("/redemptions/{redemption_id:uuid}/reversal", status_code=HTTP_201_CREATED)
-async def take_back(redemption_id: UUID, data: JSONBody[Reverse], request: Ask) -> Response[bytes]:
+@post("/redemptions/{redemption_id:uuid}/reversal", status_code=HTTP_201_CREATED, dto=Strict[Reverse], return_dto=None)
+async def take_back(redemption_id: FromPath[UUID], data: JSONBody[Reverse], request: Ask) -> Response[bytes]:
     """Take a redemption back: within 15 minutes by the same token, later by a manager with a reason."""
     return await once(
         request,
@@ -151,21 +151,21 @@ async def take_back(redemption_id: UUID, data: JSONBody[Reverse], request: Ask) 
 
 
 @get("/cards/{which:str}")
-async def card(which: str, request: Ask) -> CardView:
+async def card(which: FromPath[str], request: Ask) -> CardView:
     """A card by its id or its number: progress and what is ready on it."""
     desk = desk_of(request)
     return await read.card(desk, caller_of(request), which, language=language_of(request, desk.words))
 
 
 @get("/cards/{which:str}/story")
-async def card_story(which: str, request: Ask) -> Story:
+async def card_story(which: FromPath[str], request: Ask) -> Story:
     """All that happened to a card, its ledger, and per phone: told, asked, fetched."""
     desk = desk_of(request)
     return await read.story(desk, caller_of(request), which, language=language_of(request, desk.words))
 
 
 @get("/cards/{which:str}/apple")
-async def apple_pass(which: str, request: Ask) -> Response[bytes]:
+async def apple_pass(which: FromPath[str], request: Ask) -> Response[bytes]:
     """The card's signed .pkpass."""
     desk = desk_of(request)
     facts = await read.card_facts(desk, caller_of(request).business.id, which)
@@ -173,7 +173,7 @@ async def apple_pass(which: str, request: Ask) -> Response[bytes]:
 
 
 @get("/cards/{which:str}/google")
-async def google_link(which: str, request: Ask) -> SaveLink:
+async def google_link(which: FromPath[str], request: Ask) -> SaveLink:
     """The link that saves the card to Google Wallet; makes the card's object at Google if it is not there yet."""
     desk = desk_of(request)
     facts = await read.card_facts(desk, caller_of(request).business.id, which)
@@ -181,7 +181,7 @@ async def google_link(which: str, request: Ask) -> SaveLink:
 
 
 @get("/coupons/{coupon_id:uuid}")
-async def coupon(coupon_id: UUID, request: Ask) -> CouponStory:
+async def coupon(coupon_id: FromPath[UUID], request: Ask) -> CouponStory:
     """A coupon and everything that happened to it at a counter."""
     desk = desk_of(request)
     return await read.coupon(desk, caller_of(request), coupon_id, language=language_of(request, desk.words))

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 import msgspec
 import structlog
 from litestar import HttpMethod, Response, Router, delete, get, post, route
-from litestar.params import JSONBody
+from litestar.params import FromPath, JSONBody
 from litestar.status_codes import (
     HTTP_200_OK,
     HTTP_201_CREATED,
@@ -16,7 +16,7 @@ from litestar.status_codes import (
 )
 
 from app.desk import wallets
-from app.web.wire import Ask, desk_of, modified_since, pass_response
+from app.web.wire import Ask, Strict, bare, desk_of, modified_since, pass_response
 from passes.cards import Card
 
 log = structlog.get_logger()
@@ -44,9 +44,9 @@ class Updated(msgspec.Struct, frozen=True):
     last_updated: str = msgspec.field(name="lastUpdated")
 
 
-def nobody() -> Response[None]:
+def nobody() -> Response[Any]:
     """The token is wrong, or there is no such pass: which of the two is nobody's business."""
-    return Response(None, status_code=HTTP_401_UNAUTHORIZED, headers={"WWW-Authenticate": "ApplePass"})
+    return bare(HTTP_401_UNAUTHORIZED, {"WWW-Authenticate": "ApplePass"})
 
 
 async def _card(request: Ask, pass_type: str, serial: str) -> Card | None:
@@ -55,36 +55,38 @@ async def _card(request: Ask, pass_type: str, serial: str) -> Card | None:
     return await wallets.authenticated(desk_of(request), pass_type=pass_type, serial=serial, token=token)
 
 
-@post("/devices/{device:str}/registrations/{pass_type:str}/{serial:str}")
-async def register(device: str, pass_type: str, serial: str, data: JSONBody[Registration], request: Ask) -> Response[None]:
+@post("/devices/{device:str}/registrations/{pass_type:str}/{serial:str}", dto=Strict[Registration], return_dto=None)
+async def register(
+    device: FromPath[str], pass_type: FromPath[str], serial: FromPath[str], data: JSONBody[Registration], request: Ask
+) -> Response[Any]:
     """A device registers for a pass: 201 if new, 200 if known (its push token may be new all the same)."""
     card = await _card(request, pass_type, serial)
     if card is None:
         return nobody()
     new = await wallets.register(desk_of(request), card, device=unquote(device), pass_type=pass_type, push_token=data.push_token)
-    return Response(None, status_code=HTTP_201_CREATED if new else HTTP_200_OK)
+    return bare(HTTP_201_CREATED if new else HTTP_200_OK)
 
 
 @get("/devices/{device:str}/registrations/{pass_type:str}")
-async def updated(device: str, pass_type: str, request: Ask) -> Response[Updated | None]:
+async def updated(device: FromPath[str], pass_type: FromPath[str], request: Ask) -> Response[Updated | None]:
     """Which of a device's passes changed after its tag. The device's id is the secret: this call has no other."""
     tag = request.query_params.get("passesUpdatedSince", "")
     since = int(tag) if tag.isascii() and tag.isdigit() and len(tag) <= DIGITS else 0
     changed = await wallets.updated(desk_of(request), device=unquote(device), pass_type=pass_type, since=since)
     if changed is None:
-        return Response(None, status_code=HTTP_204_NO_CONTENT)
+        return bare(HTTP_204_NO_CONTENT)
     serials, newest = changed
     return Response(Updated(serials, str(newest)), status_code=HTTP_200_OK)
 
 
 @route("/passes/{pass_type:str}/{serial:str}", http_method=[HttpMethod.GET, HttpMethod.HEAD])
-async def latest(pass_type: str, serial: str, request: Ask) -> Response[Any]:
+async def latest(pass_type: FromPath[str], serial: FromPath[str], request: Ask) -> Response[Any]:
     """The pass as it is now; wallets that never register may ask too."""
     card = await _card(request, pass_type, serial)
     if card is None:
         return nobody()
     if modified_since(request, card) is False:
-        return Response(None, status_code=HTTP_304_NOT_MODIFIED)
+        return bare(HTTP_304_NOT_MODIFIED)
     desk = desk_of(request)
     facts = await wallets.of_card(desk, card)
     body = await wallets.apple_pass(desk, facts)
@@ -94,20 +96,21 @@ async def latest(pass_type: str, serial: str, request: Ask) -> Response[Any]:
 
 
 @delete("/devices/{device:str}/registrations/{pass_type:str}/{serial:str}", status_code=HTTP_200_OK)
-async def unregister(device: str, pass_type: str, serial: str, request: Ask) -> Response[None]:
+async def unregister(device: FromPath[str], pass_type: FromPath[str], serial: FromPath[str], request: Ask) -> Response[Any]:
     """A device gave a pass up."""
     card = await _card(request, pass_type, serial)
     if card is None:
         return nobody()
     await wallets.unregister(desk_of(request), card, device=unquote(device))
-    return Response(None, status_code=HTTP_200_OK)
+    return bare(HTTP_200_OK)
 
 
-@post("/log", status_code=HTTP_200_OK)
-async def complain(data: JSONBody[Complaints]) -> None:
+@post("/log", status_code=HTTP_200_OK, dto=Strict[Complaints], return_dto=None)
+async def complain(data: JSONBody[Complaints]) -> Response[Any]:
     """A device complains. Anybody may call this, so little of it is kept: a few lines, without what looks like a token."""
     for line in data.logs[:10]:
         log.warning("a phone complains", said="".join(char for char in line if char.isprintable())[:300])
+    return bare(HTTP_200_OK)
 
 
 router = Router("/v1", route_handlers=[register, updated, latest, unregister, complain], request_max_body_size=64 * 1024)

@@ -1,17 +1,19 @@
 """What anybody may ask for: a holder's own card by its link, the drawn images, Google's callbacks, what a problem means, health."""
 
+from typing import Any
 from uuid import UUID
 
 import structlog
 from litestar import HttpMethod, Response, get, post, route
+from litestar.params import FromPath
 from litestar.response import Redirect
 from litestar.status_codes import HTTP_200_OK, HTTP_400_BAD_REQUEST, HTTP_503_SERVICE_UNAVAILABLE
 
 from app.desk import pictures, wallets
 from app.problems import STATUS
-from app.web.wire import Ask, desk_of, pass_response
+from app.web.wire import Ask, bare, desk_of, pass_response
 from passes.problems import NotFound, WalletNotConfigured
-from passes.wallets.google import KeysUnavailable, NotFromGoogle
+from passes.wallets.google import Forged, KeysUnavailable
 from passes.words import N_
 
 log = structlog.get_logger()
@@ -20,7 +22,7 @@ YEAR = "public, max-age=31536000, immutable"
 
 
 @route("/c/{key:str}/card.pkpass", http_method=[HttpMethod.GET, HttpMethod.HEAD])
-async def card_pass(key: str, request: Ask) -> Response[bytes]:
+async def card_pass(key: FromPath[str], request: Ask) -> Response[bytes]:
     """The holder's card for Apple Wallet."""
     desk = desk_of(request)
     facts = await wallets.by_key(desk, key)
@@ -28,39 +30,39 @@ async def card_pass(key: str, request: Ask) -> Response[bytes]:
 
 
 @get("/c/{key:str}/google")
-async def card_link(key: str, request: Ask) -> Redirect:
+async def card_link(key: FromPath[str], request: Ask) -> Redirect:
     """The holder's card for Google Wallet: on to Google's own page."""
     desk = desk_of(request)
     return Redirect(await wallets.google_link(desk, await wallets.by_key(desk, key)))
 
 
 @get("/art/{program_id:uuid}/{name:str}")
-async def art(program_id: UUID, name: str, request: Ask) -> Response[bytes]:
+async def art(program_id: FromPath[UUID], name: FromPath[str], request: Ask) -> Response[bytes]:
     """A drawn image of a program (its logo, its stamps): Google fetches these itself."""
     picture = await pictures.picture(desk_of(request), program_id, name)
     return Response(picture, media_type="image/png", headers={"Cache-Control": YEAR})
 
 
 @post("/google/callback", status_code=HTTP_200_OK, request_max_body_size=64 * 1024)
-async def google_callback(request: Ask) -> Response[None]:
+async def google_callback(request: Ask) -> Response[Any]:
     """Google says that a card was saved or deleted; the signature proves that it is Google."""
     desk = desk_of(request)
     if desk.google is None:
         raise WalletNotConfigured(wallet="Google Wallet")
     try:
         callback = await desk.google.verify_callback(await request.body(), http=desk.world.http, now=desk.world.now())
-    except NotFromGoogle as error:
+    except Forged as error:
         log.warning("a callback that is not Google's", why=str(error))
-        return Response(None, status_code=HTTP_400_BAD_REQUEST)
+        return bare(HTTP_400_BAD_REQUEST)
     except KeysUnavailable as error:  # Google sends it again
         log.warning("Google's keys cannot be had", why=str(error))
-        return Response(None, status_code=HTTP_503_SERVICE_UNAVAILABLE)
+        return bare(HTTP_503_SERVICE_UNAVAILABLE)
     await wallets.google_says(desk, callback)
-    return Response(None, status_code=HTTP_200_OK)
+    return bare(HTTP_200_OK)
 
 
 @get("/problems/{word:str}", media_type="text/plain")
-async def problem(word: str) -> str:
+async def problem(word: FromPath[str]) -> str:
     """What a problem means: where its ``type`` leads."""
     for kind, status in STATUS.items():
         if kind.word == word:

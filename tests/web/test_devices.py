@@ -5,9 +5,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from shop import Shop, open_shop
+from shop import PASS_TYPE, Shop, open_shop
 
-PASS_TYPE = "pass.dev.counterpass"
 PKPASS = "application/vnd.apple.pkpass"
 
 
