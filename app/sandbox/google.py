@@ -34,6 +34,7 @@ from uvicorn.server import ServerState
 
 from app.outbound import Outbound
 from app.sandbox.walletobjects import Body, judge
+from app.sandbox.watched import Watched
 from passes.wallets.base import Ask, Unreachable
 
 SCOPE: Final = "https://www.googleapis.com/auth/wallet_object.issuer"
@@ -119,7 +120,7 @@ class NotSaved(Exception):
     """The save page says that something went wrong. The text says what."""
 
 
-class GoogleSandbox:
+class GoogleSandbox(Watched):
     """``async with GoogleSandbox(folder) as google``: Google, on a loopback socket, with one issuer and its service account.
 
     ``now`` is its clock for tokens, callbacks and the notification budget; the rate limit goes by real time.
@@ -135,6 +136,7 @@ class GoogleSandbox:
         port: int = 0,
         trust: Path | None = None,
     ) -> None:
+        super().__init__()
         self.issuer = issuer
         self.account_path = folder / "google-account.json"
         self.email = "counterpass@counterpass-sandbox.iam.gserviceaccount.com"
@@ -156,7 +158,6 @@ class GoogleSandbox:
         self._judge = judge()
         self._http = Outbound(trust)
         self._faults: list[Fault] = []
-        self._subscribers: list[Callable[[], None]] = []
         self._tokens: dict[str, datetime] = {}
         self._users: dict[str, set[str]] = {}
         self._told: dict[tuple[str, str], list[datetime]] = {}
@@ -168,7 +169,7 @@ class GoogleSandbox:
 
     async def __aenter__(self) -> Self:
         """Open the socket and write the service account's file."""
-        config = uvicorn.Config(self._app, interface="asgi3", log_level="warning", access_log=False, date_header=False, proxy_headers=False)
+        config = uvicorn.Config(self._app, interface="asgi3", log_config=None, access_log=False, date_header=False, proxy_headers=False)
         config.load()
         # Uvicorn's protocol without its Server, which would take the process's signals, and minds a clock of its own.
         protocol = partial(HttpToolsProtocol, config=config, server_state=self._connections, app_state={})
@@ -227,24 +228,13 @@ class GoogleSandbox:
 
     def subscribe(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Call ``changed`` after every change of a class, an object or the notifications; the answer ends it."""
-        self._subscribers.append(changed)
-        return lambda: self._subscribers.remove(changed)
+        self.changed.append(changed)
+        return lambda: self.changed.remove(changed)
 
-    async def until(self, holds: Callable[[], bool], *, within: float = 5.0) -> None:
-        """Wait until something holds here. Raises TimeoutError."""
-        changed = asyncio.Event()
-        stop = self.subscribe(changed.set)
-        try:
-            async with asyncio.timeout(within):
-                while not holds():
-                    changed.clear()
-                    await changed.wait()
-        finally:
-            stop()
-
-    def _changed(self) -> None:
-        for subscriber in list(self._subscribers):
-            subscriber()
+    def so_far(self) -> str:
+        """The last requests and notifications, for whoever waited in vain."""
+        asked = ", ".join(f"{one.method} {one.path} {one.status}" for one in self.requests[-5:])
+        return f"Google was asked {asked or 'nothing'}; notified {[one.text for one in self.notifications[-3:]]}"
 
     # --- The person with the phone ---
 
@@ -263,7 +253,7 @@ class GoogleSandbox:
             users.add(user)
             self.objects[object_id]["hasUsers"] = True
             saved.append(object_id)
-        self._changed()
+        self.changes()
         for object_id in saved:
             await self._call_back(object_id, "save")
         return tuple(saved)
@@ -272,7 +262,7 @@ class GoogleSandbox:
         """The person removes the card from the phone."""
         self._users.get(object_id, set()).discard(user)
         self.objects[object_id]["hasUsers"] = bool(self._users.get(object_id))
-        self._changed()
+        self.changes()
         await self._call_back(object_id, "del")
 
     def _linked(self, link: str) -> list[Body]:
@@ -581,7 +571,7 @@ class GoogleSandbox:
         self._all(kind)[wanted["id"]] = wanted
         if old and notify:
             self._notify(kind, old, wanted)
-        self._changed()
+        self.changes()
         return wanted
 
     def _reviewed(self, old: Body, given: Body) -> str:
@@ -631,7 +621,7 @@ class GoogleSandbox:
             if one["hasUsers"]:
                 self._show(one, f"{message.get('header', '')}: {message.get('body', '')}")
         self.warnings += self._judge.doubtful(SCHEMA[kind], {"messages": resource["messages"]})
-        self._changed()
+        self.changes()
         return resource
 
     # --- The page behind the button ---
