@@ -2,9 +2,10 @@
 
 import itertools
 import random
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,7 @@ from passes.businesses import Business, Location, Person
 from passes.cards import Card, Customer, Event
 from passes.coupons import Coupon, Presented, Redemption, Used, redeemed
 from passes.offers import FreeItem, Offer
+from passes.problems import Problem
 from passes.programs import ByVisit, Goal, Program
 from passes.words import text
 
@@ -24,6 +26,21 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 _numbers = itertools.count(1)
 _chance = random.Random(7)
+
+
+T = TypeVar("T")
+
+
+def outcome(ask: Callable[..., T], *given: Any, **named: Any) -> T | Problem:
+    """What comes of asking: an answer, or the refusal as a value. Every refusal can be said in every language."""
+    try:
+        return ask(*given, **named)
+    except Problem as problem:
+        refusal = problem
+    for language in WORDS.languages:
+        assert refusal.detail(WORDS, language, str)
+        assert bool(refusal.words_for_the_customer(WORDS, language, str)) == bool(refusal.say)
+    return refusal
 
 
 def an_id() -> UUID:
