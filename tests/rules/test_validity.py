@@ -12,7 +12,23 @@ from passes.offers import Days, Months, Offer, Unlimited, Until, Window, end_of_
 from passes.words import text
 
 ZONES = sorted(available_timezones() - {"localtime", "Factory"})
-WHERE_THE_CLOCK_CHANGES = ["America/Sao_Paulo", "Africa/Cairo", "Asia/Ho_Chi_Minh", "Atlantic/Azores", "America/Havana", "America/St_Johns", "Pacific/Apia", "Asia/Beirut", "Asia/Tehran", "America/Asuncion", "Africa/Casablanca", "Australia/Lord_Howe", "Antarctica/Troll", "Europe/Chisinau", "Asia/Gaza"]
+WHERE_THE_CLOCK_CHANGES = [
+    "America/Sao_Paulo",
+    "Africa/Cairo",
+    "Asia/Ho_Chi_Minh",
+    "Atlantic/Azores",
+    "America/Havana",
+    "America/St_Johns",
+    "Pacific/Apia",
+    "Asia/Beirut",
+    "Asia/Tehran",
+    "America/Asuncion",
+    "Africa/Casablanca",
+    "Australia/Lord_Howe",
+    "Antarctica/Troll",
+    "Europe/Chisinau",
+    "Asia/Gaza",
+]
 SECOND = timedelta(seconds=1)
 
 
