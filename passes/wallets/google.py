@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
@@ -61,6 +61,8 @@ KEYS_KEPT: Final = timedelta(days=1)
 KEYS_ASKED: Final = timedelta(minutes=1)
 """The root keys are fetched at most so often, whatever arrives: bad signatures must not become requests to Google."""
 LARGEST_CALLBACK: Final = 32_768
+MOST_SIGNATURES: Final = 10
+"""Verifying is arithmetic that anybody can ask for, so the size of a body and its signatures are bounded."""
 PROTOCOL: Final = "ECv2SigningOnly"
 SENDER: Final = "GooglePayPasses"
 CLOCKS_APART: Final = timedelta(minutes=5)
@@ -381,7 +383,10 @@ def length_prefixed(*parts: str) -> bytes:
 
 
 def _public_key(value: str) -> ec.EllipticCurvePublicKey:
-    key = load_der_public_key(b64decode(value, validate=True))
+    try:
+        key = load_der_public_key(b64decode(value, validate=True))
+    except UnsupportedAlgorithm as error:
+        raise ValueError(str(error)) from error
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise TypeError("not an elliptic curve key")
     return key
@@ -550,7 +555,7 @@ class Google:
         return Delivered(notified=aloud)
 
     async def verify_callback(self, body: bytes, *, http: Http, now: datetime) -> Callback:
-        """What a callback says, if Google sent it to us. Raises one of Forged, or KeysUnavailable. Nonces are the store's.
+        r"""What a callback says, if Google sent it to us. Raises one of Forged, or KeysUnavailable. Nonces are the store's.
 
         The texts are verified as they came: written anew, a key's ``\u003d`` would be another text.
         """
@@ -638,7 +643,11 @@ class Google:
         message = length_prefixed(SENDER, PROTOCOL, signing.signed_key)
         for anew in (False, True):
             roots = await self._root_keys(anew=anew, http=http, now=now)
-            if any(end > _milliseconds(now) and _signed(root, one, message) for root, end in roots for one in signing.signatures):
+            if any(
+                end > _milliseconds(now) and _signed(root, one, message)
+                for root, end in roots
+                for one in signing.signatures[:MOST_SIGNATURES]
+            ):
                 return True
         return False
 
@@ -670,7 +679,7 @@ def _read_keys(answer: Answer) -> tuple[tuple[ec.EllipticCurvePublicKey, int], .
 def _worth_a_notification(installation: Installation, face: Face, now: datetime) -> bool:
     """Whether something has happened that a person should hear of, since the last telling, and the day's three are not used up."""
     news = face.happened
-    if news is None or news.kind not in NEWS or (installation.told_at is not None and news.at <= installation.told_at):
+    if news is None or news.kind not in NEWS or (installation.told_at is not None and news.at < installation.told_at):
         return False
     return sum(at > now - NOTIFICATIONS_PER for at in installation.notified_at) < MOST_NOTIFICATIONS
 

@@ -152,6 +152,9 @@ async def test_one_good_signature_among_several_is_enough(phone: Phone):
 def malformed(body: bytes) -> list[bytes]:
     between = msgspec.json.decode(body)["intermediateSigningKey"]
     rsa = msgspec.json.encode({"keyValue": b64encode(b"\x30\x00").decode(), "keyExpiration": "1"}).decode()
+    # The name of an algorithm that nobody knows (2.5.4.3), where a key's should be.
+    unknown = b64encode(bytes.fromhex("300f300506035504030306000000000000")).decode()
+    strange = msgspec.json.encode({"keyValue": unknown, "keyExpiration": "1"}).decode()
     return [
         b"",
         b"null",
@@ -165,12 +168,13 @@ def malformed(body: bytes) -> list[bytes]:
         changed(body, protocolVersion="ECv1"),
         changed(body, intermediateSigningKey={**between, "signedKey": "{}"}),
         changed(body, intermediateSigningKey={**between, "signedKey": rsa}),
+        changed(body, intermediateSigningKey={**between, "signedKey": strange}),
         changed(body, padding="x" * 40_000),
         body.replace(b"eventType", b"\\ud800"),
     ]
 
 
-@pytest.mark.parametrize("number", range(14))
+@pytest.mark.parametrize("number", range(15))
 async def test_what_is_not_made_like_a_callback_is_refused_and_asks_google_nothing(phone: Phone, number):
     with pytest.raises(Malformed):
         await heard(phone, malformed(phone.google.callback(phone.installation.address, "save"))[number])
