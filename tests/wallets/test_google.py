@@ -263,6 +263,7 @@ async def test_old_news_is_not_told_aloud_again(phone: Phone):
     await phone.save()
     phone.clock.forward(minutes=1)
     phone.cafe.reward()
+    phone.clock.forward(seconds=1)
     assert await phone.tell() == Delivered(notified=True)
     phone.clock.forward(days=2)
     phone.cafe.business = msgspec.structs.replace(phone.cafe.business, brand=Brand(background="#004d40"))
