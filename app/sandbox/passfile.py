@@ -20,7 +20,7 @@ import msgspec
 from babel.dates import format_date, format_datetime, format_time
 from babel.numbers import format_currency, format_decimal, format_percent, format_scientific
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512, HashAlgorithm
@@ -55,6 +55,10 @@ DIGESTS: Final[Mapping[bytes, HashAlgorithm]] = {
     bytes.fromhex("0609608648016503040202"): SHA384(),
     bytes.fromhex("0609608648016503040203"): SHA512(),
 }
+UNREADABLE: Final = (
+    *(ValueError, IndexError, StopIteration, UnsupportedAlgorithm),
+    *(x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType),
+)
 
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)")
 _COLOUR: Final = re.compile(r"rgb\(\s*(\d{1,3})\s*,\s*(\d{1,3})\s*,\s*(\d{1,3})\s*\)")
@@ -306,17 +310,20 @@ def _parse_signature(data: bytes) -> _Signature:
         _, _, content, *rest = _der(signed)
         _need(len(list(_der(content.body))) == 1, "the signature is not detached: it carries the manifest")
         certificates = [x509.load_der_x509_certificate(der.raw) for part in rest if part.tag == 0xA0 for der in _der(part.body)]  # noqa: PLR2004
+        for certificate in certificates:
+            _read_through(certificate)
         signers = list(_der(rest[-1].body))
         _need(len(signers) == 1, f"the signature has {len(signers)} signers")
-        _, who, digest, attributes, _, signature, *_ = _der(signers[0].body)
+        _, who, digest, attributes, *more = _der(signers[0].body)
         _need(attributes.tag == 0xA0, "the signature has no signed attributes")  # noqa: PLR2004
+        signature = more[1]
         issuer, serial = _der(who.body)
         pairs = [tuple(_der(attribute.body)) for attribute in _der(attributes.body)]
         raws = [attribute.raw for attribute in _der(attributes.body)]
         _need(raws == sorted(raws), "the signed attributes are not in DER order")
         values = {name.raw: next(_der(value.body)) for name, value in pairs}
         algorithm = DIGESTS.get(next(_der(digest.body)).raw)
-    except (ValueError, IndexError, StopIteration) as error:
+    except UNREADABLE as error:
         raise Rejected(f"the signature cannot be read: {error}") from None
     if algorithm is None:
         raise Rejected("the signature uses an unknown digest")
@@ -324,6 +331,11 @@ def _parse_signature(data: bytes) -> _Signature:
     return _Signature(
         certificates, issuer.raw, int.from_bytes(serial.body, "big"), algorithm, b"\x31" + attributes.raw[1:], values, signature.body
     )
+
+
+def _read_through(certificate: x509.Certificate) -> tuple[object, ...]:
+    """Its parts are parsed when they are first asked for; whatever is broken in them should show now."""
+    return certificate.subject, certificate.issuer, certificate.extensions, certificate.public_key()
 
 
 def _check_signature(data: bytes, manifest: bytes, *, root: x509.Certificate, now: datetime) -> tuple[x509.Certificate, datetime]:
@@ -513,7 +525,12 @@ def _check_field(field: Mapping[str, Any], place: str, strings: Mapping[str, Map
 
 
 def _is_date(value: object) -> bool:
-    return isinstance(value, str) and _DATE.fullmatch(value) is not None
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
+        return False
+    try:
+        return datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def _colour(value: object) -> tuple[int, int, int]:

@@ -2,10 +2,10 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 
 import pytest
+from bare_http import bare_http
 from chains import NOW, chain
 
 from app.outbound import LARGEST, Outbound, is_public
@@ -41,26 +41,6 @@ async def out() -> AsyncIterator[Outbound]:
     out = Outbound(trust=chain(HOT) / "root.pem")
     yield out
     await out.close()
-
-
-@asynccontextmanager
-async def shop(serve: Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]) -> AsyncIterator[str]:
-    """A bare HTTP/1.1 server: ``serve`` gets each request (head and body) and writes what it likes."""
-
-    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while head := await reader.readuntil(b"\r\n\r\n"):
-                length = next((int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0)
-                await serve(head + await reader.readexactly(length), writer)
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(one, "127.0.0.1", 0)
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 async def test_two_hundred_pushes_travel_on_one_connection(apns: ApnsSandbox, out: Outbound) -> None:
@@ -174,7 +154,7 @@ async def test_methods_headers_and_bodies_arrive_as_asked(out: Outbound) -> None
         body = b"" if request.startswith(b"HEAD") else b"hello"
         writer.write(b"HTTP/1.1 200 OK\r\nX-Odd:  Value \r\nETag: caf\xe9\r\nContent-Length: 5\r\n\r\n" + body)
 
-    async with shop(serve) as url:
+    async with bare_http(serve) as url:
         for method, body in (
             ("POST", b"a=b"),
             ("GET", b""),
@@ -197,7 +177,7 @@ async def test_redirects_are_answers_and_are_not_followed(out: Outbound) -> None
     async def serve(_: bytes, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n")
 
-    async with shop(serve) as url:
+    async with bare_http(serve) as url:
         answer = await out(Ask(method="GET", url=url))
     assert (answer.status, answer.headers["location"]) == (302, "http://127.0.0.1:1/")
 
@@ -206,7 +186,7 @@ async def test_interim_answers_are_passed_over(out: Outbound) -> None:
     async def serve(_: bytes, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 103 Early Hints\r\nX-Early: 1\r\n\r\nHTTP/1.1 204 No Content\r\nX-Late: 1\r\n\r\n")
 
-    async with shop(serve) as url:
+    async with bare_http(serve) as url:
         answer = await out(Ask(method="GET", url=url))
     assert (answer.status, answer.headers) == (204, {"x-late": "1"})
 
@@ -219,7 +199,7 @@ async def test_a_body_above_a_megabyte_is_not_swallowed(out: Outbound, announced
         if not announced:
             writer.close()
 
-    async with shop(serve) as url:
+    async with bare_http(serve) as url:
         with pytest.raises(Unreachable):
             await out(Ask(method="GET", url=url))
 
@@ -231,7 +211,7 @@ async def test_plain_http_uses_several_connections_and_keeps_them(out: Outbound)
         addresses.add(writer.get_extra_info("peername"))
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
-    async with shop(serve) as url:
+    async with bare_http(serve) as url:
         for _ in range(5):
             await asyncio.gather(*(out(Ask(method="GET", url=url)) for _ in range(30)))
     assert 1 < len(addresses) <= 6
@@ -241,7 +221,7 @@ async def test_private_addresses_are_refused_at_connect_time_where_only_public_o
     async def serve(_: bytes, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
-    async with shop(serve) as url:
+    async with bare_http(serve) as url:
         port = url.rpartition(":")[2]
         assert (await out(Ask(method="GET", url=url))).status == 200
         for host in ("127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "[::1]", "2130706433", "0x7f.1", "0.0.0.0"):
@@ -311,7 +291,7 @@ async def test_proxies_of_the_environment_are_not_used(out: Outbound, monkeypatc
 
     for name in ("http_proxy", "https_proxy", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
-    async with shop(serve) as url:
+    async with bare_http(serve) as url:
         assert (await out(Ask(method="GET", url=url))).status == 200
 
 
