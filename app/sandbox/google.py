@@ -20,7 +20,7 @@ from html import escape
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, Literal, Self
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import msgspec
@@ -351,7 +351,9 @@ class GoogleSandbox(Watched):
             await self.deliver(delivery)
 
     async def deliver(self, delivery: Delivery) -> None:
-        """POST a callback; one that was answered may be sent again, as Google does at times."""
+        """POST a callback to an address on this machine; one that was answered may be sent again, as Google does at times."""
+        if urlsplit(delivery.url).hostname not in ("127.0.0.1", "localhost", "::1"):
+            return  # a stand-in speaks to nobody but this machine
         headers = (("content-type", "application/json"), ("user-agent", "Googlebot"))
         try:
             answer = await self._http(Ask(method="POST", url=delivery.url, headers=headers, body=delivery.body))

@@ -78,6 +78,12 @@ async def test_a_callback_that_nobody_took_is_sent_again(phone: Phone):
     assert len(phone.google.deliveries) == 1
 
 
+async def test_the_stand_in_speaks_to_nobody_but_this_machine(phone: Phone):
+    await phone.save()
+    (delivery,) = phone.google.deliveries
+    assert (delivery.url, delivery.status) == ("https://cards.example/google/callback", None)
+
+
 async def test_a_card_of_another_system_under_our_issuer_is_believed_and_is_no_card_of_ours(phone: Phone):
     body = phone.google.callback(f"{phone.google.issuer}.loyalty-7", "save", class_id=f"{phone.google.issuer}.old")
     assert (await heard(phone, body)).card_id is None
