@@ -333,12 +333,10 @@ class Phone(Watched):
 
     async def _complain(self, url: str, what: str) -> None:
         self.logs.append(what)
-        self._tell(f"complained: {what}")
-        answer = await self._ask(
-            "POST", url, "/log", body=msgspec.json.encode({"logs": [f"[{self._world.now():%Y-%m-%d %H:%M:%S} +0000] {what}"]})
-        )
-        if not isinstance(answer, Answer) or answer.status != OK:
-            self._tell(f"could not even complain: {_said(answer)}")
+        line = f"[{self._world.now():%Y-%m-%d %H:%M:%S} +0000] {what}"
+        answer = await self._ask("POST", url, "/log", body=msgspec.json.encode({"logs": [line]}))
+        heard = isinstance(answer, Answer) and answer.status == OK
+        self._tell(f"complained: {what}" + ("" if heard else f" (but nobody heard: {_said(answer)})"))
 
     async def _ask(
         self, method: Any, url: str, path: str, *, token: str = "", body: bytes = b"", more: tuple[tuple[str, str], ...] = ()
