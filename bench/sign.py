@@ -41,8 +41,8 @@ from passes.wallets.apple import Apple, Certificate  # noqa: E402
 from passes.words import Words, text  # noqa: E402
 
 IMAGES = 150_000
-FACES = 400
-ROUNDS = 9
+BLOCK = 100  # faces of one round: short, so that what else the machine does meets all three alike
+ROUNDS = 36
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
@@ -50,9 +50,8 @@ def id_(number: int) -> UUID:
     return UUID(int=number)
 
 
-def faces(count: int) -> list[Face]:
-    """So many cards of one café, all different."""
-    chance = random.Random(1)
+def faces(count: int, chance: random.Random) -> list[Face]:
+    """So many cards of one café, all different, as they come from the rules."""
     coffee = text(en="Free coffee", vi="Cà phê miễn phí")
     business = Business(
         id=id_(1), name="Café Sol", zone="Asia/Ho_Chi_Minh", currency="VND", languages=("en", "vi"), brand=Brand(symbol="cup")
@@ -80,7 +79,7 @@ def faces(count: int) -> list[Face]:
             serial=f"{chance.getrandbits(128):032x}",
             token=f"{chance.getrandbits(160):040x}",
             key=f"{chance.getrandbits(160):040x}",
-            balance=number % 10,
+            balance=chance.randrange(10),
             version=number + 1,
             joined_at=NOW,
             changed_at=NOW,
@@ -107,7 +106,7 @@ def faces(count: int) -> list[Face]:
                 program=program,
                 business=business,
                 offers={offer.id: offer},
-                coupons=[coupon] if number % 2 else [],
+                coupons=[coupon] if chance.random() < 0.5 else [],
                 events=events,
                 words=words,
                 now=NOW,
@@ -151,15 +150,15 @@ def peer(shown: Face, pictures: dict[str, bytes], certificate: Certificate, fold
 
 
 def rate(work: Callable[[Face], object], some: Sequence[Face]) -> float:
-    """Per second."""
-    begun = time.perf_counter()
+    """Per second of one core: time in which the machine does something else is not counted, for us or for anybody."""
+    begun = time.thread_time()
     for shown in some:
         work(shown)
-    return len(some) / (time.perf_counter() - begun)
+    return len(some) / (time.thread_time() - begun)
 
 
 def in_two_threads(work: Callable[[Face], object], some: Sequence[Face]) -> float:
-    """Per second, by two threads together."""
+    """Per second by the clock on the wall, by two threads together."""
     threads = [Thread(target=rate, args=(work, some)) for _ in range(2)]
     begun = time.perf_counter()
     for thread in threads:
@@ -189,13 +188,14 @@ def main() -> None:
         certificate = Certificate.from_pem(*pems)
         key = load_pem_private_key(pems[1], None)
         assert isinstance(key, RSAPrivateKey)
-        some = faces(FACES)
+        chance = random.Random(1)
+        all_ = faces(4 * BLOCK, chance)
 
         plain = Apple(certificates={"": certificate}, designs=ROOT / "templates/cards", public_url="https://cards.example")
-        drawn = images(plain.draw(some[0], certificate=certificate, now=NOW))
+        drawn = images(plain.draw(all_[0], certificate=certificate, now=NOW))
         design(folder / "cards", sum(map(len, drawn.values())))
         apple = Apple(certificates={"": certificate}, designs=folder / "cards", public_url="https://cards.example")
-        pictures = images(apple.draw(some[0], certificate=certificate, now=NOW))
+        pictures = images(apple.draw(all_[0], certificate=certificate, now=NOW))
         padding, sha256 = PKCS1v15(), SHA256()
 
         def raw(shown: Face) -> bytes:
@@ -207,27 +207,27 @@ def main() -> None:
         def theirs(shown: Face) -> bytes:
             return peer(shown, pictures, certificate, folder / "certs")
 
-        rate(ours, some)  # draws the strips, once
+        rate(ours, all_)  # draws the strips, once
         signed, own, peers = [], [], []
         with on_one_core():
-            for _ in range(ROUNDS):
+            for number in range(ROUNDS):
+                some = faces(BLOCK, chance)
                 # Raw signing on both sides of ours: a clock that slows down during a round slows both.
                 before, here, after = rate(raw, some[::2]), rate(ours, some), rate(raw, some[1::2])
                 signed.append(statistics.harmonic_mean((before, after)))
                 own.append(here)
-                peers.append(rate(theirs, some[:4]))
-        both = [in_two_threads(ours, some) for _ in range(3)]
+                if number % 4 == 0:
+                    peers.append(rate(theirs, some[:4]))
+        both = [in_two_threads(ours, all_) for _ in range(3)]
 
         size = sum(map(len, pictures.values()))
-        print(
-            f"{FACES} different faces a round, {ROUNDS} rounds, {size / 1000:.0f} KB of images, {len(ours(some[1])) / 1000:.0f} KB a pass"
-        )
+        print(f"{ROUNDS} rounds of {BLOCK} faces, {size / 1000:.0f} KB of images in a pass")
         table = {"raw RSA-2048 key.sign": signed, "Counterpass": own, "py-pkpass": peers, "Counterpass, two threads": both}
         for name, rates in table.items():
             print(f"  {name:<26}{statistics.median(rates):>9.0f} per second   (from {min(rates):.0f} to {max(rates):.0f})")
-        for name, against, goal in (("sign_vs_rsa", signed, 0.85), ("sign_vs_pypkpass", peers, 50)):
-            ratio = statistics.median(a / b for a, b in zip(own, against, strict=True))
-            print(f"RESULT name={name} ratio={ratio:.2f} goal={goal}")
+        vs_rsa = statistics.median(a / b for a, b in zip(own, signed, strict=True))
+        print(f"RESULT name=sign_vs_rsa ratio={vs_rsa:.2f} goal=0.85")
+        print(f"RESULT name=sign_vs_pypkpass ratio={statistics.median(own) / statistics.median(peers):.1f} goal=50")
 
 
 if __name__ == "__main__":

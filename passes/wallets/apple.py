@@ -221,6 +221,18 @@ class Apple:
         return outcome(answer, registered_at=installation.registered_at)
 
 
+class _Field(msgspec.Struct, omit_defaults=True, rename="camel"):
+    """A field of a pass, as Apple calls its keys; what is not given is not written."""
+
+    key: str
+    value: str | int
+    label: str | None = None
+    change_message: str | None = None
+    date_style: str | None = None
+    time_style: str | None = None
+    ignores_time_zone: bool = False
+
+
 class _Refused(msgspec.Struct):
     """The body of a refusal; ``timestamp`` (milliseconds) is since when APNs has known that the token is no longer used."""
 
@@ -260,37 +272,35 @@ def _image(name: str, scale: int) -> str:
 # --- Fields ---
 
 
-def _fields(lines: Sequence[Line], texts: dict[str, Text]) -> dict[str, list[dict[str, Any]]]:
+def _fields(lines: Sequence[Line], texts: dict[str, Text]) -> dict[str, list[_Field]]:
     """Lines by place; what Wallet would leave out of a full front goes to the back, where there is always room."""
-    back: list[dict[str, Any]] = []
+    back: list[_Field] = []
     fields = {FIELDS["back"]: back}
     for line in lines:
-        if line.place == "back":
-            shown = back
-        else:
-            shown = fields.setdefault(FIELDS[line.place], [])
-            if len(shown) + len(fields.get(ROW_SHARED.get(line.place, ""), ())) >= LIMITS[line.place]:
-                shown = back
-        field = _value(line, texts)
-        if line.label is not None:
-            field["label"] = _say(line.label, texts)
-        if line.announce is not None:
-            field["changeMessage"] = _say(line.announce, texts)
-        shown.append(field)
+        label, announce = line.label, line.announce
+        front = line.place != "back"
+        value: Any = line.value
+        if isinstance(value, str):
+            value = _raw(_fit(value) if front else value)
+        elif isinstance(value, Text):
+            value = _say(value, texts)
+        said = None if label is None else _say(label, texts)
+        change = None if announce is None else _say(announce, texts)
+        field = _moment(line, value, said, change) if isinstance(value, datetime) else _Field(line.key, value, said, change)
+        (_front(line.place, fields) if front else back).append(field)
     return fields
 
 
-def _value(line: Line, texts: dict[str, Text]) -> dict[str, Any]:
-    value: Any = line.value
-    if isinstance(value, str):
-        value = _raw(value if line.place == "back" else _fit(value))
-    elif isinstance(value, Text):
-        value = _say(value, texts)
-    elif isinstance(value, datetime):  # written by the phone in its language, but in the shop's time zone: that is where it is true
-        style = DateStyle.SHORT if line.clock else DateStyle.NONE
-        when = value.isoformat(timespec="seconds")
-        return {"key": line.key, "value": when, "dateStyle": DateStyle.MEDIUM, "timeStyle": style, "ignoresTimeZone": True}
-    return {"key": line.key, "value": value}
+def _front(place: Place, fields: dict[str, list[_Field]]) -> list[_Field]:
+    here = fields.setdefault(FIELDS[place], [])
+    beside = fields.get(ROW_SHARED.get(place, ""), ())
+    return here if len(here) + len(beside) < LIMITS[place] else fields[FIELDS["back"]]
+
+
+def _moment(line: Line, moment: datetime, label: str | None, change: str | None) -> _Field:
+    """Written by the phone in its language, but in the shop's time zone: that is where it is true."""
+    style = DateStyle.SHORT if line.clock else DateStyle.NONE
+    return _Field(line.key, moment.isoformat(timespec="seconds"), label, change, DateStyle.MEDIUM, style, ignores_time_zone=True)
 
 
 def _fit(words: str) -> str:
