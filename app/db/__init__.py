@@ -1,6 +1,7 @@
 """The database, SQLite or PostgreSQL: the only part of the house that knows Piccolo and the drivers."""
 
 from app.db.engines import SQLITE, path_of
+from app.db.postgres import PostgreSQLStore
 from app.db.schema import migrate
 from app.db.sqlite import SQLiteStore
 from app.store import DatabaseProblem, Store
@@ -15,6 +16,4 @@ async def open_store(url: str, *, queue: int) -> Store:
     """
     if url.startswith(SQLITE):
         return SQLiteStore(path_of(url), queue=queue)
-    from app.db.postgres import PostgreSQLStore  # a shop on SQLite never loads the other driver
-
     return await PostgreSQLStore.connected(url, queue=queue)

@@ -11,11 +11,14 @@ from piccolo.engine.sqlite import SQLiteEngine, SQLiteTransaction, TransactionTy
 from piccolo.query import Select
 from piccolo.table import Table
 
+from app.store import DatabaseProblem
+
 BUSY: Final = 10.0
 """Seconds that SQLite waits for another process (the command line, a backup) to finish writing."""
 PRAGMAS: Final = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL")
 """For every connection: readers never wait for the writer, and an acknowledged commit survives a power cut."""
 SQLITE: Final = "sqlite:///"
+POSTGRESQL: Final = ("postgresql://", "postgres://")
 SETTINGS: Final = {"application_name": "counterpass", "jit": "off"}
 """For every connection to PostgreSQL: our statements are short, and compiling one takes longer than running it."""
 KEPT: Final = 4
@@ -143,18 +146,18 @@ async def _as_it_is(_: asyncpg.Connection) -> None:
 
 
 def path_of(url: str) -> str:
-    """The file of a ``sqlite:///relative`` or ``sqlite:////absolute`` URL. Raises ValueError for any other URL."""
+    """The file of a ``sqlite:///relative`` or ``sqlite:////absolute`` URL. Raises DatabaseProblem if it names none."""
     path = url.removeprefix(SQLITE)
-    if path == url or not path or path == ":memory:":
-        raise ValueError(
-            "DATABASE_URL must be sqlite:///file (one slash more for an absolute path) or postgresql://user:password@host/name"
+    if path in ("", url, ":memory:"):
+        raise DatabaseProblem(
+            f"DATABASE_URL must be {SQLITE}file (one slash more for an absolute path) or postgresql://user:password@host/name"
         )
     return path
 
 
 def engine_of(url: str) -> Engine:
-    """Piccolo's engine for a database URL; it does not connect."""
-    return PostgreSQL(url) if url.startswith(("postgresql://", "postgres://")) else SQLite(path_of(url))
+    """Piccolo's engine for a database URL; it does not connect. Raises DatabaseProblem for a URL that is neither."""
+    return PostgreSQL(url) if url.startswith(POSTGRESQL) else SQLite(path_of(url))
 
 
 async def rows(engine: Engine, query: Select[Any]) -> Sequence[Mapping[str, Any]]:

@@ -2,8 +2,8 @@
 
 Holding comes first, in a statement of its own: whatever this group waited for is then visible to the statement that
 writes. That is how an installation that registers for a card at the same moment is either seen here, or sees the change.
-Everybody holds in one order (coupons, cards, counts, what is new, installations, and last the clock), so that processes wait for
-each other and never in a circle; whoever has the clock waits for nobody, so that the order of the clock is the order of commits.
+Everybody holds in one order (coupons, cards, counts, installations by card and id, what is new, and last the clock), so that
+processes wait for each other and never in a circle. Whoever has the clock waits for nobody: its order is the order of commits.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,11 +26,24 @@ from passes.coupons import Coupon
 _SHAPES: Final = {shape.name: shape for shape in ROWS.values()}
 _COUPON: Final = CHANGING[Coupon]
 _CARD: Final = (*CHANGING[Card], "changed_at")
+_HELD: Final = (*_COUPON, *_CARD)
 _TALLY: Final = {"business_id": "uuid", "key": "text", "n": "bigint", "most": "bigint"}
 
 
 class Crowded(Exception):
     """A count of the group would pass its limit; whose it is, the group does not know."""
+
+
+class Held:
+    """A row that stays as it is until this group is done: its columns now, and what becomes of it."""
+
+    __slots__ = ("changed", "due_at", "now", "place")
+
+    def __init__(self, now: dict[str, Any]) -> None:
+        self.now = now
+        self.changed = False
+        self.place: int | None = None
+        self.due_at: datetime | None = None
 
 
 class Group:
@@ -41,12 +54,10 @@ class Group:
         self._coupons = {change.id for unit in units for change in unit.comparisons if change.of is Coupon}
         self._cards = {change.id for unit in units for change in unit.comparisons if change.of is Card}
         self._cards.update(card_id for unit in units for card_id in unit.touches)
-        self._now: dict[UUID, dict[str, Any]] = {}
-        self._changed: set[UUID] = set()
-        self._places: dict[UUID, int] = {}
-        self._due: dict[UUID, datetime] = {}
+        self._held: dict[UUID, Held] = {}
         self._counts: dict[tuple[UUID, str], list[Any]] = {}
         self._rows: dict[str, list[Values]] = {}
+        self._to: dict[type, set[str]] = {Coupon: set(), Card: set()}
         self._ticks = 0
 
     @property
@@ -57,8 +68,8 @@ class Group:
     def talk(self) -> Talk[list[int | Exception]]:
         """The place on the clock of each unit, or Lost. Raises Crowded, and the driver's own exceptions."""
         if self._coupons or self._cards:
-            held = yield Ask(HOLD, (list(self._coupons), list(self._cards)))
-            self._now = {row[0]: dict(zip((*_COUPON, *_CARD), row[1:], strict=True)) for row in held}
+            rows = yield Ask(HOLD, (list(self._coupons), list(self._cards)))
+            self._held = {row[0]: Held(dict(zip(_HELD, row[1:], strict=True))) for row in rows}
         places = [self._try(unit) for unit in self._units]
         if not self._ticks:
             return [Lost() for _ in places]
@@ -69,13 +80,15 @@ class Group:
 
     def _try(self, unit: Ready) -> int | None:
         """Its place within the group, if each of its comparisons holds after the units before it."""
-        for change in unit.comparisons:
-            row = self._now.get(change.id)
-            if row is None or any(row[name] != value for name, value in change.seen.items()):
+        rows = [(self._held.get(change.id), change) for change in unit.comparisons]
+        for row, change in rows:
+            if row is None or any(row.now[name] != value for name, value in change.seen.items()):
                 return None
-        for change in unit.comparisons:
-            self._now[change.id].update(change.to)
-            self._changed.add(change.id)
+        for row, change in rows:
+            if row is not None:
+                row.now.update(change.to)
+                row.changed = row.changed or bool(change.to)
+                self._to[change.of].update(change.to)
         for business_id, key, by, most in unit.tallies:
             total = self._counts.setdefault((business_id, key), [0, None])
             total[0] += by
@@ -84,22 +97,29 @@ class Group:
             self._rows.setdefault(shape.name, []).append(values)
         self._ticks += unit.ticks
         for card_id in unit.touches:
-            if (card := self._now.get(card_id)) is not None:
-                card["changed_at"] = later(card["changed_at"], unit.at)
-                self._changed.add(card_id)
-                self._places[card_id] = self._ticks
-                self._due[card_id] = min(unit.due_at, self._due.get(card_id, unit.due_at))
+            if (card := self._held.get(card_id)) is not None:
+                card.now["changed_at"] = later(card.now["changed_at"], unit.at)
+                card.changed, card.place = True, self._ticks
+                self._to[Card].add("changed_at")
+                card.due_at = min(unit.due_at, card.due_at or unit.due_at)
         return self._ticks
 
     def _write(self) -> Ask:
-        coupons = [(row, *(self._now[row][name] for name in _COUPON)) for row in self._changed & self._coupons]
-        cards = [(row, *(self._now[row][name] for name in _CARD), self._places.get(row)) for row in self._changed & self._cards]
+        of_coupons, of_cards = (tuple(sorted(self._to[of])) for of in (Coupon, Card))
+        coupons, cards, due = [], [], []
+        for row_id, row in self._held.items():
+            if row.changed and row_id in self._coupons:
+                coupons.append((row_id, *(row.now[name] for name in of_coupons)))
+            elif row.changed:
+                cards.append((row_id, *(row.now[name] for name in of_cards), row.place))
+                if row.due_at is not None:
+                    due.append((row_id, row.due_at))
         counts = [(business_id, key, by, most) for (business_id, key), (by, most) in self._counts.items()]
         if any(most is not None and by > most for _, _, by, most in counts):
             raise Crowded
         names = tuple(sorted(self._rows))
-        parts = (coupons, counts, list(self._due.items()), cards, *(self._rows[name] for name in names))
-        text = statement(bool(coupons), bool(counts), bool(self._due), bool(cards), names)
+        parts = (coupons, counts, due, cards, *(self._rows[name] for name in names))
+        text = statement(of_coupons, of_cards, names, counts=bool(counts), due=bool(due))
         return Ask(text, (self._ticks, *(column for part in parts for column in zip(*part, strict=True))))
 
 
@@ -122,8 +142,10 @@ HOLD: Final = _hold()
 
 
 @cache
-def statement(coupons: bool, counts: bool, due: bool, cards: bool, names: tuple[str, ...]) -> str:  # noqa: FBT001 (the parts of a group)
-    """The statement that writes a group with these parts; a service knows some dozens of combinations.
+def statement(coupons: tuple[str, ...], cards: tuple[str, ...], names: tuple[str, ...], *, counts: bool, due: bool) -> str:
+    """The statement that writes a group: these columns of coupons and cards, rows for these tables, and with counts or due cards.
+
+    A service knows some dozens of combinations.
 
     Its first parameter is how many places on the clock the group takes; then come the columns of each part, as arrays. It
     returns the clock before the group, and how many counts were counted.
@@ -137,19 +159,19 @@ def statement(coupons: bool, counts: bool, due: bool, cards: bool, names: tuple[
     first: dict[str, str] = {}
     after: dict[str, str] = {}
     if coupons:
-        sets = ", ".join(f"{name} = x.{name}" for name in _COUPON)
-        first["coupons"] = f"""
-            UPDATE coupon AS t SET {sets} FROM {given({"id": "uuid", **_types(COUPON, _COUPON)})} WHERE t.id = x.id RETURNING 1"""
+        sets = ", ".join(f"{name} = x.{name}" for name in coupons)
+        types = {"id": "uuid", **_types(COUPON, coupons)}
+        first["coupons"] = f"UPDATE coupon AS t SET {sets} FROM {given(types)} WHERE t.id = x.id RETURNING 1"
     if counts:
         first["counts"] = f"INSERT INTO tally ({', '.join(_TALLY)}) SELECT * FROM {given(_TALLY)} ORDER BY business_id, key {TALLIED}"
     if due:
         first["held"] = f"""
-            SELECT i.id, x.due_at FROM {given({"card_id": "uuid", "due_at": "timestamptz"})}
-            JOIN installation AS i ON i.card_id = x.card_id AND i.gone_at IS NULL ORDER BY i.id FOR UPDATE OF i"""
+            SELECT mine.id, x.due_at FROM {given({"card_id": "uuid", "due_at": "timestamptz"})} CROSS JOIN LATERAL (
+                SELECT i.id FROM installation AS i WHERE i.card_id = x.card_id AND i.gone_at IS NULL ORDER BY i.id FOR UPDATE) AS mine"""
         after["due"] = "UPDATE installation AS t SET due_at = least(t.due_at, held.due_at) FROM held WHERE t.id = held.id"
     if cards:
-        types = {"id": "uuid", **_types(CARD, _CARD), "place": "bigint"}
-        sets = ", ".join(f"{name} = x.{name}" for name in _CARD)
+        types = {"id": "uuid", **_types(CARD, cards), "place": "bigint"}
+        sets = ", ".join(f"{name} = x.{name}" for name in cards)
         after["cards"] = f"""
             UPDATE card AS t SET {sets}, version = coalesce(clock_now.base + x.place, t.version)
             FROM clock_now, {given(types)} WHERE t.id = x.id"""

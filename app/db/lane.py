@@ -14,8 +14,8 @@ Reply = TypeVar("Reply")
 class Lane(Generic[Ask, Reply]):
     """First come, first served, in groups of at most ``together``; beyond ``waiting`` it is refused at once.
 
-    ``serve`` answers a group in its order; an Exception in place of an answer is raised to the one that asked. It must not
-    raise itself. Whoever stops waiting (a cancelled task) does not disturb the others of its group.
+    ``serve`` answers a group in its order; an Exception in place of an answer is raised to the one that asked.
+    Whoever stops waiting (a cancelled task) does not disturb the others of its group.
     """
 
     def __init__(self, serve: Callable[[Sequence[Ask]], Awaitable[Sequence[Reply | Exception]]], *, waiting: int, together: int) -> None:
@@ -44,7 +44,11 @@ class Lane(Generic[Ask, Reply]):
         try:
             while self._waiting:
                 group = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._together))]
-                for (_, answer), reply in zip(group, await self._serve([one for one, _ in group]), strict=True):
+                try:
+                    replies = await self._serve([one for one, _ in group])
+                except Exception as error:  # noqa: BLE001 (nobody may wait for ever: whatever it is, it is the answer)
+                    replies = [error] * len(group)
+                for (_, answer), reply in zip(group, replies, strict=True):
                     if answer.done():
                         continue
                     if isinstance(reply, Exception):

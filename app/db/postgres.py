@@ -7,7 +7,8 @@ from uuid import UUID
 
 import asyncpg
 
-from app.db.engines import SETTINGS, PostgreSQL
+from app.db.engines import POSTGRESQL as URLS
+from app.db.engines import SETTINGS, PostgreSQL, path_of
 from app.db.group import Crowded, Group
 from app.db.lane import Lane
 from app.db.shapes import KINDS, checked
@@ -26,13 +27,15 @@ ATTEMPTS: Final = 5
 """How often a group is tried that another process made PostgreSQL break off (a deadlock): nothing of it was recorded."""
 PINNED: Final = {
     **SETTINGS,
-    # One plan for each statement, by index and in the order of the rows given: the statements are few, their tables grow
-    # from nothing to millions under the same connection, and a plan made for the empty table must not outlive it.
+    # One plan for each statement, by index and in the order of the rows given. It is made anew after 1, 2, 4, 8 … uses, as
+    # the tables grow under it: a plan made for a table of one row would read a million to find one.
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
 }
+PLANNED_FOR: Final = 4096
+"""The most groups between two plannings."""
 SPOILT: Final = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, Crowded, ValueError, TypeError)
 """What one unit can do to its group."""
 _AWAY: Final = (
@@ -50,6 +53,7 @@ class Pinned:
     def __init__(self, url: str) -> None:
         self._url = url
         self._connection: asyncpg.Connection | None = None
+        self._uses = 0
 
     async def get(self) -> asyncpg.Connection:
         """The connection. Raises what the driver raises if there is none to be had."""
@@ -57,6 +61,9 @@ class Pinned:
             self._connection = await asyncpg.connect(
                 self._url, server_settings=PINNED, statement_cache_size=500, max_cached_statement_lifetime=0
             )
+        self._uses += 1
+        if self._uses & (self._uses - 1) == 0 or self._uses % PLANNED_FOR == 0:
+            await self._connection.execute("DISCARD PLANS")
         return self._connection
 
     def drop(self) -> None:
@@ -91,10 +98,12 @@ class PostgreSQLStore(DatabaseStore):
     @classmethod
     async def connected(cls, url: str, *, queue: int) -> Self:
         """A store whose database has answered. Raises DatabaseProblem."""
+        if not url.startswith(URLS):
+            path_of(url)  # says what a URL must look like
         store = cls(url, queue=queue)
         try:
             await store._engine.start_connection_pool()
-        except (*_AWAY, asyncpg.PostgresError, ValueError, TimeoutError) as error:
+        except (*_AWAY, asyncpg.PostgresError, ValueError) as error:
             raise _problem(error) from error
         return store
 

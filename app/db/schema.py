@@ -5,15 +5,18 @@ import importlib
 import io
 import os
 import pkgutil
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from functools import cache
 from typing import Final
 
+import asyncpg
 from piccolo.apps.migrations.tables import Migration
 from piccolo.conf.apps import ENVIRONMENT_VARIABLE
 
 from app.db.engines import Engine, SQLite, engine_of
 from app.db.piccolo_app import MIGRATIONS, NAME
+from app.store import DatabaseProblem
 
 _LOCK: Final = 0x636F756E746572  # "counter": PostgreSQL's advisory lock for whoever migrates
 
@@ -34,7 +37,7 @@ async def missing(engine: Engine) -> Sequence[str]:
 
 
 async def migrate(url: str) -> Sequence[str]:
-    """Run what is missing; the names of the migrations that were run. Raises the driver's error if the database is not there.
+    """Run what is missing; the names of the migrations that were run. Raises DatabaseProblem if the database is not there.
 
     One transaction holds the writer's lock (SQLite) or an advisory lock (PostgreSQL) around all of them: of two processes
     that start together the second waits and finds nothing left to do, and a failure leaves the database as it was.
@@ -45,6 +48,8 @@ async def migrate(url: str) -> Sequence[str]:
             names = await missing(engine)
             if names:
                 await _run(engine)
+    except (OSError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise DatabaseProblem(f"the database cannot be migrated: {type(error).__name__}: {error}") from error
     finally:
         await engine.close()
     return names

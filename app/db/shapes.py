@@ -35,24 +35,38 @@ _BODIES: Final = 4096
 """Decoded bodies that are remembered: the same text is the same Struct, and decoding an offer costs more than finding it."""
 
 
+def _text(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("a text contains the character NUL, which cannot be stored")
+    if not value.isascii():
+        value.encode()  # half a surrogate pair is a UnicodeEncodeError, which is a ValueError
+    return value
+
+
+def _moment(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError(f"a time without a zone cannot be stored: {value}")
+    return value if value.tzinfo is UTC else value.astimezone(UTC)
+
+
+def _number(value: int) -> int:
+    if not -_MOST <= value < _MOST:
+        raise ValueError("a number is larger than 64 bits")
+    return value
+
+
+_CHECKS: Final[Mapping[type, Callable[[Any], Any]]] = {str: _text, datetime: _moment, int: _number}
+_CHECKED: Final[Mapping[str, Callable[[Any], Any]]] = {"text": _text, "timestamptz": _moment, "bigint": _number}
+
+
 def checked(value: Any) -> Any:
     """The value as both databases keep it, times in UTC.
 
     Raises ValueError for a time without a zone, a text with NUL or half a surrogate pair and a number beyond 64 bits:
     each database refuses others of these, and a unit that waits in a group must not be able to spoil it.
     """
-    if isinstance(value, str):
-        if "\0" in value:
-            raise ValueError("a text contains the character NUL, which cannot be stored")
-        if not value.isascii():
-            value.encode()  # UnicodeEncodeError is a ValueError, and says where
-    elif isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise ValueError(f"a time without a zone cannot be stored: {value}")
-        return value.astimezone(UTC)
-    elif isinstance(value, int) and not -_MOST <= value < _MOST:
-        raise ValueError("a number is larger than 64 bits")
-    return value
+    check = _CHECKS.get(type(value))
+    return value if check is None else check(value)
 
 
 class Shape(Generic[T]):
@@ -68,12 +82,20 @@ class Shape(Generic[T]):
         self.columns: tuple[str, ...] = tuple(column._meta.name for column in kept)  # noqa: SLF001
         self.types: tuple[str, ...] = tuple(_TYPES[type(column)] for column in kept)
         self.names: tuple[str, ...] = of.__struct_fields__
+        self._checks = [(at, _CHECKED[kind]) for at, kind in enumerate(self.types) if kind in _CHECKED]
         self.ordered = self.columns[-1] in {"seq", "created"}
         """Whether each row takes a place of its own on the clock of changes, in its last column."""
 
     def row(self, struct: T) -> Values:
         """The values of a row, without its place on the clock. Raises ValueError for what cannot be stored."""
-        return tuple(map(checked, msgspec.structs.astuple(struct)))
+        return self._checked(msgspec.structs.astuple(struct))
+
+    def _checked(self, values: Sequence[Any]) -> Values:
+        row = list(values)
+        for at, check in self._checks:
+            if at < len(row) and row[at] is not None:
+                row[at] = check(row[at])
+        return tuple(row)
 
     def read(self, values: Sequence[Any]) -> T:
         """The Struct of a row; values after the last name are left alone."""
@@ -97,7 +119,7 @@ class BodyShape(Shape[T]):
     def row(self, struct: T) -> Values:
         """Its id, what is searched, and all of it as JSON."""
         body = msgspec.json.encode(struct).decode()
-        return tuple(map(checked, (struct.id, *self._beside(struct), body)))  # type: ignore[attr-defined]
+        return self._checked((struct.id, *self._beside(struct), body))  # type: ignore[attr-defined]
 
     def read(self, values: Sequence[Any]) -> T:
         """The Struct of a body."""
@@ -114,7 +136,7 @@ class InstallationShape(Shape[Installation]):
         """The values of a row."""
         values = list(msgspec.structs.astuple(struct))
         values[self._at] = msgspec.json.encode([checked(time) for time in struct.notified_at]).decode()
-        return tuple(map(checked, values))
+        return self._checked(values)
 
     def read(self, values: Sequence[Any]) -> Installation:
         """The installation of a row."""

@@ -151,7 +151,7 @@ class Statements:
         # All of a device, not just what is newer than its tag: whether the device is known shows in the same answer.
         self.device = self._made(f"SELECT c.serial, c.version FROM installation JOIN card AS c ON c.id = card_id WHERE {mine}")
         self.asked = self._made(f"""
-            WITH mine AS MATERIALIZED (SELECT id FROM installation WHERE {mine} ORDER BY id {say.lock})
+            WITH mine AS MATERIALIZED (SELECT id FROM installation WHERE {mine} ORDER BY card_id, id {say.lock})
             UPDATE installation SET asked_at = $3 WHERE id IN (SELECT id FROM mine)""")
         self.fetched = self._made(f"""
             WITH last AS MATERIALIZED (
@@ -182,7 +182,7 @@ class Statements:
                 ORDER BY due_at LIMIT $3 {say.free})
             UPDATE installation SET lease_until = $2, due_at = $2 WHERE id IN (SELECT id FROM due)
             RETURNING {INSTALLATION.select("installation")}""")
-        self.hold = self._made(f"SELECT 1 FROM installation WHERE id {say.listed(1)} ORDER BY id {say.lock}")
+        self.hold = self._made(f"SELECT 1 FROM installation WHERE id {say.listed(1)} ORDER BY card_id, id {say.lock}")
         settled = {
             "id": "uuid",
             "lease_until": "timestamptz",
