@@ -50,10 +50,18 @@ async def earn(desk: Desk, caller: Caller, which: str, *, count: int | None, amo
             )
             for goal in earned.goals
         ]
-        line = {"business_id": business.id, "card_id": card.id, "customer_id": card.customer_id, "at": now}
+        stamped = Event(
+            id=desk.world.new_id(),
+            business_id=business.id,
+            card_id=card.id,
+            customer_id=card.customer_id,
+            kind="stamped",
+            at=now,
+            amount=added,
+        )
         events = [
-            Event(id=desk.world.new_id(), kind="stamped", amount=added, **line),
-            *(Event(id=desk.world.new_id(), kind="earned", coupon_id=coupon.id, **line) for coupon in issued),
+            stamped,
+            *(replace(stamped, id=desk.world.new_id(), kind="earned", amount=0, coupon_id=coupon.id) for coupon in issued),
         ]
         look = desk.look(business, once.language, now)
         view = EarnedView(

@@ -24,5 +24,5 @@ async def picture(desk: Desk, program_id: UUID, name: str) -> bytes:
     count = stem.removeprefix(STAMPS)
     if stem.startswith(STAMPS) and count.isascii() and count.isdigit() and len(count) < 8 and int(count) <= program.round:  # noqa: PLR2004
         goals = tuple(goal.at for goal in program.goals)
-        return await run_sync(artwork.hero, business.brand, artwork.progress(program.unit, goals, int(count)))
+        return await run_sync(artwork.hero, business.brand, program.unit, goals, int(count))
     raise NotFound(what=N_("picture"))

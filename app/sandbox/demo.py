@@ -1,0 +1,392 @@
+"""The demo: a real service in its own process, Apple's and Google's stand-ins and phones around it, and a café to play in."""
+
+import asyncio
+import json
+import os
+import shutil
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from app import certs, db
+from app.desk import examples, found
+from app.outbound import Outbound
+from app.sandbox.apns import ApnsSandbox
+from app.sandbox.google import GoogleSandbox
+from app.sandbox.page import Holder, SandboxPage, Shelf, Try
+from app.sandbox.passfile import Shown
+from app.sandbox.phone import Phone
+from app.world import now, real
+from passes.businesses import Brand
+from passes.wallets.base import Answer, Ask, Unreachable
+
+ZONE: Final = "Asia/Ho_Chi_Minh"
+PASS_TYPE: Final = "pass.dev.counterpass"
+PATIENCE: Final = 15.0
+"""Seconds in which a phone must have seen a change; it usually takes one."""
+CREATED: Final = 201
+READY_BY: Final = 20.0
+
+
+class NotSeen(Exception):
+    """A step of the demo did not come out as it must. The text says which and why."""
+
+
+class Till:
+    """Somebody with a bearer token, asking the service as curl would."""
+
+    def __init__(self, http: Outbound, url: str, token: str) -> None:
+        self._http, self.url, self.token = http, url, token
+
+    async def ask(self, method: str, path: str, body: object = None, *, photo: bytes = b"") -> tuple[int, Any]:
+        """One call of the API: the status, and the body (decoded if it is JSON)."""
+        headers = (
+            ("Authorization", f"Bearer {self.token}"),
+            ("Idempotency-Key", str(uuid4())),
+            ("Content-Type", "image/png" if photo else "application/json"),
+        )
+        sent = photo or (b"" if body is None else msgspec.json.encode(body))
+        answer = await self._http(Ask(method=method, url=f"{self.url}/api/v1/{path}", headers=headers, body=sent))  # type: ignore[arg-type]
+        return answer.status, json.loads(answer.body) if "json" in answer.headers.get("content-type", "") else answer.body
+
+    async def done(self, path: str, body: object = None, *, photo: bytes = b"") -> Any:
+        """A POST that must succeed."""
+        status, answer = await self.ask("POST", path, {} if body is None else body, photo=photo)
+        if status != CREATED:
+            raise NotSeen(f"POST {path} was answered {status}: {answer}")
+        return answer
+
+
+class Customer(msgspec.Struct):
+    """A person of the demo: a phone with Apple Wallet, and the same card at Google."""
+
+    card: dict[str, Any]
+    phone: Phone
+    google: str
+
+    @property
+    def apple(self) -> Shown:
+        """The card on the Apple phone."""
+        return next(iter(self.phone.passes.values()))
+
+
+class Stage:
+    """Everything of a demo while it runs: stand-ins, the service, the café, its people."""
+
+    def __init__(self, folder: Path, *, database: str | None, port: int | None) -> None:
+        self.folder = folder
+        self.database = database or f"sqlite:///{folder}/counterpass.db"
+        self.port = port or _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.customers: dict[str, Customer] = {}
+        self.till: Till
+        self.manager: Till
+        self.apns: ApnsSandbox
+        self.google: GoogleSandbox
+        self.http: Outbound
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator["Stage"]:
+        """Start it all; in the end stop it all."""
+        chain = self.folder / "certs" / "apple"
+        if not (chain / "certificate.pem").exists():
+            certs.make_development_chain(chain, pass_type=PASS_TYPE, team="DEVELOPER1", organization="Counterpass demo", now=now())
+        self.root = (chain / "root.pem").read_bytes()
+        async with AsyncExitStack() as stack:
+            self.http = Outbound(None)
+            stack.push_async_callback(self.http.close)
+            self.apns = await stack.enter_async_context(ApnsSandbox(chain, now=now))
+            self.google = await stack.enter_async_context(GoogleSandbox(self.folder))
+            await self._open_the_cafe()
+            await stack.enter_async_context(self._service(chain))
+            yield self
+            for customer in self.customers.values():
+                await customer.phone.close()
+
+    async def _open_the_cafe(self) -> None:
+        await db.migrate(self.database)
+        store, world = await db.open_store(self.database, queue=100), real(self.http)
+        try:
+            founded = await found.found(
+                store,
+                world,
+                name="Cà Phê Sáng",
+                zone=ZONE,
+                currency="VND",
+                languages=("en", "vi"),
+                location="Bến Thành",
+                owner="Lan",
+                contact="028 1234 5678 · xinchao@caphesang.example",
+                brand=Brand(background="#5b3a29", foreground="#fff8ef", label="#f0cfa0", symbol="cup"),
+            )
+            business = await examples.cafe(store, world, founded.business)
+            self.program_id = str((await store.programs(business.id))[0].id)
+            cashier = await found.hire(store, world, business, name="An", role="cashier")
+            tokens = [
+                await found.hand_out_token(
+                    store, world, business_id=business.id, staff_id=who.id, location_id=founded.location.id, name=who.name
+                )
+                for who in (cashier, founded.owner)
+            ]
+        finally:
+            await store.close()
+        self.till, self.manager = (Till(self.http, self.url, token) for token in tokens)
+
+    @asynccontextmanager
+    async def _service(self, chain: Path) -> AsyncIterator[None]:
+        """The service itself, as it would run in production: its own process, told of the stand-ins only by its settings."""
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("COUNTERPASS_")},
+            "DATABASE_URL": self.database,
+            "COUNTERPASS_PUBLIC_URL": self.url,
+            "COUNTERPASS_PORT": str(self.port),
+            "COUNTERPASS_CERTS": str(chain.parent),
+            "COUNTERPASS_TRUST": str(chain / "root.pem"),
+            "COUNTERPASS_APNS_URL": self.apns.url,
+            "COUNTERPASS_GOOGLE_URL": self.google.url,
+            "COUNTERPASS_GOOGLE_ACCOUNT": str(self.google.account_path),
+            "COUNTERPASS_GOOGLE_ISSUER": self.google.issuer,
+            "COUNTERPASS_GOOGLE_KEYS_URL": self.google.keys_url,
+            "COUNTERPASS_GOOGLE_SAVE_URL": self.google.save_url,
+        }
+        log = (self.folder / "service.log").open("wb")
+        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "app", "serve", env=environment, stdout=log, stderr=log)
+        try:
+            await self._answers(process)
+            yield
+        finally:
+            if process.returncode is None:
+                process.terminate()
+                await process.wait()
+            log.close()
+
+    async def _answers(self, process: asyncio.subprocess.Process) -> None:
+        until = time.monotonic() + READY_BY
+        while process.returncode is None and time.monotonic() < until:
+            try:
+                answer: Answer = await self.http(Ask(method="GET", url=f"{self.url}/health"))
+            except Unreachable:
+                await asyncio.sleep(0.05)
+            else:
+                if answer.status == 200:  # noqa: PLR2004
+                    return
+        raise NotSeen("the service did not start:\n" + (self.folder / "service.log").read_text())
+
+    async def join(self, name: str, language: str) -> Customer:
+        """A customer joins, adds the card to Apple Wallet and saves it to Google Wallet."""
+        joined = await self.till.done("join", {"program_id": self.program_id, "name": name, "language": language})
+        card = joined["card"]
+        phone = Phone(name, world=real(self.http), root=self.root, apns=self.apns, language=language, zone=ZoneInfo(ZONE))
+        downloaded = await self.http(Ask(method="GET", url=card["links"]["apple"]))
+        await phone.add(downloaded.body)
+        link = await self.link(card)
+        (object_id,) = await self.google.save(link, user=name)
+        customer = Customer(card, phone, object_id)
+        self.customers[name] = customer
+        return customer
+
+    async def link(self, card: Mapping[str, Any]) -> str:
+        """The save link of a card."""
+        status, answer = await self.till.ask("GET", f"cards/{card['id']}/google")
+        if status != 200:  # noqa: PLR2004
+            raise NotSeen(f"no Google link: {answer}")
+        return str(answer["save_link"])
+
+    async def shown(self, customer: Customer, what: str, *, progress: str, ready: str | None) -> float:
+        """Wait until both wallets show this progress and this ready code (or none); the seconds that it took.
+
+        ``ready`` is the plain code, which the barcode must be; with None it must be the card's own number.
+        """
+        begun = time.monotonic()
+        code = ready or customer.card["number"]
+
+        def apple() -> bool:
+            fields, barcode = customer.apple.fields, customer.apple.barcode
+            right = fields["progress"].value == progress and barcode is not None and barcode.message == code
+            return right and ("status" in fields) == (ready is not None)
+
+        def google() -> bool:
+            card = self.google.objects[customer.google]
+            return card["loyaltyPoints"]["balance"]["string"] == progress and card["barcode"]["value"] == code
+
+        try:
+            await customer.phone.until(apple, PATIENCE)
+            await self.google.until(google, PATIENCE)
+        except (TimeoutError, AssertionError) as late:
+            raise NotSeen(f"{what}: a phone of {customer.phone.name} does not show {progress} with {code}: {late}") from late
+        return time.monotonic() - begun
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+# --- Without a person ---
+
+
+async def once(*, keep: Path | None, database: str | None) -> int:
+    """Play the main job and say whether each step was seen on the phones' side; 0 only if every one was."""
+    begun = time.monotonic()
+    transcript: list[str] = []
+
+    def say(step: str) -> None:
+        transcript.append(f"{time.monotonic() - begun:6.2f} s  {step}")
+        print(transcript[-1], flush=True)
+
+    with tempfile.TemporaryDirectory(prefix="counterpass-demo-") as folder:
+        stage = Stage(Path(folder), database=database, port=None)
+        try:
+            async with stage.open():
+                say(f"the service answers at {stage.url} on {stage.database.partition(':')[0]}")
+                await _play(stage, say, keep)
+            status = 0
+        except (NotSeen, Unreachable) as failure:
+            say(f"NOT SEEN: {failure}")
+            status = 1
+        if keep:
+            keep.mkdir(parents=True, exist_ok=True)
+            (keep / "transcript.txt").write_text("\n".join(transcript) + "\n")
+            if status:
+                shutil.copy(Path(folder) / "service.log", keep / "service.log")
+    return status
+
+
+async def _play(stage: Stage, say: Callable[[str], None], keep: Path | None) -> None:
+    till = stage.till
+    ann, hoa = await stage.join("Ann", "en"), await stage.join("Hoa", "vi")
+    say("Ann (English) and Hoa (Vietnamese) joined; both have the card in Apple Wallet and in Google Wallet")
+    for customer in (ann, hoa):
+        took = await stage.shown(customer, "joined", progress="0/5", ready=None)
+        say(f"{customer.phone.name}'s phones show 0/5 and the card's number ({took:.2f} s)")
+
+    codes: dict[str, str] = {}
+    for customer in (ann, hoa):
+        for _ in range(4):
+            await till.done(f"cards/{customer.card['id']}/earn", {"count": 1})
+        took = await stage.shown(customer, "four stamps", progress="4/5", ready=None)
+        say(f"{customer.phone.name} got four stamps, one by one; both phones show 4/5 ({took:.2f} s)")
+        earned = await till.done(f"cards/{customer.card['id']}/earn", {"count": 1})
+        codes[customer.phone.name] = earned["earned"][0]["code"]
+        took = await stage.shown(customer, "reward", progress="5/10", ready=codes[customer.phone.name])
+        status = customer.apple.fields["status"].value
+        say(f"the fifth stamp: a reward is ready; both phones show {status!r} and its code ({took:.2f} s)")
+    note = ann.phone.notifications[-1].text
+    say(f"Ann's lock screen said: {note!r}; Hoa's: {hoa.phone.notifications[-1].text!r}")
+    if keep:
+        _keep(stage, ann, keep, link=await stage.link(ann.card), pkpass=await _pass_of(stage, ann))
+
+    status_, verdict = await till.ask("POST", "look-ups", {"code": codes["Ann"]})
+    _must(verdict["verdict"] == "redeemable", f"the look-up said {verdict}", status_)
+    say("looked up: redeemable; nothing changed")
+
+    typed = ann.apple.barcode.text.lower() if ann.apple.barcode else ""
+    receipt = await till.done("redemptions", {"code": typed})
+    say(f"Ann's code, typed as {_hidden(typed)}: {receipt['coupon']['offer']['action']!r}")
+    photo = hoa.phone.drawing(hoa.apple.serial)
+    by_photo = await till.done("redemptions/photo", photo=photo)
+    say(f"Hoa's code, by a photo of her phone ({len(photo) // 1024} KB): {by_photo['coupon']['offer']['action']!r}")
+
+    refused_status, refused = await till.ask("POST", "redemptions", {"code": codes["Ann"]})
+    _must(refused.get("word") == "already_redeemed", f"the second try was answered {refused}", refused_status)
+    _must(refused["facts"]["at"] == receipt["redemption"]["at"], "the refusal names another time", refused_status)
+    say(f"the second try is refused: {refused['detail']!r}")
+
+    for customer in (ann, hoa):
+        took = await stage.shown(customer, "redeemed", progress="5/10", ready=None)
+        say(f"{customer.phone.name}'s phones show the new face, without the reward ({took:.2f} s)")
+
+    await till.done(f"redemptions/{receipt['redemption']['id']}/reversal", {})
+    took = await stage.shown(ann, "reversed", progress="5/10", ready=codes["Ann"])
+    say(f"taken back: both of Ann's phones show the reward again ({took:.2f} s)")
+
+    _, story = await till.ask("GET", f"cards/{ann.card['id']}/story")
+    apple = next(one for one in story["installations"] if one["wallet"] == "apple")
+    _must(apple["up_to_date"], "the story does not say that the phone is up to date", 0)
+    say(f"proof: told {apple['told_at'][11:23]} → asked {apple['asked_at'][11:23]} → fetched {apple['fetched_at'][11:23]}")
+    complaints = [line for customer in (ann, hoa) for line in customer.phone.logs]
+    _must(not complaints, f"the phones complained: {complaints}", 0)
+    say("no phone complained; every step was seen on the phones")
+
+
+def _must(holds: bool, what: str, status: int) -> None:  # noqa: FBT001 (reads like an assertion)
+    if not holds:
+        raise NotSeen(f"{what} ({status})")
+
+
+def _hidden(code: str) -> str:
+    return code[:4] + "…"
+
+
+async def _pass_of(stage: Stage, customer: Customer) -> bytes:
+    answer = await stage.http(Ask(method="GET", url=customer.card["links"]["apple"]))
+    return answer.body
+
+
+def _keep(stage: Stage, customer: Customer, folder: Path, *, link: str, pkpass: bytes) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "apple.pkpass").write_bytes(pkpass)
+    (folder / "phone.png").write_bytes(customer.phone.drawing(customer.apple.serial))
+    (folder / "root.pem").write_bytes(stage.root)
+    card = stage.google.objects[customer.google]
+    for name, body in (("google-class.json", stage.google.classes[card["classId"]]), ("google-object.json", card)):
+        (folder / name).write_text(json.dumps(body, ensure_ascii=False, indent=2) + "\n")
+    (folder / "save-link.txt").write_text(link + "\n")
+
+
+# --- To look at and to play with ---
+
+
+async def stay(*, database: str | None, port: int) -> int:
+    """The café with its customers, until somebody presses Ctrl-C; prints where to look and what to try."""
+    with tempfile.TemporaryDirectory(prefix="counterpass-demo-") as folder:
+        stage = Stage(Path(folder), database=database, port=port)
+        async with stage.open():
+            shelf = Shelf(title="Cà Phê Sáng", google=stage.google)
+            async with SandboxPage(shelf, http=stage.http, port=port + 1) as page:
+                tries = await _people(stage, shelf)
+                shelf.tries[:] = tries
+                shelf.changes()
+                print(f"\nThe phones of the demo:  {page.url}\nThe service:             {stage.url}\n")
+                for one in tries:
+                    print(f"# {one.what}\n{one.command}\n")
+                print("Ctrl-C ends the demo and forgets everything.", flush=True)
+                await asyncio.Event().wait()
+    return 0
+
+
+async def _people(stage: Stage, shelf: Shelf) -> list[Try]:
+    """Customers in every state: new, half-way, ready, and with two rewards; in English and in Vietnamese."""
+    ready: dict[str, Customer] = {}
+    for name, language, stamps in (("Ann", "en", 5), ("Hoa", "vi", 10), ("Ben", "en", 7), ("Minh", "vi", 3)):
+        customer = await stage.join(name, language)
+        earned = await stage.till.done(f"cards/{customer.card['id']}/earn", {"count": stamps})
+        customer.card = earned["card"]
+        ready[name] = customer
+        shelf.show(Holder(name=name, language=language, phone=customer.phone, google=customer.google))
+
+    def curl(path: str, body: Mapping[str, object]) -> str:
+        return (
+            f"curl -s {stage.url}/api/v1/{path} -H 'Authorization: Bearer {stage.till.token}' "
+            f"-H \"Idempotency-Key: $(date +%s%N)\" -H 'Content-Type: application/json' -d '{json.dumps(body)}'"
+        )
+
+    ann, ben = ready["Ann"], ready["Ben"]
+    code = ann.card["ready"][0]["shown"]
+    return [
+        Try("Redeem Ann's cookie: watch both of her cards change", curl("redemptions", {"code": code})),
+        Try("Try it once more: refused, with the time of the first", curl("redemptions", {"code": code})),
+        Try("Give Ben a stamp (three to his coffee)", curl(f"cards/{ben.card['number']}/earn", {"count": 1})),
+        Try("What would this card give?", curl("look-ups", {"code": ready["Hoa"].card["shown"]})),
+    ]
