@@ -279,10 +279,12 @@ def test_whoever_stays_inside_is_left_alone(module: str, source: str) -> None:
 
 
 def test_no_name_says_nothing() -> None:
-    """Names come from the shop counter."""
+    """Names come from the shop counter. (The stand-ins use their vendors' words: Apple says web service.)"""
     empty = re.compile(r"(manager|helper|util|handler|processor|service)s?$", re.IGNORECASE)
     for module, path in FILES.items():
         assert not empty.search(module), module
+        if within(module, ("app.sandbox",)):
+            continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             assert not (isinstance(node, ast.ClassDef) and empty.search(node.name)), f"{module}: {node.name}"
 
