@@ -57,6 +57,8 @@ ROW_SHARED: Final = {"secondary": FIELDS["auxiliary"], "auxiliary": FIELDS["seco
 FRONT_LONGEST: Final = 60  # characters; a longer value makes Wallet leave whole fields out
 PUSH_LIVES: Final = timedelta(days=1)  # a phone that is off for the night is told in the morning
 TOKEN_RENEWED: Final = timedelta(minutes=40)  # APNs refuses tokens over 60 minutes old, and new ones within 20
+NO_DEVICE: Final = "0" * 64
+"""As long as a device token, and nobody's."""
 KEPT: Final = 512  # brands, strips, and layouts with their texts: at 40 KB a strip, 20 MB at most
 
 GONE: Final = frozenset({"BadDeviceToken", "DeviceTokenNotForTopic", "MissingDeviceToken"})
@@ -197,11 +199,19 @@ class Apple:
         certificate = self._by_pass_type.get(installation.credential)
         if certificate is None:
             return Misconfigured(f"no certificate for {installation.credential}")
+        return await self._push(certificate, installation.push_token, installation.registered_at, http=http, now=now)
+
+    async def probe(self, certificate: Certificate, *, http: Http, now: datetime) -> Outcome:
+        """Push to a token that no device has: Gone (BadDeviceToken) means that APNs takes the credentials, and harms nobody."""
+        return await self._push(certificate, NO_DEVICE, now, http=http, now=now)
+
+    async def _push(self, certificate: Certificate, token: str, registered_at: datetime, *, http: Http, now: datetime) -> Outcome:
+        """One empty push with the certificate's credentials, and what its answer means for a device that registered then."""
         ask = Ask(
             method="POST",
-            url=f"{self._apns_url}/3/device/{quote(installation.push_token, safe='')}",
+            url=f"{self._apns_url}/3/device/{quote(token, safe='')}",
             headers=(
-                ("apns-topic", installation.credential),
+                ("apns-topic", certificate.pass_type),
                 ("apns-push-type", "background"),
                 ("apns-priority", "5"),
                 ("apns-expiration", str(int((now + PUSH_LIVES).timestamp()))),
@@ -218,7 +228,7 @@ class Apple:
             answer = await http(ask)
         except Unreachable as silence:
             return Later(f"APNs: {silence}")
-        return outcome(answer, registered_at=installation.registered_at)
+        return outcome(answer, registered_at=registered_at)
 
 
 class _Field(msgspec.Struct, omit_defaults=True, rename="camel"):
