@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol, Self
 from urllib.parse import quote, urlsplit
+from zoneinfo import ZoneInfo
 
 import msgspec
 import uvicorn
@@ -48,16 +49,12 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-class GoogleNotification(Protocol):
-    """What Google shows on a phone."""
+class Note(Protocol):
+    """A notification on a phone."""
 
     @property
     def at(self) -> datetime:
         """When."""
-
-    @property
-    def object_id(self) -> str:
-        """Of which card."""
 
     @property
     def title(self) -> str:
@@ -66,6 +63,14 @@ class GoogleNotification(Protocol):
     @property
     def text(self) -> str:
         """Its second."""
+
+
+class GoogleNote(Note, Protocol):
+    """One of Google's."""
+
+    @property
+    def object_id(self) -> str:
+        """Of which card."""
 
 
 class GoogleLike(Protocol):
@@ -80,7 +85,7 @@ class GoogleLike(Protocol):
         """LoyaltyObject by id."""
 
     @property
-    def notifications(self) -> Sequence[GoogleNotification]:
+    def notifications(self) -> Sequence[GoogleNote]:
         """All that people saw, newest last."""
 
     def subscribe(self, changed: Callable[[], None]) -> Callable[[], None]:
@@ -101,6 +106,11 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
     language: str = "en"
     phone: Phone | None = None
     google: str = ""
+
+    @property
+    def zone(self) -> ZoneInfo | None:
+        """Where the person is; None is wherever this machine is."""
+        return self.phone.zone if self.phone else None
 
 
 class Shelf(Watched):
@@ -235,7 +245,9 @@ class SandboxPage:
                 "name": holder.name,
                 "language": holder.language,
                 "phone": None if holder.phone is None else [_apple(number, holder.phone, shown) for shown in holder.phone.passes.values()],
-                "story": [] if holder.phone is None else holder.phone.story[-LINES:],
+                "story": []
+                if holder.phone is None
+                else [(each.at.astimezone(holder.zone), each.what) for each in holder.phone.story[-LINES:]],
                 "google": self._google(number, holder) if holder.google else None,
                 "number": number,
             }
@@ -269,7 +281,7 @@ class SandboxPage:
             "state": card.get("state", "ACTIVE"),
             "paint": _class(background, _ink(background), _ink(background)),
             "colours": (background, _ink(background), _ink(background)),
-            "notes": [_note(note, note.object_id) for note in google.notifications if note.object_id == holder.google][-LATEST:],
+            "notes": _newest([note for note in google.notifications if note.object_id == holder.google], holder.zone),
         }
         return {"key": f"google-{number}", "digest": _digest(drawn), "card": drawn}
 
@@ -313,7 +325,6 @@ def _apple(number: int, phone: Phone, shown: Shown) -> dict[str, Any]:
         image = shown.images.get(name)
         return f"/apple/{number}/{quote(shown.serial)}/{name}?v={hashlib.sha256(image).hexdigest()[:12]}" if image else ""
 
-    notes = [_note(note, shown.serial) for note in phone.notifications if note.serial == shown.serial][-LATEST:]
     drawn = {
         "shown": msgspec.structs.replace(shown, images={}),
         "images": {name: link(name) for name in ("icon", "logo", "strip")},
@@ -322,14 +333,22 @@ def _apple(number: int, phone: Phone, shown: Shown) -> dict[str, Any]:
         "screen": f"/screen/{number}/{quote(shown.serial)}.png",
         "paint": _class(*(f"rgb{colour}" for colour in (shown.background, shown.foreground, shown.label))),
         "colours": tuple(f"rgb{colour}" for colour in (shown.background, shown.foreground, shown.label)),
-        "notes": notes,
+        "notes": _newest([note for note in phone.notifications if note.serial == shown.serial], phone.zone),
     }
     return {"key": f"apple-{number}-{shown.serial}", "digest": _digest(drawn), "card": drawn}
 
 
-def _note(note: Any, card: str) -> dict[str, str]:
-    known = f"{card} {note.at.isoformat()} {note.title} {note.text}"
-    return {"id": hashlib.sha256(known.encode()).hexdigest()[:12], "title": note.title, "text": note.text, "time": f"{note.at:%H:%M}"}
+def _newest(notes: Sequence[Note], zone: ZoneInfo | None) -> list[dict[str, str]]:
+    """The last notifications, newest first, with the time on the phone's clock."""
+    return [
+        {
+            "id": hashlib.sha256(f"{number} {note.at.isoformat()} {note.title} {note.text}".encode()).hexdigest()[:12],
+            "title": note.title,
+            "text": note.text,
+            "time": f"{note.at.astimezone(zone):%H:%M}",
+        }
+        for number, note in [*enumerate(notes)][: -LATEST - 1 : -1]
+    ]
 
 
 def _digest(drawn: Mapping[str, Any]) -> str:

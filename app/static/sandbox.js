@@ -2,7 +2,8 @@
 const wallets = document.querySelector("#wallets");
 const live = document.querySelector("#live");
 const said = document.querySelector("#said");
-const seen = new Set([...document.querySelectorAll("[data-note]")].map((note) => note.dataset.note));
+const named = (note) => `${note.closest(".device").dataset.key} ${note.dataset.note}`;
+const seen = new Set([...document.querySelectorAll("[data-note]")].map(named));
 
 function state(name, words) {
   if (live.dataset.state === name) return;
@@ -18,8 +19,8 @@ function keepOpen(from, to) {
 
 function announce(device) {
   for (const note of device.querySelectorAll("[data-note]")) {
-    if (seen.has(note.dataset.note)) continue;
-    seen.add(note.dataset.note);
+    if (seen.has(named(note))) continue;
+    seen.add(named(note));
     note.classList.add("fresh");
     said.textContent = `${device.dataset.who}: ${note.querySelector("p").textContent}`;
   }
