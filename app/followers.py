@@ -6,6 +6,7 @@ A crash costs a repeat, which is harmless: the next one who looks finds the same
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -14,7 +15,7 @@ from uuid import UUID
 import structlog
 from msgspec.structs import replace
 
-from app.desk import Desk
+from app.desk import SOON, Desk
 from app.desk.wallets import draw
 from app.store import Alarm, CardFacts
 from passes.cards import Event
@@ -61,11 +62,10 @@ class Followers:
                 await self._rest()
 
     async def _rest(self) -> None:
-        try:
+        """Until somebody rings or it is time to look; what rang is due a moment later, with whatever else happens until then."""
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._bell.wait(), LOOK)
-            await asyncio.sleep(0)
-        except TimeoutError:
-            return
+            await asyncio.sleep(SOON.total_seconds())
 
     async def round(self) -> int:
         """One look: tell those that are due now. How many installations were taken."""

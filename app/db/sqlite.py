@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 import sqlite3
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import lru_cache, partial
+from itertools import groupby
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -18,7 +20,7 @@ from app.db.lane import Lane
 from app.db.shapes import KINDS, checked
 from app.db.statements import SQLITE, Ask, Talk
 from app.db.store import DatabaseStore
-from app.db.unit import Comparison, Ready, later, ready
+from app.db.unit import Comparison, Ready, ready
 from app.store import Caller, DatabaseProblem, Duplicate, Kept, Lost, Unit
 from passes.cards import Card
 from passes.coupons import Presented
@@ -27,7 +29,7 @@ T = TypeVar("T")
 Rows = Sequence[Sequence[Any]]
 Write = Callable[[sqlite3.Connection], Any]
 
-TOGETHER: Final = 500
+TOGETHER: Final = 100
 """The most units of one commit: what a crowd of them takes is still shorter than a person notices."""
 
 # Piccolo registers its own for every sqlite3 connection of the process; these keep the same text and cost a tenth.
@@ -62,14 +64,15 @@ class SQLiteStore(DatabaseStore):
         self._heavy = connect(path, reading=True)
         self._heavy_lock = threading.Lock()
         self._writer = connect(path, reading=False)
+        self._writer.execute("PRAGMA busy_timeout = 0")
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite-writer")
-        self._lane: Lane[Write, Any] = Lane(self._serve, waiting=queue, together=TOGETHER)
+        self._lane: Lane[Ready | Write, Any] = Lane(self._serve, waiting=queue, together=TOGETHER)
         super().__init__(SQLite(path), SQLITE)
         self._compare: dict[tuple[object, ...], str] = {}
 
     async def commit(self, unit: Unit) -> int:
         """See app.store.Store."""
-        tick: int = await self._lane.ask(partial(self._make_true, ready(unit)))
+        tick: int = await self._lane.ask(ready(unit))
         return tick
 
     # The hot reads happen here and now, in the event loop's own thread: a point read over an index takes 20 to 40 µs in WAL
@@ -77,15 +80,15 @@ class SQLiteStore(DatabaseStore):
 
     async def caller(self, secret_hash: bytes) -> Caller | None:
         """See app.store.Store."""
-        return self._held(self._reader, self._callers([(secret_hash,)]))[0]
+        return self._at_once(self._callers([(secret_hash,)]))[0]
 
     async def kept(self, caller_id: UUID, key: str) -> Kept | None:
         """See app.store.Store."""
-        return self._held(self._reader, self._kept([(caller_id, checked(key))]))[0]
+        return self._at_once(self._kept([(caller_id, checked(key))]))[0]
 
     async def presented(self, business_id: UUID, code: str) -> Presented | None:
         """See app.store.Store."""
-        return self._held(self._reader, self._presented([(business_id, checked(code))]))[0]
+        return self._at_once(self._presented([(business_id, checked(code))]))[0]
 
     async def close(self) -> None:
         """See app.store.Store."""
@@ -99,6 +102,11 @@ class SQLiteStore(DatabaseStore):
         if not heavy:
             return self._held(self._reader, talk)
         return await asyncio.to_thread(self._held_heavily, talk)
+
+    def _at_once(self, talk: Talk[T]) -> T:
+        """A conversation of one statement, which is its own transaction (a second one only asks for names of places)."""
+        with self._reached():
+            return _hold(self._reader, talk)
 
     def _held_heavily(self, talk: Talk[T]) -> T:
         with self._heavy_lock:
@@ -124,28 +132,86 @@ class SQLiteStore(DatabaseStore):
         except sqlite3.OperationalError as error:
             raise _problem(error) from error
 
-    # --- In the writer's thread ---
+    # --- The writer ---
 
-    async def _serve(self, group: Sequence[Write]) -> Sequence[Any]:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._commit_together, group)
+    async def _serve(self, group: Sequence[Ready | Write]) -> Sequence[Any]:
+        """One transaction for the group: each fails alone, and all of them share one sync.
 
-    def _commit_together(self, group: Sequence[Write]) -> Sequence[Any]:
-        """One transaction for the group and a savepoint for each: a unit fails alone, and all of them share one sync."""
+        The statements, microseconds each, run in the event loop's thread: from another one each of them would have to win
+        the interpreter's lock back from a busy loop. Only the COMMIT, which waits for the disk without that lock, is handed over;
+        meanwhile the loop serves on, and gathers the next group.
+        """
         database = self._writer
+        commit = partial(database.execute, "COMMIT")
         try:
-            database.execute("BEGIN IMMEDIATE")
-            replies = [self._alone(database, write) for write in group]
-            database.execute("COMMIT")
+            await self._begin(database)
+            replies = [reply for plain, run in groupby(group, _is_plain) for reply in self._run(database, list(run), plain=plain)]
+            await asyncio.get_running_loop().run_in_executor(self._thread, commit)
         except sqlite3.Error as error:
             if database.in_transaction:
                 database.execute("ROLLBACK")
             return [_problem(error) for _ in group]
         return replies
 
-    def _alone(self, database: sqlite3.Connection, write: Write) -> Any:
+    async def _begin(self, database: sqlite3.Connection) -> None:
+        """Become the writer; while another process is (the command line, a backup), wait for it in the thread."""
+        try:
+            database.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._begin_patiently, database)
+
+    def _begin_patiently(self, database: sqlite3.Connection) -> None:
+        database.execute(f"PRAGMA busy_timeout = {BUSY * 1000:.0f}")
+        try:
+            database.execute("BEGIN IMMEDIATE")
+        finally:
+            database.execute("PRAGMA busy_timeout = 0")
+
+    def _run(self, database: sqlite3.Connection, run: Sequence[Any], *, plain: bool) -> Sequence[Any]:
+        """Plain units go at a stroke; if a row of theirs is there already, and whatever is not plain, each goes by itself."""
+        if plain:
+            database.execute("SAVEPOINT run")
+            try:
+                replies = self._at_a_stroke(database, run)
+            except sqlite3.IntegrityError:
+                database.execute("ROLLBACK TO run")
+            else:
+                return replies
+            finally:
+                database.execute("RELEASE run")
+        return [self._alone(database, one) for one in run]
+
+    def _at_a_stroke(self, database: sqlite3.Connection, run: Sequence[Ready]) -> Sequence[Any]:
+        """Every comparison in its turn, then what the winners come to, one statement for each kind of row.
+
+        A plain unit has one comparison at the most, so that one that lost has left nothing behind.
+        """
+        won = [all(self._holds(database, change) for change in unit.comparisons) for unit in run]
+        winners = [unit for unit, holds in zip(run, won, strict=True) if holds]
+        if not winners:
+            return [Lost() for _ in run]
+        [(tick,)] = database.execute(self._say.tick, (sum(unit.ticks for unit in winners),)).fetchall()
+        first = tick - sum(unit.ticks for unit in winners) + 1
+        places, rows, touches, due = [], defaultdict(list), [], []
+        for unit in winners:
+            places.append(first + unit.ticks - 1)
+            for shape, values in unit.placed(first):
+                rows[shape].append(values)
+            touches += [(card_id, places[-1], unit.at) for card_id in unit.touches]
+            due += [(card_id, unit.due_at) for card_id in unit.touches]
+            first += unit.ticks
+        for shape, lines in rows.items():
+            database.executemany(self._say.insert(shape), lines)
+        if touches:
+            database.executemany(self._say.touch, touches)
+            database.executemany(self._say.make_due, due)
+        place = iter(places)
+        return [next(place) if holds else Lost() for holds in won]
+
+    def _alone(self, database: sqlite3.Connection, one: Ready | Write) -> Any:
         database.execute("SAVEPOINT unit")
         try:
-            reply = write(database)
+            reply = self._make_true(one, database) if isinstance(one, Ready) else one(database)
         except Exception as error:  # it is the answer to the one who asked, whatever it is
             if not database.in_transaction:  # a full disk takes the whole group back
                 raise
@@ -155,10 +221,8 @@ class SQLiteStore(DatabaseStore):
         return reply
 
     def _make_true(self, unit: Ready, database: sqlite3.Connection) -> int:
-        for change in unit.comparisons:
-            values = (*change.to.values(), change.id, *change.seen.values())
-            if database.execute(self._compared(change), values).rowcount != 1:
-                raise Lost
+        if not all(self._holds(database, change) for change in unit.comparisons):
+            raise Lost
         for business_id, key, by, most in unit.tallies:
             if (most is not None and by > most) or not database.execute(self._say.tally, (business_id, key, by, most)).fetchall():
                 raise Lost
@@ -166,10 +230,13 @@ class SQLiteStore(DatabaseStore):
         for shape, values in unit.placed(tick - unit.ticks + 1):
             database.execute(self._say.insert(shape), values)
         for card_id in unit.touches:
-            for (changed_at,) in database.execute(self._say.changed_at, (card_id,)).fetchall():
-                database.execute(self._say.touch, (card_id, tick, later(changed_at, unit.at)))
+            database.execute(self._say.touch, (card_id, tick, unit.at))
             database.execute(self._say.make_due, (card_id, unit.due_at))
         return int(tick)
+
+    def _holds(self, database: sqlite3.Connection, change: Comparison) -> bool:
+        values = (*change.to.values(), change.id, *change.seen.values())
+        return database.execute(self._compared(change), values).rowcount == 1
 
     def _compared(self, change: Comparison) -> str:
         key = (change.of, *change.to, None, *change.seen)
@@ -179,6 +246,10 @@ class SQLiteStore(DatabaseStore):
             seen = "".join(f" AND {name} IS ?" for name in change.seen)
             self._compare[key] = f"UPDATE {table} SET {to} WHERE id = ?{seen}"  # noqa: S608 (names of columns of ours)
         return self._compare[key]
+
+
+def _is_plain(one: Ready | Write) -> bool:
+    return isinstance(one, Ready) and not one.tallies and len(one.comparisons) <= 1
 
 
 def _hold(database: sqlite3.Connection, talk: Talk[T]) -> T:

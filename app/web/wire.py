@@ -144,7 +144,7 @@ async def once(request: Ask, status: int, story: Story) -> Response[bytes]:
     key = request.headers.get("idempotency-key", "").strip().strip('"')
     if not key or len(key) > LONGEST_KEY or not key.isprintable():
         raise KeyMissing
-    digest = hashlib.sha256(b"\0".join((request.method.encode(), request.url.path.encode(), await request.body()))).digest()
+    digest = hashlib.sha256(b"\0".join((request.method.encode(), request.scope["path"].encode(), await request.body()))).digest()
     in_flight: set[tuple[object, str]] = request.app.state.in_flight
     mine = (caller.person.counter_id, key)
     if mine in in_flight:
