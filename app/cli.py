@@ -4,21 +4,29 @@ import argparse
 import asyncio
 import contextlib
 import os
+import re
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
-from zoneinfo import ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import uvicorn
 
 from app import asgi, certs, db, doctor, logs, settings, world
 from app.desk import Desk, examples, found, read, wallets
+from app.outbound import Outbound
+from app.store import Store
 from passes.problems import NotFound, Problem
 
 DEVELOPMENT = "pass.dev.counterpass"
+GRACE = 2
+"""Seconds that requests under way have to finish when the service is told to stop."""
+INTERRUPTED = 130
+TERMINATED = 143
 
 Command = Callable[[argparse.Namespace, settings.Settings], Awaitable[int]]
 
@@ -50,16 +58,25 @@ def parser() -> argparse.ArgumentParser:
         return added
 
     init = command("init", _init, "make the database, the first business, its owner and a token, and development certificates")
-    init.add_argument("--name", default="My café", help="the business's name")
-    init.add_argument("--zone", default="UTC", help="its time zone, as in the tz database: Asia/Ho_Chi_Minh")
-    init.add_argument("--currency", default="EUR", help="its currency, three letters of ISO 4217")
-    init.add_argument("--languages", default="en,vi", help="its languages, the first is the default")
-    init.add_argument("--location", default="Main counter", help="its first location")
-    init.add_argument("--owner", default="Owner", help="the owner's name")
+    init.add_argument("--name", default="My café", help="the business's name (%(default)s)")
+    init.add_argument("--zone", default="UTC", help="its time zone, as in the tz database: Asia/Ho_Chi_Minh (%(default)s)")
+    init.add_argument("--currency", default="EUR", help="its currency, three letters of ISO 4217 (%(default)s)")
+    init.add_argument("--languages", default="en,vi", help="its languages, the first is the default (%(default)s)")
+    init.add_argument("--contact", default="", help="what the back of a card says about reaching it: a phone number, an address")
+    init.add_argument("--location", default="Main counter", help="its first location (%(default)s)")
+    init.add_argument("--owner", default="Owner", help="the owner's name (%(default)s)")
+    init.add_argument(
+        "--reward",
+        action="append",
+        metavar="STAMPS=REWARD",
+        help="at so many stamps, this: `--reward 5='Free cookie' --reward 10='Free coffee'`; the last ends a round "
+        "(without any: exactly these two, in English and Vietnamese)",
+    )
+    init.add_argument("--days", type=int, default=90, help="with --reward: the days for which a reward is valid (%(default)s)")
 
     serve = command("serve", _serve, "run the web service and its followers")
     serve.add_argument("--no-followers", action="store_true", help="only the web; run `counterpass follow` beside it")
-    command("follow", _follow, "run only the followers, which tell the phones")
+    command("follow", _follow, "run only the followers, which tell the phones; beside `serve --no-followers`")
     command("migrate", _migrate, "bring the database's tables up to this version")
     command("doctor", _doctor, "look for everything known to go wrong, and name the cure")
 
@@ -73,6 +90,7 @@ def parser() -> argparse.ArgumentParser:
     take = command("import", _import, "take in the certificate that Apple made, and check it", certs_)
     take.add_argument("certificate", type=Path, help="the .cer from Apple's portal (or a .pem)")
     take.add_argument("--wwdr", type=Path, help="Apple's intermediate (WWDR G4), .cer or .pem, from apple.com/certificateauthority")
+    take.add_argument("--key", type=Path, help="its key (.pem), if it is not that of `certs csr`")
     command("check", _check, "check the installed certificates", certs_)
 
     staff = commands.add_parser("staff", help="people and their tokens", description="People and their tokens")
@@ -83,72 +101,95 @@ def parser() -> argparse.ArgumentParser:
     token.add_argument("--role", choices=("owner", "manager", "cashier"), default="cashier", help="the role of a new staff member")
     token.add_argument("--location", help="the location's name, if there are several")
 
-    pass_ = commands.add_parser("pass", help="passes", description="Passes")
+    pass_ = commands.add_parser("pass", help="a card's pass, as a phone would get it", description="A card's pass, as a phone would get it")
     pass__ = pass_.add_subparsers(dest="pass_", required=True, metavar="COMMAND")
     export = command("export", _export, "write a card's signed .pkpass", pass__)
     export.add_argument("card", help="the card's number or id")
-    export.add_argument("--to", type=Path, default=Path("card.pkpass"), help="the file to write")
+    export.add_argument("--to", type=Path, default=Path("card.pkpass"), help="the file to write (%(default)s)")
 
     demo = command("demo", _demo, "a demo café with sandbox phones; everything in one place, nothing leaves this machine")
     demo.add_argument(
         "--once", action="store_true", help="play the main job without a person and say whether each step was seen on the phones"
     )
     demo.add_argument("--keep", type=Path, help="with --once: the folder for the pass, the Google bodies and the transcript")
-    demo.add_argument("--database", help="the database to play on, instead of a new SQLite file")
-    demo.add_argument("--port", type=int, default=8000, help="the port of the service; the phones' page is on the next one")
+    demo.add_argument("--database", help="the database to play on, instead of a new SQLite file: it gets a demo café")
+    demo.add_argument("--port", type=_port, default=8000, help="the port of the service; the phones' page is on the next one (%(default)s)")
     return top
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; its exit status."""
+    """Run a command; its exit status. What an operator can cause is one line on standard error, never a traceback."""
     asked = parser().parse_args(arguments)
     logs.to_stderr()
     try:
         known = settings.read(os.environ)
-        status: int = asyncio.run(asked.run(asked, known))
+        # The loop that uvicorn would take by itself: a third faster than asyncio's own.
+        with asyncio.Runner(loop_factory=uvicorn.Config("").get_loop_factory()) as runner:
+            return int(runner.run(asked.run(asked, known)))
     except KeyboardInterrupt:
-        return 130
-    except (ValueError, LookupError, OSError, db.DatabaseProblem, Problem) as error:
-        print(f"counterpass: {error}", file=sys.stderr)
-        return 1
-    return status
+        return INTERRUPTED
+    except asyncio.CancelledError:
+        return TERMINATED
+    except Problem as problem:
+        why = problem.detail(asgi.words(), "en", lambda at: f"{at:%Y-%m-%d %H:%M %Z}")
+    except OSError as error:
+        why = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    except (ValueError, db.DatabaseProblem) as error:
+        why = str(error)
+    print(f"counterpass: {why}", file=sys.stderr)
+    return 1
 
 
 @contextlib.asynccontextmanager
 async def _desk(known: settings.Settings) -> AsyncIterator[Desk]:
+    await _must_be_migrated(known)
     async with asgi.open_desk(known) as (desk, _):
         yield desk
 
 
+@contextlib.asynccontextmanager
+async def _store(known: settings.Settings) -> AsyncIterator[tuple[Store, world.World]]:
+    """The store, and the world with a way out: all that is needed where no card is drawn."""
+    outbound = Outbound(trust=known.trust)
+    store = await db.open_store(known.database_url, queue=known.queue)
+    try:
+        yield store, world.real(outbound)
+    finally:
+        await store.close()
+        await outbound.close()
+
+
 async def _init(asked: argparse.Namespace, known: settings.Settings) -> int:
-    await db.migrate(known.database_url)
+    languages, rewards = _checked(asked)
+    await _migrated(known)
     folder = known.certs / "apple"
-    now = world.now()
-    if not (folder / "certificate.pem").exists():
-        certs.make_development_chain(folder, pass_type=DEVELOPMENT, team="DEVELOPER1", organization=asked.name, now=now)
-        print(f"development certificates in {folder}: good for the sandbox, not for real phones (see `counterpass certs csr`)")
-    async with _desk(known) as desk:
-        if await desk.store.businesses():
-            print("there is a business already; nothing was changed")
+    async with _store(known) as (store, real):
+        if there := await store.businesses():
+            names = ", ".join(business.name for business in there)
+            print(f"there is a business already ({names}); nothing was changed. For a token: `counterpass staff token`")
             return 1
-        try:
-            founded = await found.found(
-                desk.store,
-                desk.world,
-                name=asked.name,
-                zone=asked.zone,
-                currency=asked.currency,
-                languages=tuple(asked.languages.split(",")),
-                location=asked.location,
-                owner=asked.owner,
-            )
-        except ZoneInfoNotFoundError as error:
-            raise ValueError(f"there is no time zone {asked.zone!r}; names are like Europe/Berlin") from error
-        business = await examples.cafe(desk.store, desk.world, founded.business)
-        programs = await desk.store.programs(business.id)
+        if not (folder / "certificate.pem").exists():
+            certs.make_development_chain(folder, pass_type=DEVELOPMENT, team="DEVELOPER1", organization=asked.name, now=world.now())
+            print(f"development certificates in {folder}: good for the sandbox, not for real phones (see `counterpass certs csr`)")
+        founded = await found.found(
+            store,
+            real,
+            name=asked.name,
+            zone=asked.zone,
+            currency=asked.currency,
+            languages=languages,
+            location=asked.location,
+            owner=asked.owner,
+            contact=asked.contact,
+        )
+        if rewards:
+            business = await examples.stamps(store, real, founded.business, rewards, days=asked.days)
+        else:
+            business = await examples.cafe(store, real, founded.business)
+        programs = await store.programs(business.id)
         secret = await found.hand_out_token(
-            desk.store,
-            desk.world,
+            store,
+            real,
             business_id=business.id,
             staff_id=founded.owner.id,
             location_id=founded.location.id,
@@ -156,59 +197,123 @@ async def _init(asked: argparse.Namespace, known: settings.Settings) -> int:
         )
     print(f"business   {business.name} ({business.id})")
     for program in programs:
-        print(f"program    {program.name.said('en')} ({program.id})")
+        print(f"program    {program.name.said(languages[0])} ({program.id})")
     print(f"token      {secret}   (shown once; it is the owner's)")
     print("next       counterpass serve")
     return 0
 
 
+def _checked(asked: argparse.Namespace) -> tuple[tuple[str, ...], dict[int, str]]:
+    """The languages and the rewards of a new business. Raises ValueError, before anything was made."""
+    if not all(value.strip() for value in (asked.name, asked.location, asked.owner)):
+        raise ValueError("the business, its location and its owner each need a name")
+    try:
+        ZoneInfo(asked.zone)
+    except (LookupError, ValueError, OSError) as error:
+        raise ValueError(f"there is no time zone {asked.zone!r}; names are like Europe/Berlin") from error
+    if not re.fullmatch("[A-Z]{3}", asked.currency):
+        raise ValueError(f"{asked.currency!r} is not a currency; they are like EUR or VND")
+    languages, spoken = tuple(asked.languages.split(",")), asgi.words().languages
+    if unknown := [language for language in languages if language not in spoken]:
+        raise ValueError(f"cards do not speak {', '.join(map(repr, unknown))}; they speak {', '.join(spoken)}")
+    if not 0 <= asked.days <= 3660:  # noqa: PLR2004 (what passes.offers.Days takes)
+        raise ValueError(f"{asked.days} days are not between 0 and 3660")
+    rewards = {}
+    for reward in asked.reward or ():
+        count, _, what = reward.partition("=")
+        if not count.isdecimal() or not int(count) or not what.strip():
+            raise ValueError(f"--reward is like 10='Free coffee', not {reward!r}")
+        rewards[int(count)] = what.strip()
+    return languages, rewards
+
+
 async def _serve(asked: argparse.Namespace, known: settings.Settings) -> int:
     await _must_be_migrated(known)
+    _wallets_must_open(known)
     app = asgi.create_app(known, followers=not asked.no_followers)
-    # An open event stream would hold the shutdown for as long as somebody watches.
     config = uvicorn.Config(
-        app, host=known.host, port=known.port, log_level="warning", access_log=False, timeout_graceful_shutdown=3, server_header=False
+        app, host=known.host, port=known.port, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE, server_header=False
     )
-    print(f"serving {known.public_url} on {known.host}:{known.port}", file=sys.stderr)
-    await uvicorn.Server(config).serve()
+    with _listening(known.host, known.port, "set COUNTERPASS_PORT") as door:
+        host, port, *_ = door.getsockname()
+        print(f"serving on http://{host}:{port}; phones and browsers are told {known.public_url}", file=sys.stderr, flush=True)
+        await uvicorn.Server(config).serve(sockets=[door])
     return 0
+
+
+def _listening(host: str, port: int, cure: str) -> socket.socket:
+    """A socket bound before anything else starts. Raises ValueError if that cannot be."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        door = socket.socket(family)
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            door.bind((host, port))
+        except OSError:
+            door.close()
+            raise
+    except OSError as error:
+        raise ValueError(f"port {port} of {host} cannot be had ({error.strerror}): stop what listens there, or {cure}") from error
+    return door
+
+
+def _wallets_must_open(known: settings.Settings) -> None:
+    """Raises ValueError for credentials that cannot be read: better now than at the first card."""
+    for title, open_ in (("Apple Wallet", asgi.apple_wallet), ("Google Wallet", asgi.google_wallet)):
+        try:
+            open_(known)
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{title} cannot start: {error}; `counterpass doctor` names the cure") from error
 
 
 async def _follow(_: argparse.Namespace, known: settings.Settings) -> int:
     await _must_be_migrated(known)
+    _wallets_must_open(known)
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    async with asgi.open_desk(known) as (desk, bell), asgi.following(desk, bell):
-        print("following; phones are told as cards change", file=sys.stderr)
+    async with asgi.open_desk(known) as (desk, bell), asgi.following(desk, bell, lease=known.lease):
+        print("following: phones are told as cards change", file=sys.stderr, flush=True)
         await stop.wait()
     return 0
 
 
 async def _must_be_migrated(known: settings.Settings) -> None:
+    if missing := doctor.missing_file(known.database_url):
+        raise ValueError(f"there is no database {missing}: run `counterpass init`, or correct DATABASE_URL")
     store = await db.open_store(known.database_url, queue=known.queue)
     try:
-        missing = await store.migrations_missing()
+        lacking = await store.migrations_missing()
     finally:
         await store.close()
-    if missing:
-        raise ValueError(f"the database lacks {', '.join(missing)}: run `counterpass init` (new) or `counterpass migrate`")
+    if lacking:
+        raise ValueError(f"the database lacks {len(lacking)} migrations: run `counterpass migrate` (a new shop: `counterpass init`)")
+
+
+async def _migrated(known: settings.Settings) -> None:
+    missing = doctor.missing_file(known.database_url)
+    if missing and not os.access(missing.parent, os.W_OK):
+        raise ValueError(f"{missing.parent} is not a folder that can be written: no database can be made there")
+    await db.migrate(known.database_url)
 
 
 async def _migrate(_: argparse.Namespace, known: settings.Settings) -> int:
-    await db.migrate(known.database_url)
+    await _migrated(known)
     print("the database is up to date")
     return 0
 
 
 async def _doctor(_: argparse.Namespace, known: settings.Settings) -> int:
-    errors = 0
-    async for finding in doctor.examine(known, now=world.now()):
-        errors += finding.level == "error"
-        print(f"{finding.level:<8} {finding.problem}")
-        print(f"         cure: {finding.cure}")
-    print("nothing wrong was found" if not errors else f"{errors} to correct")
+    found_ = [finding async for finding in _told(doctor.examine(known, now=world.now()))]
+    errors, warnings = (sum(finding.level == level for finding in found_) for level in ("error", "warning"))
+    print(f"{errors} to correct" if errors else f"nothing to correct; {warnings} to think about" if warnings else "nothing wrong was found")
     return 1 if errors else 0
+
+
+async def _told(findings: AsyncIterator[certs.Finding]) -> AsyncIterator[certs.Finding]:
+    async for finding in findings:
+        print(f"{finding.level:<8} {finding.problem}\n         cure: {finding.cure}", flush=True)
+        yield finding
 
 
 async def _csr(asked: argparse.Namespace, known: settings.Settings) -> int:
@@ -218,35 +323,35 @@ async def _csr(asked: argparse.Namespace, known: settings.Settings) -> int:
 
 
 async def _import(asked: argparse.Namespace, known: settings.Settings) -> int:
-    certs.take_in(known.certs / "apple", certificate=asked.certificate, wwdr=asked.wwdr)
+    certs.take_in(known.certs / "apple", certificate=asked.certificate, wwdr=asked.wwdr, key=asked.key)
+    print(f"the certificate is in {known.certs / 'apple'}; a service that runs must be restarted")
     return await _check(asked, known)
 
 
 async def _check(_: argparse.Namespace, known: settings.Settings) -> int:
-    folders = sorted(folder for folder in known.certs.glob("apple*") if folder.is_dir())
+    folders = doctor.certificate_folders(known)
+    if not folders:
+        raise ValueError(f"there are no certificates in {known.certs}: begin with `counterpass certs csr`")
     findings = [finding for folder in folders for finding in certs.check(folder, now=world.now())]
     for finding in findings:
-        print(f"{finding.level:<8} {finding.problem}")
-        print(f"         cure: {finding.cure}")
-    if not folders:
-        print(f"there are no certificates in {known.certs}: begin with `counterpass certs csr`")
-    elif not findings:
+        print(f"{finding.level:<8} {finding.problem}\n         cure: {finding.cure}")
+    if not findings:
         print("the certificates are good")
-    return 1 if not folders or any(finding.level == "error" for finding in findings) else 0
+    return 1 if any(finding.level == "error" for finding in findings) else 0
 
 
 async def _token(asked: argparse.Namespace, known: settings.Settings) -> int:
-    async with _desk(known) as desk:
-        store = desk.store
+    await _must_be_migrated(known)
+    async with _store(known) as (store, real):
         business = _the_one("business", await store.businesses(), asked.business)
         location = _the_one("location", await store.locations(business.id), asked.location)
         person = next((one for one in await store.staff(business.id) if one.name == asked.name), None)
         if person is None:
-            person = await found.hire(store, desk.world, business, name=asked.name, role=asked.role)
+            person = await found.hire(store, real, business, name=asked.name, role=asked.role)
             print(f"hired {person.name} as {person.role}", file=sys.stderr)
         secret = await found.hand_out_token(
             store,
-            desk.world,
+            real,
             business_id=business.id,
             staff_id=person.id,
             location_id=location.id,
@@ -257,11 +362,11 @@ async def _token(asked: argparse.Namespace, known: settings.Settings) -> int:
 
 
 def _the_one(what: str, all_: Sequence[Named], wanted: str | None) -> Any:
-    """The one that is meant by name or id, or the only one. Raises LookupError that lists what there is."""
+    """The one that is meant by name or id, or the only one. Raises ValueError that lists what there is."""
     fitting = [one for one in all_ if wanted is None or wanted in (one.name, str(one.id))]
     if len(fitting) != 1:
         names = ", ".join(one.name for one in all_) or "none: run `counterpass init`"
-        raise LookupError(f"say which {what} with --{what}: {names}")
+        raise ValueError(f"say which {what} with --{what}: {names}")
     return fitting[0]
 
 
@@ -273,13 +378,29 @@ async def _export(asked: argparse.Namespace, known: settings.Settings) -> int:
                 asked.to.write_bytes(await wallets.apple_pass(desk, facts))
                 print(f"wrote {asked.to}")
                 return 0
-    raise LookupError(f"there is no card {asked.card}")
+    raise ValueError(f"there is no card {asked.card}")
 
 
 async def _demo(asked: argparse.Namespace, _: settings.Settings) -> int:
     os.environ["COUNTERPASS_SANDBOX"] = "true"
-    from app.sandbox import demo  # the sandbox refuses to be imported unless it is asked for
+    try:
+        from app.sandbox import demo  # the sandbox refuses to be imported unless it is asked for
+    except ModuleNotFoundError as error:
+        raise ValueError(f"the demo needs the sandbox's packages ({error.name} is missing): pip install 'counterpass[sandbox]'") from error
+    task = asyncio.current_task()
+    if task is not None:  # SIGTERM must stop the service that the demo started, too
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        if asked.once:
+            return await demo.once(keep=asked.keep, database=asked.database)
+        for port in (asked.port, asked.port + 1):
+            _listening("127.0.0.1", port, "say another with --port (the next one is taken, too)").close()
+        return await demo.stay(database=asked.database, port=asked.port)
+    except demo.NotSeen as failure:
+        raise ValueError(str(failure)) from failure
 
-    if asked.once:
-        return await demo.once(keep=asked.keep, database=asked.database)
-    return await demo.stay(database=asked.database, port=asked.port)
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65535:  # noqa: PLR2004 (the last port has no next one)
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to 65534")
+    return int(text)

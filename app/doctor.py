@@ -1,24 +1,38 @@
 """Everything known to go wrong, looked for, each with its cure: for whoever operates this at three in the morning."""
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
-from typing import Final
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from app import asgi, certs, db
 from app.certs import Finding
+from app.db.engines import SQLITE, path_of
 from app.outbound import Outbound
 from app.settings import Settings
 from app.store import Store
 from passes.wallets.apple import Apple
-from passes.wallets.base import Gone, Http, Later, Misconfigured
+from passes.wallets.base import Ask, Http, Later, Misconfigured, Unreachable
 
 LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+APART: Final = timedelta(seconds=60)
+"""How far this machine's clock may be from a vendor's: tokens and signatures bear its time."""
+CURES: Final = {
+    "Invite ": "google_not_invited",
+    "Enable the Google Wallet API": "google_api_disabled",
+    "Set this machine's clock": "google_clock",
+    "set it.": "google_clock",
+    "Make a new JSON key": "google_key_refused",
+}
+"""How the cure begins that Google's side says after a trouble, and which trouble it is. The others pass by themselves."""
+WAY_OUT: Final = "is the way out to oauth2.googleapis.com and walletobjects.googleapis.com open? If so, try again in a few minutes"
 
 
 async def examine(settings: Settings, *, now: datetime) -> AsyncIterator[Finding]:
     """Each finding as it is made; nothing is changed."""
-    for finding in public_url(settings.public_url):
+    for finding in (*public_url(settings.public_url), *files(settings)):
         yield finding
     outbound = Outbound(trust=settings.trust)
     try:
@@ -36,39 +50,77 @@ def public_url(url: str) -> Sequence[Finding]:
     """What is wrong with the address that phones are given."""
     cure = "set COUNTERPASS_PUBLIC_URL to the https address of this service, without a path of Apple's: https://cards.example.com"
     split = urlsplit(url)
-    found = []
     if split.scheme not in {"http", "https"} or not split.hostname:
-        found.append(Finding(level="error", word="public_url_unreadable", problem=f"the public URL {url!r} is no web address", cure=cure))
+        return [_error("public_url_unreadable", f"the public URL {url!r} is no web address", cure)]
+    found = []
     if "v1" in split.path.split("/"):
-        problem = f"the public URL {url} contains /v1, which Apple's devices append themselves"
-        found.append(Finding(level="error", word="public_url_v1", problem=problem, cure=cure))
+        found.append(_error("public_url_v1", f"the public URL {url} contains /v1, which Apple's devices append themselves", cure))
     if split.scheme == "http" and split.hostname in LOCAL:
         problem = f"the public URL is {url}: only this machine can reach it, and no real phone takes passes over plain HTTP"
-        found.append(Finding(level="warning", word="public_url_local", problem=problem, cure=cure))
+        found.append(_finding("warning", "public_url_local", problem, cure))
     elif split.scheme == "http":
-        problem = f"the public URL {url} is plain HTTP; phones refuse to update passes over it"
-        found.append(Finding(level="error", word="public_url_plain", problem=problem, cure=cure))
+        found.append(_error("public_url_plain", f"the public URL {url} is plain HTTP; phones refuse to update passes over it", cure))
+    return found
+
+
+def files(settings: Settings) -> Sequence[Finding]:
+    """What is wrong with the files that settings name, before anything is asked of anybody."""
+    found = []
+    if settings.trust is not None and not settings.trust.is_file():
+        cure = "correct COUNTERPASS_TRUST, or remove it to trust the system's roots"
+        found.append(_error("trust_missing", f"COUNTERPASS_TRUST names {settings.trust}, which is not there: no vendor can be asked", cure))
+    if settings.apns_key is not None and not settings.apns_key.is_file():
+        cure = "correct COUNTERPASS_APNS_KEY, or remove it to push with the certificate"
+        found.append(_error("apns_key_missing", f"COUNTERPASS_APNS_KEY names {settings.apns_key}, which is not there", cure))
+    if settings.apns_key is not None and not settings.apns_key_id:
+        cure = "set COUNTERPASS_APNS_KEY_ID to the ten characters in the name of the file that Apple gave: AuthKey_XXXXXXXXXX.p8"
+        found.append(_error("apns_key_id_missing", "there is a .p8 key without its id, and APNs takes no token without it", cure))
+    if settings.apns_key_id and settings.apns_key is None:
+        cure = "set COUNTERPASS_APNS_KEY to the .p8 file, or remove the id"
+        found.append(_finding("warning", "apns_key_id_alone", "COUNTERPASS_APNS_KEY_ID is set, and no key: it is not used", cure))
     return found
 
 
 async def database(settings: Settings) -> AsyncIterator[Finding]:
     """Reachable, migrated, and is anybody behind or stopped?"""
     try:
+        if absent := missing_file(settings.database_url):
+            yield _error("database_missing", f"there is no database {absent}", "run `counterpass init`, or correct DATABASE_URL")
+            return
         store = await db.open_store(settings.database_url, queue=settings.queue)
     except db.DatabaseProblem as error:
-        cure = "start the database or correct DATABASE_URL; for new tables run `counterpass migrate`"
-        yield Finding(level="error", word="database_unreachable", problem=str(error), cure=cure)
+        yield _error("database_unreachable", str(error), "start the database or correct DATABASE_URL")
         return
     try:
         missing = await store.migrations_missing()
         if missing:
             problem = f"the database lacks {len(missing)} migrations ({', '.join(missing)})"
-            yield Finding(level="error", word="migrations_missing", problem=problem, cure="run `counterpass migrate`")
+            yield _error("migrations_missing", problem, "run `counterpass migrate` (a new shop: `counterpass init`)")
             return
+        async for finding in business(settings, store):
+            yield finding
         async for finding in phones(store):
             yield finding
     finally:
         await store.close()
+
+
+def missing_file(url: str) -> Path | None:
+    """The file of a SQLite database that does not exist: opening it would make an empty one. Raises DatabaseProblem for no URL at all."""
+    path = Path(path_of(url)) if url.startswith(SQLITE) else None
+    return path if path is not None and not path.exists() else None
+
+
+async def business(settings: Settings, store: Store) -> AsyncIterator[Finding]:
+    """Whether there is any, and whether the certificate that one names is there."""
+    businesses = await store.businesses()
+    if not businesses:
+        yield _finding("warning", "no_business", "there is no business yet", "run `counterpass init`")
+    for one in businesses:
+        folder = settings.certs / f"apple-{one.apple}"
+        if one.apple and not (folder / "certificate.pem").exists():
+            cure = f"put certificate.pem, key.pem and wwdr.pem into {folder}"
+            yield _error("business_certificate_missing", f"{one.name} has a certificate of its own, and {folder} does not hold it", cure)
 
 
 async def phones(store: Store) -> AsyncIterator[Finding]:
@@ -76,66 +128,104 @@ async def phones(store: Store) -> AsyncIterator[Finding]:
     for alarm in await store.alarms():
         problem = f"{alarm.wallet} is stopped since {alarm.since:%Y-%m-%d %H:%M} UTC for {alarm.credential}: {alarm.why}"
         cure = "correct the credentials and restart; one card is tried every five minutes, and the rest follows by itself"
-        yield Finding(level="error", word="wallet_stopped", problem=problem, cure=cure)
+        yield _error("wallet_stopped", problem, cure)
     lagging = await store.lagging()
     if lagging:
+        behind = "1 phone is behind its card" if lagging == 1 else f"{lagging} phones are behind their cards"
         cure = "if the number does not fall, is `counterpass serve` or `counterpass follow` running, and does the vendor answer?"
-        yield Finding(level="note", word="phones_behind", problem=f"{lagging} phones are behind their card", cure=cure)
+        yield _finding("note", "phones_behind", behind, cure)
+
+
+def certificate_folders(settings: Settings) -> Sequence[Path]:
+    """The installation's certificate and those of businesses, wherever there is any."""
+    return sorted(folder for folder in settings.certs.glob("apple*") if folder.is_dir())
 
 
 async def apple(settings: Settings, http: Http, *, now: datetime) -> AsyncIterator[Finding]:
-    """Certificates as they lie in their folders, and whether Apple's push service takes them."""
-    folders = sorted(folder for folder in settings.certs.glob("apple*") if folder.is_dir())
-    for folder in folders:
-        for finding in certs.check(folder, now=now):
-            yield finding
+    """Certificates as they lie in their folders, whether Apple's push service takes them, and the clock."""
+    found = [finding for folder in certificate_folders(settings) for finding in certs.check(folder, now=now)]
+    for finding in found:
+        yield finding
     try:
         wallet = asgi.apple_wallet(settings)
     except (OSError, ValueError) as error:
-        yield Finding(
-            level="error", word="apple_unreadable", problem=f"Apple's side cannot start: {error}", cure="run `counterpass certs check`"
-        )
+        if not any(finding.level == "error" for finding in found):
+            cure = "correct the file or the setting that the sentence names"
+            yield _error("apple_unreadable", f"Apple's side cannot start: {error}", cure)
         return
     if wallet is None:
         cure = "run `counterpass certs csr`, have Apple's portal sign it, then `counterpass certs import`"
-        yield Finding(level="note", word="no_apple", problem="there is no Apple certificate: cards have no Apple side", cure=cure)
+        yield _finding("note", "no_apple", f"{settings.certs} holds no Apple certificate: cards have no Apple side", cure)
         return
-    async for finding in pushes(wallet, http, now=now):
-        yield finding
+    # Apple's own service would only say again that a development certificate is not Apple's.
+    pretended = {finding.word for finding in found} >= {"development"} and settings.apns_url == Settings().apns_url
+    if not pretended:
+        async for finding in pushes(wallet, http, now=now):
+            yield finding
+        if settings.google_account is None:  # with an account, Google is asked for the time anyway
+            async for finding in clock(settings.google_keys_url, http, now=now):
+                yield finding
 
 
 async def pushes(wallet: Apple, http: Http, *, now: datetime) -> AsyncIterator[Finding]:
     """Whether the push service takes our credentials, asked with a device token that no device has."""
     for name, certificate in wallet.certificates.items():
+        which = f"the certificate {name} ({certificate.pass_type})" if name else f"the certificate ({certificate.pass_type})"
         match await wallet.probe(certificate, http=http, now=now):
-            case Gone():
-                continue
             case Misconfigured(why):
-                cure = "check the certificate and its key (`counterpass certs check`), or the .p8 key and its id"
-                yield Finding(
-                    level="error",
-                    word="apns_refuses",
-                    problem=f"Apple's push service refuses {name or 'the'} certificate: {why}",
-                    cure=cure,
-                )
+                cure = "make a new certificate, or check the .p8 key, its id and its team"
+                yield _error("apns_refuses", f"Apple's push service refuses {which}: {why}", cure)
+            case Later(why) if "SSL" in why:
+                cure = "the certificate is revoked or not Apple's, or COUNTERPASS_TRUST lacks the roots of the one who answers"
+                yield _error("apns_refuses_tls", f"no TLS connection with {which}: {why}", cure)
             case Later(why):
                 cure = "is the way out to api.push.apple.com port 443 open (HTTP/2)?"
-                yield Finding(level="error", word="apns_unreachable", problem=f"Apple's push service does not answer: {why}", cure=cure)
-            case _:
+                yield _error("apns_unreachable", f"Apple's push service does not answer: {why}", cure)
+            case _:  # it knows no such device, so it has accepted who asks
                 continue
+
+
+async def clock(url: str, http: Http, *, now: datetime) -> AsyncIterator[Finding]:
+    """Whether this machine's clock agrees with that of a server that is right. A server that says no time is no finding."""
+    try:
+        answer = await http(Ask(method="HEAD", url=url))
+        apart = abs(parsedate_to_datetime(answer.headers["date"]) - now)
+    except (Unreachable, KeyError, ValueError, TypeError):
+        return
+    if apart > APART:
+        problem = f"this machine's clock and that of {urlsplit(url).hostname} are {apart.total_seconds():.0f} seconds apart"
+        yield _error("clock", problem, "set this machine's clock (NTP): signatures and tokens bear its time")
 
 
 async def google(settings: Settings, http: Http, *, now: datetime) -> AsyncIterator[Finding]:
-    """The service account, its invitation, and the clock."""
+    """The service account, its invitation, the issuer, and the clock."""
     try:
         wallet = asgi.google_wallet(settings)
     except (OSError, ValueError) as error:
         cure = "COUNTERPASS_GOOGLE_ACCOUNT must name the JSON key file of a service account"
-        yield Finding(level="error", word="google_unreadable", problem=f"Google's side cannot start: {error}", cure=cure)
+        yield _error("google_unreadable", f"Google's side cannot start: {error}", cure)
         return
     if wallet is None:
         cure = "set COUNTERPASS_GOOGLE_ACCOUNT and COUNTERPASS_GOOGLE_ISSUER (README, going live)"
-        yield Finding(level="note", word="no_google", problem="there is no Google account: cards have no Google side", cure=cure)
+        yield _finding("note", "no_google", "there is no Google account: cards have no Google side", cure)
+        return
+    if not settings.google_issuer.isdecimal():
+        said = f"is {settings.google_issuer!r}, not a number" if settings.google_issuer else "is not set"
+        cure = "set it to the issuer id that the Google Pay & Wallet Console shows (digits only)"
+        yield _error("google_issuer", f"COUNTERPASS_GOOGLE_ISSUER {said}", cure)
         return
     for trouble in await wallet.check(http=http, now=now):
-        yield Finding(level="error", word="google_refuses", problem=trouble, cure="see the sentence above")
+        begin = next((begin for begin in CURES if begin in trouble), None)
+        if begin is None:
+            yield _error("google_unreachable", trouble, WAY_OUT)
+        else:
+            problem, _, rest = trouble.rpartition(begin)
+            yield _error(CURES[begin], problem.rstrip(" :"), (begin + rest).rstrip("."))
+
+
+def _finding(level: Literal["error", "warning", "note"], word: str, problem: str, cure: str) -> Finding:
+    return Finding(level=level, word=word, problem=problem, cure=cure)
+
+
+def _error(word: str, problem: str, cure: str) -> Finding:
+    return _finding("error", word, problem, cure)

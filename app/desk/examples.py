@@ -1,12 +1,14 @@
 """Ready examples of programs, to begin with and to change later."""
 
+from collections.abc import Mapping
+
 from app.desk.found import offer_program
 from app.store import Store
 from app.world import World
 from passes.businesses import Business
 from passes.offers import Days, FreeItem, Months, Offer
 from passes.programs import ByVisit, Goal, Program
-from passes.words import text
+from passes.words import Text, text
 
 
 async def cafe(store: Store, world: World, business: Business) -> Business:
@@ -40,3 +42,32 @@ async def cafe(store: Store, world: World, business: Business) -> Business:
         ),
     )
     return await offer_program(store, world, business, program, (cookie, coffee))
+
+
+async def stamps(store: Store, world: World, business: Business, rewards: Mapping[int, str], *, days: int) -> Business:
+    """A stamp card with these rewards (stamps: what is given, in the business's first language), each valid for ``days``."""
+    language = business.languages[0]
+
+    def said(words: str) -> Text:
+        return Text(((language, words),))
+
+    offers = {
+        at: Offer(
+            id=world.new_id(),
+            business_id=business.id,
+            title=said(reward),
+            benefit=FreeItem(item=said(reward)),
+            action=said(reward),
+            validity=Days(days=days),
+        )
+        for at, reward in sorted(rewards.items())
+    }
+    program = Program(
+        id=world.new_id(),
+        business_id=business.id,
+        name=said(business.name),
+        unit="stamps",
+        earning=ByVisit(),
+        goals=tuple(Goal(at, offer.id) for at, offer in offers.items()),
+    )
+    return await offer_program(store, world, business, program, tuple(offers.values()))
