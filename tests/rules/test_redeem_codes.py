@@ -119,6 +119,8 @@ def test_of_two_prefixes_that_look_alike_the_one_that_was_written_is_meant() -> 
 def test_a_prefix_of_another_shop_makes_an_unknown_code() -> None:
     assert word("TEA" + minted(), prefixes=("COFFEE",)) in {"unknown_code", "mistyped_code"}
     assert word("CAKES" + minted(), prefixes=("COFFEE",)) == "unknown_code"
+    assert word("BAGELS" + minted(), prefixes=("COFFEE",)) == "unknown_code"
+    assert word("COFFEES" + minted(), prefixes=("COFFEE",)) == "unknown_code"
 
 
 def test_a_wrong_character_after_a_prefix_is_mistyped_not_unknown() -> None:
@@ -141,6 +143,16 @@ def test_no_card_number_can_be_taken_for_a_code_with_a_prefix() -> None:
 )
 def test_what_cannot_be_a_code_is_unknown(typed: str) -> None:
     assert word(typed) == "unknown_code"
+
+
+def test_one_character_from_elsewhere_is_a_mistake_and_two_are_another_thing() -> None:
+    assert word("E" + minted()[1:]) == "mistyped_code"
+    assert word("EA" + minted()[2:]) == "unknown_code"
+
+
+def test_a_till_may_have_codes_of_64_characters() -> None:
+    assert codes.read("7" * codes.LONGEST, imported=True) == Code("7" * codes.LONGEST)
+    assert word("7" * (codes.LONGEST + 1), imported=True) == "unknown_code"
 
 
 def test_a_code_of_the_till_is_looked_up_as_it_is_before_it_is_called_mistyped() -> None:

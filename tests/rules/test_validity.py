@@ -243,3 +243,22 @@ def test_an_offer_that_could_not_work_is_not_taken(broken: dict[str, object]) ->
     assert msgspec.convert(good, Offer)
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({**good, **broken}, Offer)
+
+
+@pytest.mark.parametrize(
+    "least_or_most",
+    [
+        {"validity": {"kind": "days", "days": 0}},
+        {"validity": {"kind": "days", "days": 3660}},
+        {"validity": {"kind": "months", "months": 1}},
+        {"validity": {"kind": "months", "months": 120}},
+        {"benefit": {"kind": "percent_off", "percent": 1}},
+        {"benefit": {"kind": "percent_off", "percent": 100}},
+        {"benefit": {"kind": "amount_off", "amount": 1, "currency": "VND"}},
+        {"prefix": ""},
+        {"prefix": "TWELVECHARS0"},
+        {"most": 1, "most_each": 1},
+    ],
+)
+def test_an_offer_at_its_bounds_is_taken(least_or_most: dict[str, object]) -> None:
+    assert msgspec.convert({**msgspec.to_builtins(offer()), **least_or_most}, Offer)
