@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -92,9 +93,9 @@ async def open_desk(settings: Settings, *, world: Callable[[Http], World] = real
 
 
 @contextlib.asynccontextmanager
-async def following(desk: Desk, bell: asyncio.Event) -> AsyncIterator[None]:
+async def following(desk: Desk, bell: asyncio.Event, *, lease: float) -> AsyncIterator[None]:
     """Followers at work for as long as this is open."""
-    task = asyncio.create_task(Followers(desk, bell).run())
+    task = asyncio.create_task(Followers(desk, bell, lease=timedelta(seconds=lease)).run())
     try:
         yield
     finally:
@@ -114,7 +115,7 @@ def create_app(settings: Settings, *, followers: bool = True, world: Callable[[H
             app.state.bell = bell
             app.state.in_flight = set()
             if followers:
-                await stack.enter_async_context(following(desk, bell))
+                await stack.enter_async_context(following(desk, bell, lease=settings.lease))
             yield
 
     return Litestar(

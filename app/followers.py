@@ -6,27 +6,28 @@ A crash costs a repeat, which is harmless: the next one who looks finds the same
 """
 
 import asyncio
-import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
-from uuid import UUID
+from typing import Any, Final
 
 import structlog
 from msgspec.structs import replace
 
 from app.desk import SOON, Desk
 from app.desk.wallets import draw
-from app.store import Alarm, CardFacts
+from app.store import Alarm, CardFacts, DatabaseProblem
 from passes.cards import Event
 from passes.face import Face, next_change
 from passes.wallets.base import Delivered, Gone, Installation, Later, Misconfigured, Outcome, Wallet
 
 log = structlog.get_logger()
 
-BATCH: Final = 200
-LEASE: Final = timedelta(seconds=60)
-"""Longer than any outbound call may take, so that a slow vendor is not asked twice; a crash delays its cards by this."""
+BATCH: Final[Mapping[str, int]] = {"apple": 200, "google": 40}
+"""Installations of one look. Google takes 20 calls a second: more of its cards would only wait under our lease."""
+LEASE: Final = timedelta(seconds=15)
+"""How long an installation is left to the worker that took it; a killed process delays its phones by this."""
+PATIENCE: Final = 0.8
+"""The part of its lease for which a wallet may take to answer: nobody may be asked again while a first answer can still come."""
 QUIET: Final = timedelta(seconds=3)
 """The least time between two pushes for one card on one phone: many changes in a burst are one push after the first."""
 LOOK: Final = 0.5
@@ -34,121 +35,177 @@ LOOK: Final = 0.5
 PROBE: Final = timedelta(minutes=5)
 """How long a vendor that refuses our credentials is left alone before one card tries again."""
 FIRST_WAIT: Final = 2.0
-LONGEST_WAIT: Final = 3600.0
+LONGEST_WAIT: Final = 600.0
+"""Seconds between two tries: so late may a phone be after its vendor came back from a long silence."""
+LONGEST_ASKED: Final = 86400.0
+"""Seconds of a Retry-After that are believed."""
 TIDY: Final = timedelta(hours=1)
 KEPT_FOR: Final = timedelta(hours=24)
 NOTIFIED_KEPT: Final = 3
 
 
-class Followers:
-    """The installations' worker. Any number of processes may run one over the same database."""
+class Look:
+    """What one look has learnt about credentials: which are on probation, which a card has tried, which were refused."""
 
-    def __init__(self, desk: Desk, bell: asyncio.Event) -> None:
+    def __init__(self, probing: Iterable[str]) -> None:
+        self.probing = frozenset(probing)
+        self.tried: set[str] = set()
+        self.refused: set[str] = set()
+
+
+class Followers:
+    """The installations' workers, one for each wallet, so that none waits for another's vendor.
+
+    Any number of processes may run them over the same database.
+    """
+
+    def __init__(self, desk: Desk, bell: asyncio.Event, *, lease: timedelta = LEASE) -> None:
         self._desk = desk
         self._bell = bell
-        self._wallets: dict[str, Wallet] = {wallet.name: wallet for wallet in (desk.apple, desk.google) if wallet is not None}
-        self._tidied: datetime | None = None
+        self._lease = lease
+        self._wallets: Sequence[Wallet] = [wallet for wallet in (desk.apple, desk.google) if wallet is not None]
 
     async def run(self) -> None:
-        """Catch up until cancelled. A round that fails is logged, and the next one starts from the truth again."""
+        """Catch up until cancelled. A look that fails is logged, and the next one starts from the truth again."""
+        async with asyncio.TaskGroup() as workers:
+            workers.create_task(self._tidy())
+            for wallet in self._wallets:
+                workers.create_task(self._work(wallet))
+
+    async def round(self) -> int:
+        """One look for each wallet, and the broom: tell those that are due now. How many installations were taken."""
+        await self._sweep()
+        return sum(await asyncio.gather(*(self._look(wallet) for wallet in self._wallets)))
+
+    async def _work(self, wallet: Wallet) -> None:
         while True:
-            self._bell.clear()
-            try:
-                busy = await self.round()
-            except Exception:
-                log.exception("a round of the followers failed")
-                busy = 0
-            if not busy:
+            self._bell.clear()  # another worker that has not heard it yet looks within half a second all the same
+            if not await self._safely(self._look(wallet)):
                 await self._rest()
 
     async def _rest(self) -> None:
-        """Until somebody rings or it is time to look; what rang is due a moment later, with whatever else happens until then."""
-        with contextlib.suppress(TimeoutError):
+        try:
             await asyncio.wait_for(self._bell.wait(), LOOK)
-            await asyncio.sleep(SOON.total_seconds())
+        except TimeoutError:
+            return
+        await asyncio.sleep(SOON.total_seconds())  # what rang is due then, together with what else happens until then
 
-    async def round(self) -> int:
-        """One look: tell those that are due now. How many installations were taken."""
+    async def _tidy(self) -> None:
+        while True:
+            await self._safely(self._sweep())
+            await asyncio.sleep(TIDY.total_seconds())
+
+    async def _sweep(self) -> int:
+        return await self._desk.store.forget_kept(self._desk.world.now() - KEPT_FOR)
+
+    async def _safely(self, work: Coroutine[Any, Any, int]) -> int:
+        """The work's count, or 0 if it failed: the worker outlives every failure."""
+        try:
+            return await work
+        except DatabaseProblem as problem:
+            log.warning("the followers wait for the database", why=str(problem))
+        except Exception:
+            log.exception("a look of the followers failed")
+        return 0
+
+    async def _look(self, wallet: Wallet) -> int:
         store, now = self._desk.store, self._desk.world.now()
-        await self._tidy(now)
-        stopped, probing = await self._stopped(now)
-        claimed = await store.claim(now=now, lease_until=now + LEASE, limit=BATCH, stopped=stopped)
+        stopped, look = await self._stopped(wallet, now)
+        claimed = await store.claim(now=now, lease_until=now + self._lease, limit=BATCH[wallet.name], stopped=stopped, wallet=wallet.name)
         if not claimed:
             return 0
         facts = await store.cards_facts(tuple({one.card_id for one in claimed}))
-        settled = await asyncio.gather(*(self._follow(one, facts, probing) for one in claimed))
+        settled = await asyncio.gather(*(self._follow(wallet, one, facts.get(one.card_id), look) for one in claimed))
         await store.settle([one for one in settled if one is not None])
         return len(claimed)
 
-    async def _tidy(self, now: datetime) -> None:
-        if self._tidied is None or now - self._tidied >= TIDY:
-            self._tidied = now
-            await self._desk.store.forget_kept(now - KEPT_FOR)
-
-    async def _stopped(self, now: datetime) -> tuple[Sequence[str], Mapping[str, Alarm]]:
-        """The credentials to leave alone, and those whose time has come for a probe."""
-        alarms = await self._desk.store.alarms()
-        probing = {alarm.credential: alarm for alarm in alarms if alarm.probe_at <= now}
-        for alarm in probing.values():  # move the next probe first, so that of many processes few try
+    async def _stopped(self, wallet: Wallet, now: datetime) -> tuple[Sequence[str], Look]:
+        """The credentials to leave alone, and a look that knows those whose time has come for a probe."""
+        alarms = [alarm for alarm in await self._desk.store.alarms() if alarm.wallet == wallet.name]
+        probing = [alarm for alarm in alarms if alarm.probe_at <= now]
+        for alarm in probing:  # move the next probe first, so that of many processes few try
             await self._desk.store.raise_alarm(replace(alarm, probe_at=now + PROBE))
-        return [alarm.credential for alarm in alarms if alarm.credential not in probing], probing
+        return [alarm.credential for alarm in alarms if alarm not in probing], Look(alarm.credential for alarm in probing)
 
-    async def _follow(self, one: Installation, facts: Mapping[UUID, CardFacts], probing: Mapping[str, Alarm]) -> Installation:
+    async def _follow(self, wallet: Wallet, one: Installation, known: CardFacts | None, look: Look) -> Installation | None:
+        """What becomes of an installation that was taken; None if that is written already."""
         now = self._desk.world.now()
-        wallet, known = self._wallets.get(one.wallet), facts.get(one.card_id)
         if known is None:
             return replace(one, due_at=None, gone_at=now)
-        if wallet is None:  # the credentials were taken away: look again when they may be back
-            return replace(one, due_at=now + PROBE)
-        drawn = draw(known, self._desk.words, now)
-        if one.told >= known.card.version:
-            return await self._by_time_alone(one, known, drawn, now)
-        if one.told_at is not None and now - one.told_at < QUIET:
-            return replace(one, due_at=one.told_at + QUIET)
-        outcome = await wallet.tell(one, drawn, http=self._desk.world.http, now=now)
-        after = await self._after(one, known, drawn, outcome, now)
-        if isinstance(outcome, Delivered) and one.credential in probing:
-            await self._desk.store.clear_alarm(one.wallet, one.credential)
-            log.info("a wallet takes our credentials again", wallet=one.wallet)
-        return after
+        try:
+            drawn = draw(known, self._desk.words, now)
+            if one.told >= known.card.version:
+                return await self._by_time_alone(one, known, drawn, now)
+            if one.told_at is not None and now - one.told_at < QUIET:
+                return replace(one, due_at=one.told_at + QUIET)
+            if one.credential in look.probing and one.credential in look.tried:
+                return replace(one, due_at=now)  # one card tries; what it learns, the next look knows
+            look.tried.add(one.credential)
+            outcome = await self._tell(wallet, one, drawn, now)
+            await self._learn(one, outcome, look, now)
+            return await self._after(one, known, drawn, outcome, now)
+        except DatabaseProblem:
+            raise
+        except Exception:  # whatever is wrong with this card, it must not hold the others up
+            log.exception("a card cannot be told", wallet=one.wallet, card=str(one.card_id))
+            return self._later(one, None, now)
+
+    async def _tell(self, wallet: Wallet, one: Installation, drawn: Face, now: datetime) -> Outcome:
+        try:
+            async with asyncio.timeout(self._lease.total_seconds() * PATIENCE):
+                return await wallet.tell(one, drawn, http=self._desk.world.http, now=now)
+        except TimeoutError:
+            return Later("no answer for as long as the phone was ours")
 
     async def _by_time_alone(self, one: Installation, known: CardFacts, drawn: Face, now: datetime) -> Installation:
-        """The phone has the newest version. If a reward has expired since it was told, the face is newer all the same."""
+        """The phone has the newest version. If that was drawn before its face changed by time alone, there is a newer one."""
         told_at = one.told_at or one.registered_at
-        ended = any(
-            coupon.state == "active" and coupon.expires_at is not None and told_at <= coupon.expires_at + timedelta(seconds=1) <= now
-            for coupon in known.coupons
-        )
-        if ended:
+        changes = next_change(draw(known, self._desk.words, told_at), told_at)
+        if changes is not None and changes <= now:
             await self._desk.commit(now, touches=(known.card.id,))
             return replace(one, due_at=now)
         return replace(one, due_at=next_change(drawn, now))
 
-    async def _after(self, one: Installation, known: CardFacts, drawn: Face, outcome: Outcome, now: datetime) -> Installation:
+    async def _learn(self, one: Installation, outcome: Outcome, look: Look, now: datetime) -> None:
+        """What an answer says about the credentials: refused (an alarm, once a look), or good again after a probe."""
+        match outcome:
+            case Later():
+                return
+            case Misconfigured(why, one_card=False) if one.credential not in look.refused:
+                look.refused.add(one.credential)
+                log.error("a wallet refuses our credentials or requests", wallet=one.wallet, credential=one.credential, why=why)
+                alarm = Alarm(wallet=one.wallet, credential=one.credential, why=why, since=now, probe_at=now + PROBE)
+                await self._desk.store.raise_alarm(alarm)
+            case _ if one.credential in look.probing and one.credential not in look.refused:
+                await self._desk.store.clear_alarm(one.wallet, one.credential)
+                log.info("a wallet takes our credentials again", wallet=one.wallet)
+
+    async def _after(self, one: Installation, known: CardFacts, drawn: Face, outcome: Outcome, now: datetime) -> Installation | None:
         match outcome:
             case Delivered(notified):
                 times = (*one.notified_at, now)[-NOTIFIED_KEPT:] if notified else one.notified_at
                 return replace(one, told=drawn.version, told_at=now, tries=0, due_at=next_change(drawn, now), notified_at=times)
             case Gone():
                 await self._gone(one, known, now)
-                return replace(one, gone_at=now, due_at=None)
+                return None
             case Later(why, after):
                 log.info("a wallet will be told later", wallet=one.wallet, why=why, tries=one.tries + 1)
-                return replace(one, tries=one.tries + 1, due_at=now + timedelta(seconds=self._wait(one.tries, after)))
-            case Misconfigured(why):
-                log.error("a wallet refuses our credentials or requests", wallet=one.wallet, credential=one.credential, why=why)
-                alarm = Alarm(wallet=one.wallet, credential=one.credential, why=why, since=now, probe_at=now + PROBE)
-                await self._desk.store.raise_alarm(alarm)
-                return replace(one, due_at=now)
+                return self._later(one, after, now)
+            case Misconfigured(why, one_card=True):
+                log.error("a wallet refuses a card", wallet=one.wallet, card=str(one.card_id), why=why, tries=one.tries + 1)
+                return self._later(one, None, now)
+            case Misconfigured():
+                return replace(one, due_at=now + PROBE)  # behind those that have not tried: the next probe is another card's
 
-    def _wait(self, tries: int, after: float | None) -> float:
-        """Seconds until the next try: what the vendor asked for, else doubling with jitter, so that nobody comes at once."""
-        doubled: float = min(FIRST_WAIT * 2 ** min(tries, 20), LONGEST_WAIT)
+    def _later(self, one: Installation, after: float | None, now: datetime) -> Installation:
+        """Tried in vain: next time after what the vendor asked for, and longer each time, with jitter so that nobody comes at once."""
+        doubled = min(FIRST_WAIT * 2 ** min(one.tries, 20), LONGEST_WAIT)
         jittered = doubled * (0.5 + 0.5 * self._desk.world.uniform())
-        return max(after, jittered) if after is not None else jittered
+        wait = max(jittered, min(after or 0.0, LONGEST_ASKED))
+        return replace(one, tries=one.tries + 1, due_at=now + timedelta(seconds=wait))
 
     async def _gone(self, one: Installation, known: CardFacts, now: datetime) -> None:
-        log.info("a phone is gone", wallet=one.wallet)
+        """The phone threw the card away, unless it came back with another push token while the old one was asked."""
         removed = Event(
             id=self._desk.world.new_id(),
             business_id=one.business_id,
@@ -158,4 +215,7 @@ class Followers:
             at=now,
             wallet=one.wallet,
         )
-        await self._desk.commit(now, rows=(removed,))
+        gone = await self._desk.store.unregister(
+            wallet=one.wallet, address=one.address, card_id=one.card_id, at=now, event=removed, push_token=one.push_token
+        )
+        log.info("a phone is gone" if gone else "a phone has a new push token", wallet=one.wallet)

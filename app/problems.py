@@ -83,6 +83,14 @@ class KeyReused(Problem):
     sentence = N_("This Idempotency-Key was used for a different request. Use a new key for a new request.")
 
 
+class DatabaseUnavailable(Problem):
+    """The database does not answer, or cannot write. Facts: retry_after (seconds)."""
+
+    word = "database_unavailable"
+    title = N_("Database unavailable")
+    sentence = N_("The database does not answer. It is not certain what was recorded: send the same request again, and you are told.")
+
+
 class Unexpected(Problem):
     """Our mistake. It is in the log; nothing of it leaks."""
 
@@ -123,6 +131,7 @@ STATUS: Final[Mapping[type[Problem], int]] = {
     KeyMissing: HTTPStatus.BAD_REQUEST,
     KeyInFlight: HTTPStatus.CONFLICT,
     KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     Unexpected: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 

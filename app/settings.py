@@ -34,6 +34,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A PEM file of roots to trust for outbound TLS instead of the system's: for the sandbox and for a proxy."""
     queue: Annotated[int, msgspec.Meta(ge=1)] = 2000
     """Units that may wait for the database's writer before the answer is 503."""
+    lease: Annotated[float, msgspec.Meta(ge=0.1, le=600)] = 15.0
+    """Seconds for which a phone that is being told is left to the process that tells it. A killed process delays its phones by this."""
     sandbox: bool = False
     """Allow app.sandbox to be imported; never in production."""
 

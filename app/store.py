@@ -289,8 +289,13 @@ class Store(Protocol):
         """
         ...
 
-    async def unregister(self, *, wallet: str, address: str, card_id: UUID, at: datetime, event: Event) -> bool:
-        """A device gave a card up: True if it was registered (then ``event`` is recorded too). The row stays, with ``gone_at``."""
+    async def unregister(
+        self, *, wallet: str, address: str, card_id: UUID, at: datetime, event: Event, push_token: str | None = None
+    ) -> bool:
+        """A device gave a card up: True if it was registered (then ``event`` is recorded too). The row stays, with ``gone_at``.
+
+        With ``push_token``, only if that is still its token: one that came back with another is alive.
+        """
         ...
 
     async def saved(self, installation_id: UUID, *, at: datetime | None, event: Event, nonce: str) -> bool:
@@ -309,8 +314,10 @@ class Store(Protocol):
         """An Apple device fetched the pass. The call names no device: the one that asked last and had not fetched is marked."""
         ...
 
-    async def claim(self, *, now: datetime, lease_until: datetime, limit: int, stopped: Sequence[str]) -> Sequence[Installation]:
-        """Take due installations whose lease is free, by compare-and-set; none whose credential is in ``stopped``."""
+    async def claim(
+        self, *, now: datetime, lease_until: datetime, limit: int, stopped: Sequence[str], wallet: str | None = None
+    ) -> Sequence[Installation]:
+        """Take due installations (of one ``wallet``) whose lease is free, by compare-and-set; none whose credential is ``stopped``."""
         ...
 
     async def settle(self, done: Sequence[Installation]) -> None:

@@ -173,17 +173,22 @@ class Statements:
         self.renew = self._made("UPDATE installation SET credential = $2, push_token = $3, lease_until = NULL WHERE id = $1")
         self.leave = self._made("""
             UPDATE installation SET gone_at = $4, due_at = NULL, lease_until = NULL
-            WHERE card_id = $1 AND wallet = $2 AND address = $3 AND gone_at IS NULL RETURNING 1""")
+            WHERE card_id = $1 AND wallet = $2 AND address = $3 AND gone_at IS NULL AND ($5::text IS NULL OR push_token = $5)
+            RETURNING 1""")
         self.heard = self._made("INSERT INTO nonce (nonce, at) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING 1")
         self.saved = self._made("UPDATE installation SET saved_at = $2 WHERE id = $1 RETURNING 1")
+
         # A claimed row is due again when its lease ends, so a crash delays it and a touch in the meantime shows: see settle.
-        self.claim = self._made(f"""
+        def claim(of: str) -> str:
+            return self._made(f"""
             WITH due AS MATERIALIZED (
                 SELECT id FROM installation WHERE due_at IS NOT NULL AND due_at <= $1 AND gone_at IS NULL
-                AND (lease_until IS NULL OR lease_until <= $1) AND NOT (credential {say.listed(4)})
+                AND (lease_until IS NULL OR lease_until <= $1) AND NOT (credential {say.listed(4)}){of}
                 ORDER BY due_at LIMIT $3 {say.free})
             UPDATE installation SET lease_until = $2, due_at = $2 WHERE id IN (SELECT id FROM due)
             RETURNING {INSTALLATION.select("installation")}""")
+
+        self.claim, self.claim_of = claim(""), claim(" AND wallet = $5")
         self.hold = self._made(f"SELECT 1 FROM installation WHERE id {say.listed(1)} ORDER BY card_id, id {say.lock}")
         settled = {
             "id": "uuid",

@@ -306,9 +306,11 @@ class DatabaseStore(ABC):
             yield from self._tell(event)
         return True
 
-    async def unregister(self, *, wallet: str, address: str, card_id: UUID, at: datetime, event: Event) -> bool:
+    async def unregister(
+        self, *, wallet: str, address: str, card_id: UUID, at: datetime, event: Event, push_token: str | None = None
+    ) -> bool:
         """See app.store.Store."""
-        return await self._write(self._unregister((card_id, wallet, checked(address), checked(at)), EVENT.row(event)))
+        return await self._write(self._unregister((card_id, wallet, checked(address), checked(at), push_token), EVENT.row(event)))
 
     def _unregister(self, gone: Key, event: Key) -> Talk[bool]:
         if not (yield Ask(self._say.leave, gone)):
@@ -345,9 +347,13 @@ class DatabaseStore(ABC):
         """See app.store.Store."""
         await self._write(_just(Ask(self._say.fetched, (card_id, version, checked(at)))))
 
-    async def claim(self, *, now: datetime, lease_until: datetime, limit: int, stopped: Sequence[str]) -> Sequence[Installation]:
+    async def claim(
+        self, *, now: datetime, lease_until: datetime, limit: int, stopped: Sequence[str], wallet: str | None = None
+    ) -> Sequence[Installation]:
         """See app.store.Store. While claimed, ``due_at`` is the end of the lease."""
-        claimed = await self._write(_just(Ask(self._say.claim, (checked(now), checked(lease_until), limit, list(stopped)))))
+        values = (checked(now), checked(lease_until), limit, list(stopped))
+        ask = Ask(self._say.claim, values) if wallet is None else Ask(self._say.claim_of, (*values, wallet))
+        claimed = await self._write(_just(ask))
         return [INSTALLATION.read(row) for row in claimed]
 
     async def settle(self, done: Sequence[Installation]) -> None:

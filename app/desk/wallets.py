@@ -5,10 +5,10 @@ from datetime import datetime
 
 from anyio.to_thread import run_sync
 
-from app.desk import Desk
+from app.desk import SOON, Desk
 from app.store import CardFacts, GoogleClass
 from passes.cards import Card, Event
-from passes.face import Face, face
+from passes.face import Face, face, next_change
 from passes.problems import NotFound, WalletNotConfigured, WalletUnavailable
 from passes.wallets.apple import Apple
 from passes.wallets.base import Installation, Later, Misconfigured
@@ -89,7 +89,10 @@ async def authenticated(desk: Desk, *, pass_type: str, serial: str, token: str) 
 
 
 async def register(desk: Desk, card: Card, *, device: str, pass_type: str, push_token: str) -> bool:
-    """A device registers for a card (or comes with a new push token). True if it is new."""
+    """A device registers for a card (or comes with a new push token). True if it is new.
+
+    Nobody knows which version of the pass a new device holds: it may have lain in a mailbox. So it is told once.
+    """
     now = desk.world.now()
     installation = Installation(
         id=desk.world.new_id(),
@@ -101,10 +104,10 @@ async def register(desk: Desk, card: Card, *, device: str, pass_type: str, push_
         push_token=push_token,
         registered_at=now,
         saved_at=now,
-        told=card.version,
+        due_at=now + SOON,
     )
     new = await desk.store.register(installation, _event(desk, card, "saved", now, "apple"))
-    desk.bell()  # the card may have changed between its download and its registration
+    desk.bell()
     return new
 
 
@@ -123,9 +126,9 @@ async def updated(desk: Desk, *, device: str, pass_type: str, since: int) -> tup
     return tuple(serial for serial, _ in changed), max(version for _, version in changed)
 
 
-async def fetched(desk: Desk, facts: CardFacts) -> None:
-    """A device has fetched the card's pass."""
-    await desk.store.fetched(facts.card.id, version=facts.card.version, at=desk.world.now())
+async def fetched(desk: Desk, card: Card) -> None:
+    """A device has the card's pass as it is: it fetched it, or asked and was told that its own is the newest."""
+    await desk.store.fetched(card.id, version=card.version, at=desk.world.now())
 
 
 # --- Google ---
@@ -164,6 +167,7 @@ async def google_link(desk: Desk, facts: CardFacts) -> str:
         registered_at=now,
         told=card.version,
         told_at=now,
+        due_at=next_change(drawn, now),
     )
     await desk.store.register(installation, None)
     desk.bell()  # the card may have changed while Google was asked

@@ -85,13 +85,15 @@ async def latest(pass_type: FromPath[str], serial: FromPath[str], request: Ask) 
     card = await _card(request, pass_type, serial)
     if card is None:
         return nobody()
-    if modified_since(request, card) is False:
-        return bare(HTTP_304_NOT_MODIFIED)
     desk = desk_of(request)
+    if modified_since(request, card) is False:
+        if request.method == HttpMethod.GET:
+            await wallets.fetched(desk, card)
+        return bare(HTTP_304_NOT_MODIFIED)
     facts = await wallets.of_card(desk, card)
     body = await wallets.apple_pass(desk, facts)
     if request.method == HttpMethod.GET:
-        await wallets.fetched(desk, facts)
+        await wallets.fetched(desk, facts.card)
     return pass_response(body, facts.card, head=request.method == HttpMethod.HEAD)
 
 

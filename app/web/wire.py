@@ -27,6 +27,7 @@ from app.desk import Desk, Repeated
 from app.desk.found import secret_hash
 from app.problems import (
     CONTENT_TYPE,
+    DatabaseUnavailable,
     InvalidRequest,
     KeyInFlight,
     KeyMissing,
@@ -36,7 +37,7 @@ from app.problems import (
     Unexpected,
     WrongMethod,
 )
-from app.store import Caller, Kept, Overloaded
+from app.store import Caller, DatabaseProblem, Kept, Overloaded
 from passes.cards import Card
 from passes.problems import Busy, NotFound, Problem
 from passes.words import N_, Words
@@ -45,6 +46,8 @@ log = structlog.get_logger()
 
 UTC_ZONE: Final = ZoneInfo("UTC")
 LONGEST_KEY: Final = 255
+RETRY_DATABASE: Final = 2
+"""Seconds after which a database that did not answer is worth asking again."""
 BEARER: Final = "Bearer "
 
 Short = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
@@ -207,6 +210,12 @@ def on_overload(request: Ask, _: Overloaded) -> Response[bytes]:
     return answer(request, Busy(retry_after=1))
 
 
+def on_database(request: Ask, problem: DatabaseProblem) -> Response[bytes]:
+    """Whoever operates this reads in the log what the database said; the caller asks again."""
+    log.error("the database does not answer", why=str(problem))
+    return answer(request, DatabaseUnavailable(retry_after=RETRY_DATABASE))
+
+
 def on_http(request: Ask, error: HTTPException) -> Response[bytes]:
     """What Litestar itself refuses, in our words."""
     problem: Problem
@@ -236,6 +245,7 @@ def on_accident(request: Ask, error: Exception) -> Response[bytes]:
 HANDLERS: Final[dict[int | type[Exception], Any]] = {
     Problem: on_problem,
     Overloaded: on_overload,
+    DatabaseProblem: on_database,
     HTTPException: on_http,
     Exception: on_accident,
 }

@@ -64,9 +64,13 @@ class Later(msgspec.Struct, frozen=True):
 
 
 class Misconfigured(msgspec.Struct, frozen=True):
-    """Credentials or our own request are wrong: stop for this wallet, raise an alarm, delete nothing."""
+    """Credentials or our own request are wrong: stop for this wallet, raise an alarm, delete nothing.
+
+    ``one_card``: the credentials are good, and what this card says is refused; the other cards go on.
+    """
 
     why: str
+    one_card: bool = False
 
 
 Outcome = Delivered | Gone | Later | Misconfigured

@@ -290,8 +290,8 @@ def _failure(answer: Answer, account: Account, now: datetime) -> _Failed:
             return _Failed(Misconfigured(f"{said} {cure}"))
         case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _SOON:
             return _Failed(Later(said, _retry_after(answer, now)))
-        case _:
-            return _Failed(Misconfigured(said))
+        case status:
+            return _Failed(Misconfigured(said, one_card=status == HTTPStatus.BAD_REQUEST))
 
 
 class Ensured(msgspec.Struct, frozen=True):

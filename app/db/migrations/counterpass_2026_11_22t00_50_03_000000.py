@@ -31,7 +31,7 @@ INDEXES = (
     "CREATE INDEX kept_at ON kept (at)",
     "CREATE UNIQUE INDEX installation_address ON installation (card_id, wallet, address)",
     "CREATE INDEX installation_device ON installation (address, credential)",
-    "CREATE INDEX installation_due ON installation (due_at) WHERE due_at IS NOT NULL AND gone_at IS NULL",
+    "CREATE INDEX installation_due ON installation (wallet, due_at) WHERE due_at IS NOT NULL AND gone_at IS NULL",
     "CREATE UNIQUE INDEX tally_key ON tally (business_id, key)",
     "CREATE UNIQUE INDEX alarm_credential ON alarm (wallet, credential)",
     "INSERT INTO clock (id, tick) VALUES (1, 0)",
