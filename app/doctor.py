@@ -22,8 +22,8 @@ APART: Final = timedelta(seconds=60)
 CURES: Final = {
     "Invite ": "google_not_invited",
     "Enable the Google Wallet API": "google_api_disabled",
-    "Set this machine's clock": "google_clock",
-    "set it.": "google_clock",
+    "Set this machine's clock": "clock",
+    "set it.": "clock",
     "Make a new JSON key": "google_key_refused",
 }
 """How the cure begins that Google's side says after a trouble, and which trouble it is. The others pass by themselves."""
@@ -199,6 +199,11 @@ async def clock(url: str, http: Http, *, now: datetime) -> AsyncIterator[Finding
 
 async def google(settings: Settings, http: Http, *, now: datetime) -> AsyncIterator[Finding]:
     """The service account, its invitation, the issuer, and the clock."""
+    if settings.google_account is not None and not settings.google_issuer.isdecimal():
+        said = f"is {settings.google_issuer!r}, not a number" if settings.google_issuer else "is not set"
+        cure = "set it to the issuer id that the Google Pay & Wallet Console shows (digits only)"
+        yield _error("google_issuer", f"COUNTERPASS_GOOGLE_ISSUER {said}", cure)
+        return
     try:
         wallet = asgi.google_wallet(settings)
     except (OSError, ValueError) as error:
@@ -208,11 +213,6 @@ async def google(settings: Settings, http: Http, *, now: datetime) -> AsyncItera
     if wallet is None:
         cure = "set COUNTERPASS_GOOGLE_ACCOUNT and COUNTERPASS_GOOGLE_ISSUER (README, going live)"
         yield _finding("note", "no_google", "there is no Google account: cards have no Google side", cure)
-        return
-    if not settings.google_issuer.isdecimal():
-        said = f"is {settings.google_issuer!r}, not a number" if settings.google_issuer else "is not set"
-        cure = "set it to the issuer id that the Google Pay & Wallet Console shows (digits only)"
-        yield _error("google_issuer", f"COUNTERPASS_GOOGLE_ISSUER {said}", cure)
         return
     for trouble in await wallet.check(http=http, now=now):
         begin = next((begin for begin in CURES if begin in trouble), None)

@@ -1,0 +1,233 @@
+"""Each known misconfiguration is named with its cure, found on the real stand-ins over real sockets."""
+
+import asyncio
+import json
+import shutil
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from app import certs as chains
+from app import doctor, settings
+from app.db import open_store
+from app.sandbox.apns import ApnsSandbox
+from app.sandbox.google import GoogleSandbox
+from app.store import Alarm
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+PASS_TYPE = "pass.dev.counterpass"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    chains.make_development_chain(folder / "apple", pass_type=PASS_TYPE, team="DEVELOPER1", organization="Café", now=NOW)
+    chains.make_development_chain(folder / "stranger", pass_type=PASS_TYPE, team="DEVELOPER1", organization="Café", now=NOW)
+    return folder
+
+
+class Shop:
+    """A shop whose every setting is right, until a test makes one wrong."""
+
+    def __init__(self, folder: Path, database: str, apns: ApnsSandbox, google: GoogleSandbox) -> None:
+        self.certs, self.apns, self.google = folder, apns, google
+        self.given = {
+            "DATABASE_URL": database,
+            "COUNTERPASS_PUBLIC_URL": "https://cards.example",
+            "COUNTERPASS_CERTS": str(folder),
+            "COUNTERPASS_TRUST": str(folder / "apple" / "root.pem"),
+            "COUNTERPASS_APNS_URL": apns.url,
+            "COUNTERPASS_GOOGLE_URL": google.url,
+            "COUNTERPASS_GOOGLE_ACCOUNT": str(google.account_path),
+            "COUNTERPASS_GOOGLE_ISSUER": google.issuer,
+            "COUNTERPASS_GOOGLE_KEYS_URL": google.keys_url,
+        }
+
+    async def found(self, *, now: datetime = NOW, **changed: str | None) -> dict[str, tuple[str, str, str]]:
+        """What the doctor finds: word → level, problem, cure."""
+        given = {
+            **self.given,
+            **{f"COUNTERPASS_{name.upper()}" if name != "DATABASE_URL" else name: value for name, value in changed.items()},
+        }
+        known = settings.read({name: value for name, value in given.items() if value is not None})
+        return {one.word: (one.level, one.problem, one.cure) async for one in doctor.examine(known, now=now)}
+
+    async def errors(self, **changed: object) -> dict[str, tuple[str, str, str]]:
+        found = await self.found(**changed)
+        return {word: one for word, one in found.items() if one[0] == "error"}
+
+
+@pytest.fixture
+async def shop(made: Path, tmp_path: Path, sqlite_url: str) -> AsyncIterator[Shop]:
+    folder = tmp_path / "certs"
+    shutil.copytree(made / "apple", folder / "apple")
+    clock = lambda: NOW  # noqa: E731
+    async with ApnsSandbox(folder / "apple", now=clock) as apns, GoogleSandbox(tmp_path, now=clock) as google:
+        yield Shop(folder, sqlite_url, apns, google)
+
+
+async def test_a_shop_where_all_is_well_has_only_notes(shop: Shop) -> None:
+    found = await shop.found()
+    assert {word: level for word, (level, *_) in found.items()} == {"no_business": "warning", "development": "note"}
+    assert [push.topic for push in shop.apns.pushes] == [PASS_TYPE], "Apple's service was asked whether it takes the certificate"
+
+
+async def test_apple_answering_bad_device_token_means_that_the_credentials_are_good(shop: Shop) -> None:
+    shop.apns.script(None, 400, "BadDeviceToken")
+    assert await shop.errors() == {}
+
+
+@pytest.mark.parametrize(
+    ("url", "word", "level"),
+    [
+        ("https://cards.example/v1", "public_url_v1", "error"),
+        ("https://cards.example/apple/v1/", "public_url_v1", "error"),
+        ("http://cards.example", "public_url_plain", "error"),
+        ("http://localhost:8000", "public_url_local", "warning"),
+        ("cards.example", "public_url_unreadable", "error"),
+    ],
+)
+def test_a_public_url_that_phones_cannot_use_is_named(url: str, word: str, level: str) -> None:
+    assert {one.word: one.level for one in doctor.public_url(url)} == {word: level}
+
+
+async def test_a_database_that_does_not_answer_is_named_without_its_password(shop: Shop) -> None:
+    found = await shop.errors(DATABASE_URL="postgresql://shop:geheim@127.0.0.1:1/x")
+    assert set(found) == {"database_unreachable"}
+    assert "geheim" not in str(found)
+
+
+async def test_a_database_that_is_not_there_is_named_and_not_made(shop: Shop, tmp_path: Path) -> None:
+    assert set(await shop.errors(DATABASE_URL=f"sqlite:///{tmp_path}/none.db")) == {"database_missing"}
+    assert not (tmp_path / "none.db").exists()
+
+
+async def test_missing_migrations_are_named(shop: Shop, tmp_path: Path) -> None:
+    (tmp_path / "empty.db").touch()
+    found = await shop.errors(DATABASE_URL=f"sqlite:///{tmp_path}/empty.db")
+    assert "counterpass migrate" in found["migrations_missing"][2]
+
+
+async def test_a_stopped_vendor_is_named_with_its_reason(shop: Shop) -> None:
+    store = await open_store(shop.given["DATABASE_URL"], queue=10)
+    await store.raise_alarm(Alarm(wallet="apple", credential=PASS_TYPE, why="APNs 403 BadCertificate", since=NOW, probe_at=NOW))
+    await store.close()
+    assert "APNs 403 BadCertificate" in (await shop.errors())["wallet_stopped"][1]
+
+
+@pytest.mark.parametrize(("days", "within"), [(300, 90), (340, 30), (360, 7)])
+async def test_a_certificate_that_ends_soon_is_a_warning(shop: Shop, days: int, within: int) -> None:
+    found = await shop.found(now=NOW + timedelta(days=days))
+    assert found[f"certificate_expires_within_{within}_days"][0] == "warning"
+
+
+async def test_an_expired_certificate_and_one_of_the_future_are_errors(shop: Shop) -> None:
+    assert "certificate_expired" in await shop.errors(now=NOW + timedelta(days=366))
+    early = await shop.errors(now=NOW - timedelta(days=2))
+    assert "clock" in early["certificate_not_yet_valid"][2]
+
+
+async def test_a_certificate_of_another_chain_is_refused_by_apple_and_named(shop: Shop, made: Path) -> None:
+    for file in ("certificate.pem", "key.pem", "wwdr.pem"):
+        shutil.copy(made / "stranger" / file, shop.certs / "apple" / file)
+    assert set(await shop.errors()) == {"apns_refuses_tls"}
+
+
+async def test_a_certificate_without_its_key_or_intermediate_is_named_once(shop: Shop, made: Path) -> None:
+    (shop.certs / "apple" / "key.pem").unlink()
+    assert set(await shop.errors()) == {"key_missing"}
+    shutil.copy(made / "stranger" / "key.pem", shop.certs / "apple" / "key.pem")
+    assert set(await shop.errors()) == {"key_of_another"}
+    shutil.copy(made / "apple" / "key.pem", shop.certs / "apple" / "key.pem")
+    shutil.copy(made / "stranger" / "wwdr.pem", shop.certs / "apple" / "wwdr.pem")
+    assert set(await shop.errors()) == {"wrong_chain"}
+
+
+@pytest.mark.parametrize(("status", "reason"), [(403, "BadCertificate"), (403, "Forbidden"), (400, "TopicDisallowed")])
+async def test_apples_refusal_of_our_credentials_is_named_in_its_words(shop: Shop, status: int, reason: str) -> None:
+    shop.apns.script(None, status, reason)
+    assert reason in (await shop.errors())["apns_refuses"][1]
+
+
+async def test_apple_that_does_not_answer_is_named(shop: Shop) -> None:
+    await shop.apns.down()
+    found = await shop.errors()
+    assert set(found) == {"apns_unreachable"}
+    assert "port 443" in found["apns_unreachable"][2]
+
+
+async def test_a_push_key_without_its_id_is_named(shop: Shop, tmp_path: Path) -> None:
+    key = tmp_path / "AuthKey_ABCDE12345.p8"
+    key.write_bytes(ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    found = await shop.errors(apns_key=str(key))
+    assert "COUNTERPASS_APNS_KEY_ID" in found["apns_key_id_missing"][2]
+    assert (await shop.found(apns_key_id="ABCDE12345"))["apns_key_id_alone"][0] == "warning"
+    assert "apns_key_missing" in await shop.errors(apns_key=str(tmp_path / "none.p8"), apns_key_id="ABCDE12345")
+
+
+async def test_a_push_key_that_is_something_else_is_named(shop: Shop) -> None:
+    key = shop.certs / "apple" / "key.pem"
+    assert set(await shop.errors(apns_key=str(key), apns_key_id="ABCDE12345")) == {"apple_unreadable"}
+
+
+async def test_roots_to_trust_that_are_not_there_are_named(shop: Shop) -> None:
+    assert "trust_missing" in await shop.errors(trust="/nonexistent/root.pem")
+
+
+async def test_a_wrong_clock_is_named_by_googles_date(shop: Shop) -> None:
+    behind = NOW - timedelta(minutes=10)
+    assert "clock" in await shop.errors(now=behind)
+    assert "clock" in await shop.errors(now=behind, google_account=None)
+    assert await shop.errors(now=NOW + timedelta(seconds=5), google_account=None) == {}
+
+
+async def test_a_clock_that_is_hours_wrong_is_named_as_such_though_google_gives_no_token(shop: Shop) -> None:
+    assert "clock" in await shop.errors(now=NOW + timedelta(hours=3))
+
+
+async def test_an_account_that_nobody_invited_is_named_with_its_address(shop: Shop) -> None:
+    shop.google.invited = False
+    found = await shop.errors()
+    assert set(found) == {"google_not_invited"}
+    assert found["google_not_invited"][2].startswith(f"Invite {shop.google.email} as a Developer")
+
+
+async def test_a_wrong_issuer_is_named(shop: Shop) -> None:
+    assert "check the issuer id" in (await shop.errors(google_issuer="3388000000099999999"))["google_not_invited"][2]
+    assert set(await shop.errors(google_issuer="")) == set(await shop.errors(google_issuer="café")) == {"google_issuer"}
+
+
+async def test_a_revoked_key_is_named(shop: Shop, tmp_path: Path) -> None:
+    account = json.loads(shop.google.account_path.read_bytes())
+    key = rsa.generate_private_key(65537, 2048)
+    account["private_key"] = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    old = tmp_path / "old.json"
+    old.write_text(json.dumps(account))
+    assert "Make a new JSON key" in (await shop.errors(google_account=str(old)))["google_key_refused"][2]
+
+
+async def test_a_file_that_is_no_account_is_named(shop: Shop) -> None:
+    assert set(await shop.errors(google_account=str(shop.certs / "apple" / "root.pem"))) == {"google_unreadable"}
+    assert set(await shop.errors(google_account="/nonexistent.json")) == {"google_unreadable"}
+
+
+async def test_an_api_that_is_not_enabled_is_named(shop: Shop) -> None:
+    shop.google.script(status=403, reason="accessNotConfigured", message="Google Wallet API has not been used in project 1 before.")
+    assert "google_api_disabled" in await shop.errors()
+
+
+async def test_google_that_does_not_answer_is_named(shop: Shop) -> None:
+    shop.google.down = True
+    assert set(await shop.errors()) == {"google_unreachable"}
+    assert set(await shop.errors(google_url="http://127.0.0.1:1")) == {"google_unreachable"}
+
+
+async def test_the_doctor_changes_nothing(shop: Shop) -> None:
+    before = Path(shop.given["DATABASE_URL"].removeprefix("sqlite:///")).read_bytes()
+    await asyncio.gather(*(shop.found() for _ in range(3)))
+    assert Path(shop.given["DATABASE_URL"].removeprefix("sqlite:///")).read_bytes() == before
+    assert not shop.google.classes
