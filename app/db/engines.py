@@ -126,7 +126,7 @@ class PostgreSQL(PostgresEngine):
 
     async def start_connection_pool(self, **kwargs: Any) -> None:
         """Open the pool. A returned connection is not reset: nothing of ours leaves anything behind on one, and a reset is a round trip."""
-        await super().start_connection_pool(min_size=1, max_size=KEPT, reset=_as_it_is, server_settings=SETTINGS, **kwargs)
+        await super().start_connection_pool(min_size=0, max_size=KEPT, reset=_as_it_is, server_settings=SETTINGS, **kwargs)
 
     def transaction(self, allow_nested: bool = True) -> PostgreSQLUnit:  # noqa: FBT001, FBT002 (Piccolo's signature)
         """A transaction whose failed ends leak nothing."""

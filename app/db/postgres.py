@@ -38,13 +38,7 @@ PLANNED_FOR: Final = 4096
 """The most groups between two plannings."""
 SPOILT: Final = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, Crowded, ValueError, TypeError)
 """What one unit can do to its group."""
-_AWAY: Final = (
-    OSError,
-    asyncpg.InterfaceError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.TooManyConnectionsError,
-)
+_COMPLAINTS: Final = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresError)
 
 
 class Pinned:
@@ -103,7 +97,9 @@ class PostgreSQLStore(DatabaseStore):
         store = cls(url, queue=queue)
         try:
             await store._engine.start_connection_pool()
-        except (*_AWAY, asyncpg.PostgresError, ValueError) as error:
+            await store._writing.get()
+        except (*_COMPLAINTS, ValueError) as error:
+            await store.close()
             raise _problem(error) from error
         return store
 
@@ -143,8 +139,11 @@ class PostgreSQLStore(DatabaseStore):
 
     async def _write(self, talk: Talk[T]) -> T:
         with self._reached():
-            async with self._pool.acquire() as connection, connection.transaction():
-                return await _hold(connection, talk)
+            try:
+                async with self._pool.acquire() as connection, connection.transaction():
+                    return await _hold(connection, talk)
+            except asyncpg.UniqueViolationError as error:
+                raise _alone(error) from None  # its detail names values
 
     @property
     def _pool(self) -> asyncpg.Pool:
@@ -156,7 +155,7 @@ class PostgreSQLStore(DatabaseStore):
     def _reached(self) -> Iterator[None]:
         try:
             yield
-        except _AWAY as error:
+        except _COMPLAINTS as error:
             raise _problem(error) from error
 
     # --- Hot reads ---
@@ -226,7 +225,7 @@ def _alone(error: Exception) -> Exception:
     """What a unit is told that failed alone."""
     match error:
         case asyncpg.UniqueViolationError():
-            return Duplicate(KINDS[error.table_name])
+            return Duplicate(KINDS.get(error.table_name, error.table_name))
         case Crowded():
             return Lost()
         case _:
@@ -234,4 +233,5 @@ def _alone(error: Exception) -> Exception:
 
 
 def _problem(error: Exception) -> DatabaseProblem:
-    return DatabaseProblem(f"the PostgreSQL database does not answer ({type(error).__name__}: {error}); ask again to see what was recorded")
+    said = str(error).partition("\n")[0]  # further lines name values
+    return DatabaseProblem(f"the PostgreSQL database does not answer as it should ({type(error).__name__}: {said})")

@@ -48,8 +48,8 @@ async def migrate(url: str) -> Sequence[str]:
             names = await missing(engine)
             if names:
                 await _run(engine)
-    except (OSError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise DatabaseProblem(f"the database cannot be migrated: {type(error).__name__}: {error}") from error
+    except (OSError, ValueError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        raise DatabaseProblem(f"the database cannot be migrated ({type(error).__name__}: {error})") from error
     finally:
         await engine.close()
     return names
