@@ -6,10 +6,14 @@ import shutil
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
+import anyio
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from msgspec.structs import replace
+from shop import open_shop
 
 from app import certs as chains
 from app import doctor, settings
@@ -17,6 +21,7 @@ from app.db import open_store
 from app.sandbox.apns import ApnsSandbox
 from app.sandbox.google import GoogleSandbox
 from app.store import Alarm
+from passes.wallets.base import Installation
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 PASS_TYPE = "pass.dev.counterpass"
@@ -49,11 +54,8 @@ class Shop:
 
     async def found(self, *, now: datetime = NOW, **changed: str | None) -> dict[str, tuple[str, str, str]]:
         """What the doctor finds: word → level, problem, cure."""
-        given = {
-            **self.given,
-            **{f"COUNTERPASS_{name.upper()}" if name != "DATABASE_URL" else name: value for name, value in changed.items()},
-        }
-        known = settings.read({name: value for name, value in given.items() if value is not None})
+        named = {name if name == "DATABASE_URL" else f"COUNTERPASS_{name.upper()}": value for name, value in changed.items()}
+        known = settings.read({name: value for name, value in (self.given | named).items() if value is not None})
         return {one.word: (one.level, one.problem, one.cure) async for one in doctor.examine(known, now=now)}
 
     async def errors(self, **changed: object) -> dict[str, tuple[str, str, str]]:
@@ -226,8 +228,34 @@ async def test_google_that_does_not_answer_is_named(shop: Shop) -> None:
     assert set(await shop.errors(google_url="http://127.0.0.1:1")) == {"google_unreachable"}
 
 
+async def test_phones_that_are_behind_are_counted(shop: Shop) -> None:
+    async with open_shop(shop.given["DATABASE_URL"]) as cafe:
+        card = await cafe.join()
+        phone = Installation(
+            id=UUID(int=1),
+            business_id=cafe.business.id,
+            card_id=UUID(card["id"]),
+            wallet="apple",
+            address="device",
+            credential=PASS_TYPE,
+            push_token="c0ffee",
+            registered_at=NOW,
+        )
+        await cafe.desk.store.register(phone, None)
+        await cafe.stamp(card)
+    level, problem, _ = (await shop.found())["phones_behind"]
+    assert (level, problem) == ("note", "1 phone is behind its card")
+
+
+async def test_a_business_whose_own_certificate_is_missing_is_named(shop: Shop) -> None:
+    async with open_shop(shop.given["DATABASE_URL"]) as cafe:
+        await cafe.desk.store.replace_business(replace(cafe.business, apple="saigon"))
+    assert "apple-saigon" in (await shop.errors())["business_certificate_missing"][1]
+
+
 async def test_the_doctor_changes_nothing(shop: Shop) -> None:
-    before = Path(shop.given["DATABASE_URL"].removeprefix("sqlite:///")).read_bytes()
+    database = anyio.Path(shop.given["DATABASE_URL"].removeprefix("sqlite:///"))
+    before = await database.read_bytes()
     await asyncio.gather(*(shop.found() for _ in range(3)))
-    assert Path(shop.given["DATABASE_URL"].removeprefix("sqlite:///")).read_bytes() == before
+    assert await database.read_bytes() == before
     assert not shop.google.classes
