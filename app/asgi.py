@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import structlog
+from anyio import CapacityLimiter
 from litestar import Litestar, Router
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
@@ -27,6 +28,8 @@ from passes.words import Words
 
 log = structlog.get_logger()
 
+PHOTOS: Final = 2
+"""Photos that are read at once: each may take 100 MB and a core for a while, and the others can wait."""
 TEMPLATES: Final = Path(__file__).parent.parent / "templates"
 
 
@@ -114,6 +117,7 @@ def create_app(settings: Settings, *, followers: bool = True, world: Callable[[H
             app.state.desk = desk
             app.state.bell = bell
             app.state.in_flight = set()
+            app.state.photos = CapacityLimiter(PHOTOS)
             if followers:
                 await stack.enter_async_context(following(desk, bell, lease=settings.lease))
             yield
@@ -124,4 +128,5 @@ def create_app(settings: Settings, *, followers: bool = True, world: Callable[[H
         exception_handlers=HANDLERS,
         openapi_config=OpenAPIConfig(title="Counterpass", version="1", path="/api", render_plugins=[JsonRenderPlugin()]),
         debug=False,
+        logging_config=None,  # ours is set at start (app/logs.py); Litestar would put its own handlers over it
     )
