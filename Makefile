@@ -17,6 +17,12 @@ lint: $(UV)
 bench: $(UV)
 	for script in sign redeem push; do $(UV) run python bench/$$script.py || exit 1; done
 
+# Take new sentences into the catalogue; then translate them in templates/locale/vi.po.
+words: $(UV)
+	$(UV) run pybabel -q extract -k N_ --no-location -w 1000 -o .messages.pot passes app
+	$(UV) run pybabel -q update -i .messages.pot -o templates/locale/vi.po -l vi -N -w 1000 --ignore-obsolete
+	rm .messages.pot
+
 # A private copy of uv, for machines that have none: Debian refuses `pip install uv` into the system, --target it allows.
 .uv/bin/uv:
 	python3 -m pip install -q --target .uv uv

@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-import structlog
 from anyio import CapacityLimiter
 from litestar import Litestar, Router
 from litestar.openapi import OpenAPIConfig
@@ -25,8 +24,6 @@ from passes.wallets.apple import Apple, Certificate, PushKey
 from passes.wallets.base import Http
 from passes.wallets.google import Account, Google
 from passes.words import Words
-
-log = structlog.get_logger()
 
 PHOTOS: Final = 2
 """Photos that are read at once: each may take 100 MB and a core for a while, and the others can wait."""

@@ -9,6 +9,7 @@ vowels (no words by accident) and none of the letters that look like a digit.
 import re
 import unicodedata
 from collections.abc import Callable, Collection
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -136,5 +137,6 @@ def ambiguous(prefix: str) -> bool:
     return len(prefix) == NUMBER_LENGTH - CODE_LENGTH and all(char in ALPHABET for char in prefix.translate(_LOOK_ALIKE))
 
 
+@lru_cache(4096)  # the code that was read is soon shown again
 def _checks(value: str) -> bool:
     return all(char in ALPHABET for char in value) and bool(mod_37_2.is_valid(value))

@@ -29,15 +29,18 @@ async def find(desk: Desk, caller: Caller, typed: str, now: datetime) -> Found:
     read = codes.read(typed, prefixes=business.prefixes, imported=business.imported)
     if isinstance(read, Number):
         facts = await desk.store.card_facts(business_id=business.id, number=read.value)
-        if facts is None:
-            raise UnknownCode
-        waiting = ready(facts.coupons, now)
-        shown = tuple(codes.group(one.code, facts.offers[one.offer_id].prefix) for one in waiting)
-        raise CardPresented(card_id=facts.card.id, ready=shown)
-    presented = await desk.store.presented(business.id, read.value)
-    if presented is None:
-        raise MistypedCode if read.mistyped else UnknownCode
-    return Found(presented, read.prefix)
+        if facts is not None:
+            waiting = ready(facts.coupons, now)
+            shown = tuple(codes.group(one.code, facts.offers[one.offer_id].prefix) for one in waiting)
+            raise CardPresented(card_id=facts.card.id, ready=shown)
+        read = Code("", also=read.also)
+    presented = await desk.store.presented(business.id, read.value) if read.value else None
+    if presented is not None:
+        return Found(presented, read.prefix)
+    imported = await desk.store.presented(business.id, read.also) if read.also else None
+    if imported is not None:
+        return Found(imported, "")
+    raise MistypedCode if read.mistyped else UnknownCode
 
 
 def one_code(texts: tuple[str, ...], caller: Caller) -> str:

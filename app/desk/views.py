@@ -228,7 +228,7 @@ class Look(msgspec.Struct, frozen=True):
         expired = coupon.state == "active" and over(coupon.expires_at, self.now)
         return CouponView(
             id=coupon.id,
-            code=offer.prefix + coupon.code,
+            code=codes.joined(coupon.code, offer.prefix),
             shown=codes.group(coupon.code, offer.prefix),
             state="expired" if expired else coupon.state,
             offer=self.offer(offer),

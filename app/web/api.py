@@ -124,7 +124,7 @@ async def redeem_photo(request: Ask) -> Response[bytes]:
 
     async def story(answer: Any) -> object:
         desk, caller = desk_of(request), caller_of(request)
-        texts = await run_sync(scan.read_photo, photo)
+        texts = await run_sync(scan.read_photo, photo, limiter=request.app.state.photos)
         return await redeem.redeem(desk, caller, present.one_code(texts, caller), channel="photo", once=answer)
 
     return await once(request, HTTP_201_CREATED, story)

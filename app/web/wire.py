@@ -15,6 +15,7 @@ from litestar.dto import MsgspecDTO
 from litestar.exceptions import (
     ClientException,
     HTTPException,
+    InternalServerException,
     MethodNotAllowedException,
     NotFoundException,
     ValidationException,
@@ -231,6 +232,8 @@ def on_http(request: Ask, error: HTTPException) -> Response[bytes]:
             problem = TooLarge()
         case ClientException():
             problem = InvalidRequest(errors=error.detail)
+        case InternalServerException(detail="client disconnected prematurely"):
+            problem = InvalidRequest(errors="the body ended early")  # nobody is there to read it
         case _:
             return on_accident(request, error)
     return on_problem(request, problem)

@@ -27,6 +27,10 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float = 10.0
     public_only: bool = False
 
+    def __repr__(self) -> str:
+        """Without headers, body and key, which are secrets; the address may be one too."""
+        return f"Ask({self.method}, {self.url.partition('://')[0]})"
+
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What came back. Header names are lower case."""
