@@ -4,19 +4,18 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 import httpx
 import uvicorn
 from msgspec.structs import replace
-from shop import PASS_TYPE, Clock, Shop, open_shop
+from shop import Clock, Shop, open_shop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from app import world
-from app.certs import make_development_chain
 from app.outbound import Outbound
 from app.sandbox.apns import ApnsSandbox
 from app.sandbox.google import GoogleSandbox
@@ -76,6 +75,11 @@ class Street:
         return self.google.objects[object_id]["loyaltyPoints"]["balance"]["string"]
 
 
+def noon() -> datetime:
+    """Of yesterday: certificates are good then, and also now, for the machine's own clock judges those of connections."""
+    return (world.now() - timedelta(days=1)).replace(hour=5, minute=0, second=0, microsecond=0)
+
+
 def shown(phone: Phone) -> Shown:
     return next(iter(phone.passes.values()))
 
@@ -90,12 +94,9 @@ def times(phone: Phone, what: str) -> int:
 
 
 @contextlib.asynccontextmanager
-async def open_street(database_url: str, folder: Path) -> AsyncIterator[Street]:
-    """Noon of yesterday: certificates are good then, and also now, for the machine's own clock judges those of connections."""
-    noon = (world.now() - timedelta(days=1)).replace(hour=5, minute=0, second=0, microsecond=0)
-    clock = Clock(noon)
-    chain = folder / "certs" / "apple"
-    make_development_chain(chain, pass_type=PASS_TYPE, team="DEVELOPER1", organization="Cà Phê Sáng", now=noon)
+async def open_street(database_url: str, folder: Path, chain: Path) -> AsyncIterator[Street]:
+    """Open for business at noon of yesterday, with the certificates in ``chain``."""
+    clock = Clock(noon())
     listening = socket.create_server(("127.0.0.1", 0))
     http = Outbound(None)
     async with (

@@ -160,16 +160,16 @@ async def test_two_workers_over_one_store_tell_each_phone_once(street: Street) -
 
 
 @pytest.fixture
-async def two_processes(postgresql_url: str, tmp_path: Path) -> AsyncIterator[tuple[Street, Followers]]:
+async def two_processes(postgresql_url: str, tmp_path: Path, chain: Path) -> AsyncIterator[tuple[Street, Followers]]:
     """A street whose followers work over two stores, as in two processes."""
     async with AsyncExitStack() as stack:
-        street = await stack.enter_async_context(open_street(postgresql_url, tmp_path))
+        street = await stack.enter_async_context(open_street(postgresql_url, tmp_path, chain))
         _, _, others = await stack.enter_async_context(
             application(
                 postgresql_url,
                 street.clock,
-                certs=str(tmp_path / "certs"),
-                trust=str(tmp_path / "certs" / "apple" / "root.pem"),
+                certs=str(chain.parent),
+                trust=str(chain / "root.pem"),
                 apns_url=street.apns.url,
             )
         )
