@@ -40,7 +40,7 @@ from app.problems import (
     Unexpected,
     WrongMethod,
 )
-from app.store import Caller, DatabaseProblem, Kept, Overloaded
+from app.store import Caller, DatabaseProblem, Duplicate, Kept, Overloaded
 from passes.cards import Card
 from passes.problems import Busy, NotFound, Problem
 from passes.words import N_, Words
@@ -172,7 +172,10 @@ async def once(request: Ask, status: int, story: Story) -> Response[bytes]:
         except Problem as problem:
             if not answering.kept and not isinstance(problem, Busy):
                 now = desk.world.now()
-                await desk.commit(now, rows=answering.refused(problem, caller, now))
+                try:
+                    await desk.commit(now, rows=answering.refused(problem, caller, now))
+                except Duplicate as duplicate:  # another process was faster with the same request, and its answer is the answer
+                    raise Repeated from duplicate
             raise
     except Repeated:
         kept = await desk.store.kept(*mine)
