@@ -27,6 +27,8 @@ SQLITE: Final = "sqlite:///"
 POSTGRESQL: Final = ("postgresql://", "postgres://")
 SETTINGS: Final = {"application_name": "counterpass", "jit": "off"}
 """For every connection to PostgreSQL: our statements are short, and compiling one takes longer than running it."""
+PATIENCE: Final = {"timeout": 10.0, "command_timeout": 30.0}
+"""Seconds to connect to PostgreSQL, and to wait for an answer: one that hangs is one that does not answer."""
 KEPT: Final = 4
 """Connections for reading pages that are kept open; more are opened when more is asked at once."""
 
@@ -132,7 +134,7 @@ class PostgreSQL(PostgresEngine):
 
     async def start_connection_pool(self, **kwargs: Any) -> None:
         """Open the pool. A returned connection is not reset: nothing of ours leaves anything behind on one, and a reset is a round trip."""
-        await super().start_connection_pool(min_size=0, max_size=KEPT, reset=_as_it_is, server_settings=SETTINGS, **kwargs)
+        await super().start_connection_pool(min_size=0, max_size=KEPT, reset=_as_it_is, server_settings=SETTINGS, **PATIENCE, **kwargs)
 
     def transaction(self, allow_nested: bool = True) -> PostgreSQLUnit:  # noqa: FBT001, FBT002 (Piccolo's signature)
         """A transaction whose failed ends leak nothing."""

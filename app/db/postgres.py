@@ -7,8 +7,8 @@ from uuid import UUID
 
 import asyncpg
 
+from app.db.engines import PATIENCE, SETTINGS, PostgreSQL, path_of
 from app.db.engines import POSTGRESQL as URLS
-from app.db.engines import SETTINGS, PostgreSQL, path_of
 from app.db.group import Crowded, Group
 from app.db.lane import Lane
 from app.db.shapes import KINDS, checked
@@ -53,7 +53,7 @@ class Pinned:
         """The connection. Raises what the driver raises if there is none to be had."""
         if self._connection is None or self._connection.is_closed():
             self._connection = await asyncpg.connect(
-                self._url, server_settings=PINNED, statement_cache_size=500, max_cached_statement_lifetime=0
+                self._url, **PATIENCE, server_settings=PINNED, statement_cache_size=500, max_cached_statement_lifetime=0
             )
         self._uses += 1
         if self._uses & (self._uses - 1) == 0 or self._uses % PLANNED_FOR == 0:
@@ -182,7 +182,11 @@ class PostgreSQLStore(DatabaseStore):
         """A group; if one of its units spoils it, its halves in their order, down to the unit that fails alone."""
         for _ in range(ATTEMPTS):
             try:
-                return await self._commit_together(units)
+                connection = await self._writing.get()
+            except Exception as error:  # noqa: BLE001 (whatever it is, it is the answer to all of them)
+                return [_problem(error) for _ in units]
+            try:
+                return await self._commit_together(connection, units)
             except asyncpg.TransactionRollbackError:  # two processes stood in each other's way, and this one was sent back
                 continue
             except SPOILT as error:
@@ -190,13 +194,13 @@ class PostgreSQLStore(DatabaseStore):
                     return [_alone(error)]
                 half = len(units) // 2
                 return [*await self._commit(units[:half]), *await self._commit(units[half:])]
-            except Exception as error:  # noqa: BLE001 (whatever it is, it is the answer to all of them)
+            except Exception as error:  # noqa: BLE001 (the same; and the connection may be in the middle of anything)
                 self._writing.drop()
-                return [_problem(error) for _ in units]
-        return [DatabaseProblem("other processes kept standing in the way of this one; nothing was recorded") for _ in units]
+                return [_problem(error, "; ask again to learn whether it was recorded") for _ in units]
+        return [DatabaseProblem("other processes kept standing in this one's way; nothing was recorded") for _ in units]
 
-    async def _commit_together(self, units: Sequence[Ready]) -> Sequence[int | Exception]:
-        connection, group = await self._writing.get(), Group(units)
+    async def _commit_together(self, connection: asyncpg.Connection, units: Sequence[Ready]) -> Sequence[int | Exception]:
+        group = Group(units)
         if group.plain:
             return await _hold(connection, group.talk())
         await connection.execute("BEGIN")
@@ -232,6 +236,6 @@ def _alone(error: Exception) -> Exception:
             return error
 
 
-def _problem(error: Exception) -> DatabaseProblem:
+def _problem(error: Exception, so: str = "") -> DatabaseProblem:
     said = str(error).partition("\n")[0]  # further lines name values
-    return DatabaseProblem(f"the PostgreSQL database does not answer as it should ({type(error).__name__}: {said})")
+    return DatabaseProblem(f"the PostgreSQL database does not answer as it should ({type(error).__name__}: {said}){so}")

@@ -14,7 +14,7 @@ import asyncpg
 from piccolo.apps.migrations.tables import Migration
 from piccolo.conf.apps import ENVIRONMENT_VARIABLE
 
-from app.db.engines import Engine, SQLite, engine_of
+from app.db.engines import Engine, SQLite, engine_of, rows
 from app.db.piccolo_app import MIGRATIONS, NAME
 from app.store import DatabaseProblem
 
@@ -31,8 +31,11 @@ def known() -> tuple[str, ...]:
 async def missing(engine: Engine) -> Sequence[str]:
     """Migrations that this code has and the database has not."""
     Migration._meta.db = engine  # noqa: SLF001 (Piccolo's way of naming a table's engine)
-    there = await Migration.table_exists().run()
-    ran = await Migration.get_migrations_which_ran(app_name=NAME) if there else []
+    exists = Migration.table_exists()
+    (found,) = await engine.run_querystring((exists.sqlite_querystrings if isinstance(engine, SQLite) else exists.postgres_querystrings)[0])
+    if not found["exists"]:
+        return known()
+    ran = {row["name"] for row in await rows(engine, Migration.select(Migration.name).where(Migration.app_name == NAME))}
     return [name for name in known() if name not in ran]
 
 

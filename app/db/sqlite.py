@@ -32,6 +32,9 @@ Write = Callable[[sqlite3.Connection], Any]
 TOGETHER: Final = 100
 """The most units of one commit: what a crowd of them takes is still shorter than a person notices."""
 
+HASTE: Final = 1.0
+"""Seconds that a reader waits for a file that somebody has all to himself (a VACUUM): the event loop stands still meanwhile."""
+
 # Piccolo registers its own for every sqlite3 connection of the process; these keep the same text and cost a tenth.
 _uuid_text = lru_cache(16384)(str)
 _uuid_read = lru_cache(16384)(lambda text: UUID(text.decode()))
@@ -46,7 +49,12 @@ def connect(path: str, *, reading: bool) -> sqlite3.Connection:
     """A connection of ours. Raises DatabaseProblem if the file cannot be opened or is no database."""
     try:
         database = sqlite3.connect(
-            path, timeout=BUSY, isolation_level=None, detect_types=sqlite3.PARSE_DECLTYPES, check_same_thread=False, cached_statements=512
+            path,
+            timeout=HASTE if reading else BUSY,
+            isolation_level=None,
+            detect_types=sqlite3.PARSE_DECLTYPES,
+            check_same_thread=False,
+            cached_statements=512,
         )
         for pragma in (*PRAGMAS, *(("PRAGMA query_only = ON",) if reading else ())):
             database.execute(pragma)
@@ -95,8 +103,9 @@ class SQLiteStore(DatabaseStore):
         await self._lane.close()
         self._thread.shutdown()
         await self._engine.close()
-        for database in (self._reader, self._heavy, self._writer):
-            database.close()
+        with self._heavy_lock:
+            for database in (self._reader, self._heavy, self._writer):
+                database.close()
 
     async def _read(self, talk: Talk[T], *, heavy: bool = False) -> T:
         if not heavy:
@@ -147,10 +156,12 @@ class SQLiteStore(DatabaseStore):
             await self._begin(database)
             replies = [reply for plain, run in groupby(group, _is_plain) for reply in self._run(database, list(run), plain=plain)]
             await asyncio.get_running_loop().run_in_executor(self._thread, commit)
-        except sqlite3.Error as error:
-            if database.in_transaction:
+        except Exception as error:
+            if database.in_transaction:  # whatever it was, the next group begins from the beginning
                 database.execute("ROLLBACK")
-            return [_problem(error) for _ in group]
+            if isinstance(error, sqlite3.Error):
+                return [_problem(error) for _ in group]
+            raise
         return replies
 
     async def _begin(self, database: sqlite3.Connection) -> None:
@@ -173,7 +184,7 @@ class SQLiteStore(DatabaseStore):
             database.execute("SAVEPOINT run")
             try:
                 replies = self._at_a_stroke(database, run)
-            except sqlite3.IntegrityError:
+            except (sqlite3.IntegrityError, sqlite3.ProgrammingError):  # a row that is there already, or that is none
                 database.execute("ROLLBACK TO run")
             else:
                 return replies
