@@ -15,14 +15,15 @@ from msgspec.structs import replace
 
 from app.desk import SOON, Desk
 from app.desk.wallets import draw
-from app.store import Alarm, CardFacts, DatabaseProblem
+from app.store import Alarm, CardFacts, DatabaseProblem, Due
 from passes.cards import Event
 from passes.face import Face, next_change
+from passes.offers import SECOND
 from passes.wallets.base import Delivered, Gone, Installation, Later, Misconfigured, Outcome, Wallet
 
 log = structlog.get_logger()
 
-BATCH: Final[Mapping[str, int]] = {"apple": 200, "google": 40}
+BATCH: Final[Mapping[str, int]] = {"apple": 500, "google": 40}
 """Installations of one look. Google takes 20 calls a second: more of its cards would only wait under our lease."""
 LEASE: Final = timedelta(seconds=15)
 """How long an installation is left to the worker that took it; a killed process delays its phones by this."""
@@ -114,10 +115,21 @@ class Followers:
         claimed = await store.claim(now=now, lease_until=now + self._lease, limit=BATCH[wallet.name], stopped=stopped, wallet=wallet.name)
         if not claimed:
             return 0
-        facts = await store.cards_facts(tuple({one.card_id for one in claimed}))
-        settled = await asyncio.gather(*(self._follow(wallet, one, facts.get(one.card_id), look) for one in claimed))
+        # A wallet that only calls its phones needs no faces, except to see which of them have changed by time alone.
+        drawn = [due.installation.card_id for due in claimed if wallet.draws or due.installation.told >= (due.version or 0)]
+        facts = await store.cards_facts(tuple(dict.fromkeys(drawn))) if drawn else {}
+        told = {asyncio.ensure_future(self._follow(wallet, due, facts.get(due.installation.card_id), look)): due for due in claimed}
+        _, late = await asyncio.wait(told, timeout=self._lease.total_seconds() * PATIENCE)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        settled = [self._unanswered(due.installation) if task in late else task.result() for task, due in told.items()]
         await store.settle([one for one in settled if one is not None])
         return len(claimed)
+
+    def _unanswered(self, one: Installation) -> Installation:
+        log.info("a wallet will be told later", wallet=one.wallet, why="no answer while the phone was ours", tries=one.tries + 1)
+        return self._later(one, None, self._desk.world.now())
 
     async def _stopped(self, wallet: Wallet, now: datetime) -> tuple[Sequence[str], Look]:
         """The credentials to leave alone, and a look that knows those whose time has come for a probe."""
@@ -127,35 +139,28 @@ class Followers:
             await self._desk.store.raise_alarm(replace(alarm, probe_at=now + PROBE))
         return [alarm.credential for alarm in alarms if alarm not in probing], Look(alarm.credential for alarm in probing)
 
-    async def _follow(self, wallet: Wallet, one: Installation, known: CardFacts | None, look: Look) -> Installation | None:
+    async def _follow(self, wallet: Wallet, due: Due, known: CardFacts | None, look: Look) -> Installation | None:
         """What becomes of an installation that was taken; None if that is written already."""
-        now = self._desk.world.now()
-        if known is None:
+        now, one = self._desk.world.now(), due.installation
+        if due.version is None:
             return replace(one, due_at=None, gone_at=now)
         try:
-            drawn = draw(known, self._desk.words, now)
-            if one.told >= known.card.version:
+            drawn = draw(known, self._desk.words, now) if known is not None else None
+            if known is not None and drawn is not None and one.told >= known.card.version:
                 return await self._by_time_alone(one, known, drawn, now)
             if one.told_at is not None and now - one.told_at < QUIET:
                 return replace(one, due_at=one.told_at + QUIET)
             if one.credential in look.probing and one.credential in look.tried:
                 return replace(one, due_at=now)  # one card tries; what it learns, the next look knows
             look.tried.add(one.credential)
-            outcome = await self._tell(wallet, one, drawn, now)
+            outcome = await wallet.tell(one, drawn, http=self._desk.world.http, now=now)
             await self._learn(one, outcome, look, now)
-            return await self._after(one, known, drawn, outcome, now)
+            return await self._after(due, drawn.version if drawn is not None else due.version, outcome, now)
         except DatabaseProblem:
             raise
         except Exception:  # whatever is wrong with this card, it must not hold the others up
             log.exception("a card cannot be told", wallet=one.wallet, card=str(one.card_id))
             return self._later(one, None, now)
-
-    async def _tell(self, wallet: Wallet, one: Installation, drawn: Face, now: datetime) -> Outcome:
-        try:
-            async with asyncio.timeout(self._lease.total_seconds() * PATIENCE):
-                return await wallet.tell(one, drawn, http=self._desk.world.http, now=now)
-        except TimeoutError:
-            return Later("no answer for as long as the phone was ours")
 
     async def _by_time_alone(self, one: Installation, known: CardFacts, drawn: Face, now: datetime) -> Installation:
         """The phone has the newest version. If that was drawn before its face changed by time alone, there is a newer one."""
@@ -180,13 +185,15 @@ class Followers:
                 await self._desk.store.clear_alarm(one.wallet, one.credential)
                 log.info("a wallet takes our credentials again", wallet=one.wallet)
 
-    async def _after(self, one: Installation, known: CardFacts, drawn: Face, outcome: Outcome, now: datetime) -> Installation | None:
+    async def _after(self, due: Due, version: int, outcome: Outcome, now: datetime) -> Installation | None:
+        one = due.installation
         match outcome:
             case Delivered(notified):
                 times = (*one.notified_at, now)[-NOTIFIED_KEPT:] if notified else one.notified_at
-                return replace(one, told=drawn.version, told_at=now, tries=0, due_at=next_change(drawn, now), notified_at=times)
+                changes_at = due.changes_at + SECOND if due.changes_at is not None else None
+                return replace(one, told=version, told_at=now, tries=0, due_at=changes_at, notified_at=times)
             case Gone():
-                await self._gone(one, known, now)
+                await self._gone(one, now)
                 return None
             case Later(why, after):
                 log.info("a wallet will be told later", wallet=one.wallet, why=why, tries=one.tries + 1)
@@ -204,13 +211,14 @@ class Followers:
         wait = max(jittered, min(after or 0.0, LONGEST_ASKED))
         return replace(one, tries=one.tries + 1, due_at=now + timedelta(seconds=wait))
 
-    async def _gone(self, one: Installation, known: CardFacts, now: datetime) -> None:
+    async def _gone(self, one: Installation, now: datetime) -> None:
         """The phone threw the card away, unless it came back with another push token while the old one was asked."""
+        known = await self._desk.store.cards_facts((one.card_id,))
         removed = Event(
             id=self._desk.world.new_id(),
             business_id=one.business_id,
             card_id=one.card_id,
-            customer_id=known.customer.id,
+            customer_id=known[one.card_id].customer.id,
             kind="removed",
             at=now,
             wallet=one.wallet,

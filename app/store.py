@@ -168,6 +168,14 @@ class CardFacts(msgspec.Struct, frozen=True, kw_only=True):
     events: Sequence[Event]
 
 
+class Due(msgspec.Struct, frozen=True, kw_only=True):
+    """An installation that was taken, its card's version then (None: there is no such card), and when its coupons next begin or end."""
+
+    installation: Installation
+    version: int | None
+    changes_at: datetime | None
+
+
 class Store(Protocol):
     """The database. Reads see what is committed; every write goes through ``commit`` or one of the followers' verbs."""
 
@@ -316,7 +324,7 @@ class Store(Protocol):
 
     async def claim(
         self, *, now: datetime, lease_until: datetime, limit: int, stopped: Sequence[str], wallet: str | None = None
-    ) -> Sequence[Installation]:
+    ) -> Sequence[Due]:
         """Take due installations (of one ``wallet``) whose lease is free, by compare-and-set; none whose credential is ``stopped``."""
         ...
 

@@ -48,6 +48,7 @@ class Words:
         """``translations`` maps a language to {English sentence: translation}; English itself needs no entry."""
         self._translations = {FALLBACK: {}, **{language: dict(known) for language, known in translations.items()}}
         self.languages: tuple[str, ...] = tuple(sorted(self._translations))
+        self._plain: dict[str, Text] = {}
 
     def said(self, language: str, msgid: str, /, **facts: object) -> str:
         """One sentence in one language; an untranslated sentence is said in English rather than not at all."""
@@ -55,7 +56,18 @@ class Words:
         return (known.get(msgid) or msgid).format(**facts)
 
     def text(self, msgid: str, /, **facts: object) -> Text:
-        """One sentence in every language. A fact that is itself a Text is said in the language of the sentence."""
+        """One sentence in every language. A fact that is itself a Text is said in the language of the sentence.
+
+        Sentences without facts, of which a face has a dozen, are put together once.
+        """
+        if facts:
+            return self._text(msgid, facts)
+        plain = self._plain.get(msgid)
+        if plain is None:
+            plain = self._plain[msgid] = self._text(msgid, facts)
+        return plain
+
+    def _text(self, msgid: str, facts: Mapping[str, object]) -> Text:
         return Text(tuple((language, self.said(language, msgid, **_in(language, facts))) for language in self.languages))
 
 

@@ -277,6 +277,9 @@ def _hold(database: sqlite3.Connection, talk: Talk[T]) -> T:
 def _answer(database: sqlite3.Connection, ask: Ask) -> Rows:
     if ask.rows is None:
         return database.execute(ask.text, [_list(value) if isinstance(value, list) else value for value in ask.values]).fetchall()
+    if ask.silent:
+        database.executemany(ask.text, ask.rows)
+        return ()
     return [row for values in ask.rows for row in database.execute(ask.text, values).fetchall()]
 
 

@@ -14,11 +14,15 @@ T = TypeVar("T")
 
 
 class Ask(msgspec.Struct, frozen=True):
-    """One statement with its values; or, with ``rows``, one for each of many rows of values (see Dialect.given)."""
+    """One statement with its values; or, with ``rows``, one for each of many rows of values (see Dialect.given).
+
+    ``silent`` says that it gives no rows back.
+    """
 
     text: str
     values: Sequence[Any] = ()
     rows: Sequence[Sequence[Any]] | None = None
+    silent: bool = False
 
 
 Talk = Generator[Ask, Sequence[Sequence[Any]], T]
@@ -186,9 +190,12 @@ class Statements:
                 AND (lease_until IS NULL OR lease_until <= $1) AND NOT (credential {say.listed(4)}){of}
                 ORDER BY due_at LIMIT $3 {say.free})
             UPDATE installation SET lease_until = $2, due_at = $2 WHERE id IN (SELECT id FROM due)
-            RETURNING {INSTALLATION.select("installation")}""")
+            RETURNING {INSTALLATION.select("installation")},
+                (SELECT c.version FROM card AS c WHERE c.id = installation.card_id),
+                (SELECT min(CASE WHEN c.valid_from > $1 THEN c.valid_from ELSE c.expires_at END) FROM coupon AS c
+                 WHERE c.card_id = installation.card_id AND c.state = 'active' AND (c.valid_from > $1 OR c.expires_at > $5))""")
 
-        self.claim, self.claim_of = claim(""), claim(" AND wallet = $5")
+        self.claim, self.claim_of = claim(""), claim(" AND wallet = $6")
         self.hold = self._made(f"SELECT 1 FROM installation WHERE id {say.listed(1)} ORDER BY card_id, id {say.lock}")
         settled = {
             "id": "uuid",

@@ -34,11 +34,11 @@ from app.db.shapes import (
     checked,
 )
 from app.db.statements import Ask, Dialect, Statements, Talk
-from app.store import Alarm, Caller, CardFacts, GoogleClass, Kept, Lost, Staff, Unit
+from app.store import Alarm, Caller, CardFacts, Due, GoogleClass, Kept, Lost, Staff, Unit
 from passes.businesses import Business, Location, Person
 from passes.cards import Card, Entry, Event
 from passes.coupons import Coupon, Presented, Redemption, Refusal, Reversal, Used
-from passes.offers import Offer
+from passes.offers import SECOND, Offer
 from passes.programs import Program
 from passes.wallets.base import Installation
 
@@ -349,12 +349,12 @@ class DatabaseStore(ABC):
 
     async def claim(
         self, *, now: datetime, lease_until: datetime, limit: int, stopped: Sequence[str], wallet: str | None = None
-    ) -> Sequence[Installation]:
+    ) -> Sequence[Due]:
         """See app.store.Store. While claimed, ``due_at`` is the end of the lease."""
-        values = (checked(now), checked(lease_until), limit, list(stopped))
+        values = (checked(now), checked(lease_until), limit, list(stopped), checked(now - SECOND))
         ask = Ask(self._say.claim, values) if wallet is None else Ask(self._say.claim_of, (*values, wallet))
         claimed = await self._write(_just(ask))
-        return [INSTALLATION.read(row) for row in claimed]
+        return [Due(installation=INSTALLATION.read(row), version=row[-2], changes_at=_moment(row[-1])) for row in claimed]
 
     async def settle(self, done: Sequence[Installation]) -> None:
         """See app.store.Store. One whose lease is somebody else's by now is left to them; ``lease_until`` None is anybody's.
@@ -368,7 +368,7 @@ class DatabaseStore(ABC):
         # Held first and read afterwards: a unit that was touching one of these cards is then seen with its version.
         yield Ask(self._say.hold, ([one["id"] for one in done],))
         names = ("id", "lease_until", "told", "told_at", "tries", "notified_at", "due_at", "gone_at")
-        yield Ask(self._say.settle, rows=[tuple(one[name] for name in names) for one in done])
+        yield Ask(self._say.settle, rows=[tuple(one[name] for name in names) for one in done], silent=True)
 
     async def lagging(self, wallet: str | None = None) -> int:
         """See app.store.Store."""
@@ -475,3 +475,8 @@ def _needed(offers: Mapping[UUID, Offer], program: Program, coupons: Sequence[Co
     """The offers of a program's goals and of a card's coupons."""
     wanted = {goal.offer_id for goal in program.goals} | {coupon.offer_id for coupon in coupons}
     return {offer_id: offers[offer_id] for offer_id in wanted if offer_id in offers}
+
+
+def _moment(value: datetime | str | None) -> datetime | None:
+    """A moment that was computed: SQLite gives those back as the text that it keeps."""
+    return datetime.fromisoformat(value) if isinstance(value, str) else value

@@ -98,6 +98,7 @@ class Apple:
     """
 
     name: ClassVar[Literal["apple", "google"]] = "apple"
+    draws: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -191,8 +192,8 @@ class Apple:
 
     # --- Tell ---
 
-    async def tell(self, installation: Installation, face: Face, *, http: Http, now: datetime) -> Outcome:  # noqa: ARG002
-        """Ask APNs to wake the device, which then fetches the latest pass by itself: the face is not sent.
+    async def tell(self, installation: Installation, face: Face | None, *, http: Http, now: datetime) -> Outcome:  # noqa: ARG002
+        """Ask APNs to wake the device, which then fetches the latest pass by itself.
 
         APNs taking it does not mean that the phone did: Apple drops pushes silently when there are many.
         """

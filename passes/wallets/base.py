@@ -115,7 +115,9 @@ class Wallet(Protocol):
     """A platform on which cards live."""
 
     name: ClassVar[Literal["apple", "google"]]
+    draws: ClassVar[bool]
+    """Whether ``tell`` sends the face; else it only tells the phone to come, and is given None."""
 
-    async def tell(self, installation: Installation, face: Face, *, http: Http, now: datetime) -> Outcome:
+    async def tell(self, installation: Installation, face: Face | None, *, http: Http, now: datetime) -> Outcome:
         """Bring one installation up to the face (or tell its device to come and fetch). Never raises for a vendor's answer."""
         ...

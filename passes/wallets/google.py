@@ -407,6 +407,7 @@ class Google:
     """Google Wallet for one issuer. All calls of one object share Google's 20 requests a second; one object per process."""
 
     name: ClassVar[Literal["apple", "google"]] = "google"
+    draws: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -538,8 +539,10 @@ class Google:
             return failed.outcome
         return Ensured(digest)
 
-    async def tell(self, installation: Installation, face: Face, *, http: Http, now: datetime) -> Outcome:
+    async def tell(self, installation: Installation, face: Face | None, *, http: Http, now: datetime) -> Outcome:
         """PATCH the object with the face, aloud if that is worth one of the three notifications in 24 hours and one is left."""
+        if face is None:
+            raise ValueError("Google is told a card's face")
         aloud = _worth_a_notification(installation, face, now)
         body = self.object_body(face)
         if aloud:

@@ -21,7 +21,8 @@ async def touch(cafe: Cafe, *cards: Card, at: datetime = NOON) -> int:
 
 
 async def claim(store: Store, now: datetime = NOON, limit: int = 100, stopped: tuple[str, ...] = ()) -> list[Installation]:
-    return list(await store.claim(now=now, lease_until=now + LEASE, limit=limit, stopped=stopped))
+    claimed = await store.claim(now=now, lease_until=now + LEASE, limit=limit, stopped=stopped)
+    return [due.installation for due in claimed]
 
 
 async def test_what_is_due_is_claimed_once(cafe: Cafe) -> None:
