@@ -1,0 +1,80 @@
+"""The server's process is killed (kill -9) while codes are redeemed and phones are told: what was said is true, and nothing twice."""
+
+import asyncio
+import random
+
+from premises import Customer, Premises, Promise
+
+ROUNDS = 20
+TOGETHER = 5
+"""Kills between two looks at the phones: each must find its way back after all of them."""
+LATEST = 0.7
+"""Seconds after which the process is killed at the latest: redemptions come at once, pushes start 0.4 seconds later."""
+
+
+async def one_round(premises: Premises, customer: Customer, chance: random.Random) -> None:
+    """Redemptions and stamps all at once, kill -9 at some moment, start again, and everything that was asked is asked again."""
+    reward = customer.card["ready"][0]
+    anonymous = await premises.coupons(6)
+    wanted = [(reward["id"], reward["code"]), *anonymous]
+    redemptions = [Promise(premises, "redemptions", {"code": code}) for _, code in wanted]
+    stamps = [Promise(premises, f"cards/{customer.card['id']}/earn", {"count": 1}) for _ in range(2)]
+    promises = [*redemptions, *stamps]
+
+    sending = [asyncio.create_task(promise.send()) for promise in promises]
+    await asyncio.sleep(chance.random() * LATEST)  # not to wait for anything: this is the random moment
+    await premises.server.kill()
+    await asyncio.gather(*sending)
+    acknowledged = {promise.key: promise.answer for promise in promises if promise.answer is not None}
+    await premises.server.start()
+
+    for (coupon_id, _), promise in zip(wanted, redemptions, strict=True):  # before anything is asked again
+        recorded = await premises.redemptions(coupon_id)
+        assert len(recorded) <= 1
+        if promise.answer is not None:
+            assert promise.answer.status == 201
+            assert [str(one.id) for one in recorded] == [promise.answer.body["redemption"]["id"]]
+
+    await asyncio.gather(*(promise.keep() for promise in promises))
+    for (coupon_id, _), promise in zip(wanted, redemptions, strict=True):
+        assert promise.answer is not None
+        assert promise.answer.status == 201
+        recorded = await premises.redemptions(coupon_id)
+        assert [str(one.id) for one in recorded] == [promise.answer.body["redemption"]["id"]]
+
+    for promise in promises:  # whoever had an answer is given the same one again
+        if promise.key in acknowledged:
+            again = await premises.ask(promise.path, promise.body, key=promise.key)
+            assert again.body == acknowledged[promise.key].body
+            assert again.headers["idempotent-replayed"] == "true"
+
+    ledger = await premises.shop.desk.store.ledger(premises.shop.business.id, customer.card["id"])
+    assert [line.amount for line in ledger] == [5, 1, 1]
+    assert ledger[-1].balance == 7
+
+
+async def test_what_was_acknowledged_is_there_nothing_is_there_twice_and_every_phone_is_right(premises: Premises) -> None:
+    chance = random.Random(20261122)
+    customers = await asyncio.gather(*(premises.customer(f"Guest {number}") for number in range(ROUNDS)))
+    await premises.everyone_sees(customers)
+    for number, customer in enumerate(customers, 1):
+        await one_round(premises, customer, chance)
+        if number % TOGETHER == 0:
+            await premises.everyone_sees(customers[:number])
+    for customer in customers:
+        story = (await premises.ask(f"cards/{customer.card['id']}/story", method="GET")).body
+        used = [event["kind"] for event in story["events"] if event["kind"] in ("redeemed", "stamped", "earned")]
+        assert sorted(used) == ["earned", "redeemed", "stamped", "stamped", "stamped"]
+        await customer.phone.close()
+
+
+async def test_a_process_that_is_killed_at_every_start_loses_nothing(premises: Premises) -> None:
+    """As a machine that is out of memory does it: the phones are right once it lives for a few seconds."""
+    customer = await premises.customer("Hoa")
+    await premises.everyone_sees([customer])
+    for _ in range(5):
+        await premises.done(f"cards/{customer.card['id']}/earn", {"count": 1})
+        await premises.server.kill()
+        await premises.server.start()
+    await premises.everyone_sees([customer])
+    await customer.phone.close()
