@@ -1,7 +1,10 @@
 # Everything a newcomer needs: `make demo` and `make test` on a machine with python3, pip and make.
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+# Like pip, trust what this machine trusts: behind a company's proxy uv's own list of roots is not enough. (Two names: old and new.)
+export UV_SYSTEM_CERTS ?= 1
+export UV_NATIVE_TLS ?= 1
 
-.PHONY: demo test lint bench words
+.PHONY: demo test lint bench
 
 demo: $(UV)
 	$(UV) run counterpass demo

@@ -1,0 +1,248 @@
+"""The command line as an operator meets it: its own process, an empty folder, what it prints and how it ends."""
+
+import asyncio
+import contextlib
+import io
+import os
+import re
+import signal
+import socket
+import sys
+import time
+import zipfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app import cli, world
+from app.certs import make_development_chain
+from app.outbound import Outbound
+from app.sandbox.apns import ApnsSandbox
+from app.sandbox.phone import Phone
+
+TOKEN = re.compile(r"cp_[\w-]{40,}")
+
+
+class Folder:
+    """An operator's folder, and commands that are run in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.port = free_port()
+        self.settings = {"COUNTERPASS_PORT": str(self.port), "COUNTERPASS_PUBLIC_URL": f"http://127.0.0.1:{self.port}"}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        own = {name: value for name, value in os.environ.items() if not name.startswith(("COUNTERPASS_", "DATABASE_URL"))}
+        return own | self.settings
+
+    def run(self, *arguments: str, status: int = 0, **settings: str) -> tuple[str, str]:
+        """What it wrote to standard output and to standard error. In this process: a new one takes a second to import everything."""
+        out, err, before = io.StringIO(), io.StringIO(), dict(os.environ)
+        try:
+            os.environ.clear()
+            os.environ.update(self.environment | settings)
+            with contextlib.chdir(self.path), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                ended = cli.main(arguments)
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+        assert ended == status, out.getvalue() + err.getvalue()
+        return out.getvalue(), err.getvalue()
+
+    def refused(self, *arguments: str, **settings: str) -> str:
+        """The one line that says why not."""
+        _, said = self.run(*arguments, status=1, **settings)
+        assert re.fullmatch(r"counterpass: [^\n]+\n", said), said
+        return said
+
+    @contextlib.asynccontextmanager
+    async def running(self, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "app", *arguments, cwd=self.path, env=self.environment, stderr=asyncio.subprocess.PIPE
+        )
+        try:
+            assert process.stderr
+            assert re.match(rb"(serving|following)", await asyncio.wait_for(process.stderr.readline(), 15))
+            yield process
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> tuple[Folder, str, str]:
+    """A folder with a business, its program and its token."""
+    one = Folder(tmp_path_factory.mktemp("shop"))
+    said, _ = one.run("init", "--name", "Tiệm Bánh", "--zone", "Asia/Ho_Chi_Minh", "--currency", "VND", "--languages", "vi,en",
+                      "--reward", "2=Bánh", "--reward", "5=Cà phê", "--owner", "Lan")  # fmt: skip
+    program, token = re.search(r"program .*\(([0-9a-f-]{36})\)", said), TOKEN.search(said)
+    assert program
+    assert token
+    return one, program[1], token[0]
+
+
+async def answering(client: httpx.AsyncClient) -> None:
+    for _ in range(200):
+        with contextlib.suppress(httpx.TransportError):
+            assert (await client.get("/health")).status_code == 200
+            return
+        await asyncio.sleep(0.05)
+    raise TimeoutError
+
+
+# --- What an operator can cause is one line ---
+
+
+@pytest.mark.parametrize("arguments", [["serve"], ["follow"], ["staff", "token", "--name", "An"], ["pass", "export", "X"]])
+def test_without_a_database_a_command_says_so_and_makes_none(folder: Folder, arguments: list[str]) -> None:
+    assert "counterpass init" in folder.refused(*arguments)
+    assert not list(folder.path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        (["--zone", "Mars/Phobos"], "time zone"),
+        (["--languages", "en,xx"], "'xx'"),
+        (["--currency", "euro"], "'euro'"),
+        (["--reward", "Coffee"], "--reward"),
+        (["--reward", "0=Coffee"], "--reward"),
+        (["--days", "-1"], "-1 days"),
+        (["--name", " "], "name"),
+    ],
+)
+def test_a_business_that_cannot_be_is_refused_before_anything_is_made(
+    given: list[str], why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["init", *given]) == 1
+    assert re.fullmatch(rf"counterpass: [^\n]*{re.escape(why)}[^\n]*\n", capsys.readouterr().err)
+    assert not list(tmp_path.iterdir())
+
+
+def test_settings_and_databases_that_are_wrong_are_named(folder: Folder) -> None:
+    assert "prot" in folder.refused("doctor", COUNTERPASS_PROT="1")
+    assert "port" in folder.refused("serve", COUNTERPASS_PORT="x")
+    assert "postgresql://" in folder.refused("migrate", DATABASE_URL="mysql://x")
+    assert "geheim" not in folder.refused("migrate", DATABASE_URL="postgresql://shop:geheim@127.0.0.1:1/x")
+    assert "/nonexistent" in folder.refused("init", DATABASE_URL="sqlite:////nonexistent/x.db")
+
+
+def test_init_changes_nothing_the_second_time(begun: tuple[Folder, str, str]) -> None:
+    one, *_ = begun
+    before = (one.path / "counterpass.db").read_bytes()
+    said, _ = one.run("init", status=1)
+    assert "Tiệm Bánh" in said
+    assert (one.path / "counterpass.db").read_bytes() == before
+
+
+def test_a_port_in_use_is_named(begun: tuple[Folder, str, str]) -> None:
+    one, *_ = begun
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", one.port))
+        taken.listen()
+        assert f"port {one.port}" in one.refused("serve")
+        assert f"port {one.port}" in one.refused("demo", "--port", str(one.port))
+        assert f"port {one.port}" in one.refused("demo", "--port", str(one.port - 1))
+
+
+def test_a_location_a_card_or_a_file_that_is_not_there_is_named(begun: tuple[Folder, str, str]) -> None:
+    one, *_ = begun
+    assert "Main counter" in one.refused("staff", "token", "--name", "An", "--location", "Nowhere")
+    assert "XYZ" in one.refused("pass", "export", "XYZ")
+    assert "/none.cer" in one.refused("certs", "import", "/none.cer")
+
+
+def test_a_service_whose_certificate_has_no_key_does_not_start(folder: Folder) -> None:
+    folder.run("init")
+    (folder.path / "certs" / "apple" / "key.pem").unlink()
+    assert "key.pem" in folder.refused("serve")
+    assert "key.pem" in folder.refused("follow")
+    said, _ = folder.run("doctor", status=1)
+    assert said.endswith("1 to correct\n")
+
+
+# --- Secrets, certificates ---
+
+
+def test_a_token_is_printed_once_and_stored_nowhere(begun: tuple[Folder, str, str]) -> None:
+    one, *_ = begun
+    said, aside = one.run("staff", "token", "--name", "An")
+    assert TOKEN.fullmatch(said.strip())
+    assert "hired An as cashier" in aside
+    assert all(said.strip().encode() not in path.read_bytes() for path in one.path.rglob("*") if path.is_file())
+    assert "hired" not in one.run("staff", "token", "--name", "An")[1]
+
+
+def test_a_certificate_is_requested_imported_with_its_key_and_checked(folder: Folder, tmp_path_factory: pytest.TempPathFactory) -> None:
+    assert "request.csr" in folder.run("certs", "csr", "--email", "a@example.com", "--name", "Tiệm Bánh")[0]
+    folder.refused("certs", "check", COUNTERPASS_CERTS="elsewhere")
+    made = tmp_path_factory.mktemp("apple")
+    make_development_chain(made, pass_type="pass.com.example", team="TEAM123456", organization="Tiệm Bánh", now=world.now())
+    given = ("certs", "import", str(made / "certificate.pem"), "--wwdr", str(made / "wwdr.pem"))
+    assert "not the key" in folder.refused(*given), "the key of the request is another one"
+    assert "restarted" in folder.run(*given, "--key", str(made / "key.pem"))[0]
+    assert "development certificate" in folder.run("certs", "check")[0]
+    assert (folder.path / "certs" / "apple" / "key.pem").stat().st_mode & 0o077 == 0
+
+
+# --- Serving ---
+
+
+async def test_a_card_joins_by_http_is_exported_and_the_service_ends_when_told(begun: tuple[Folder, str, str]) -> None:
+    one, program, token = begun
+    async with one.running("serve") as service, httpx.AsyncClient(base_url=one.settings["COUNTERPASS_PUBLIC_URL"]) as client:
+        await answering(client)
+        headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "1"}
+        joined = await client.post("/api/v1/join", json={"program_id": program, "name": "Hoa"}, headers=headers)
+        number = joined.json()["card"]["number"]
+        begin = time.monotonic()
+        service.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(service.wait(), 3)
+        assert time.monotonic() - begin < 3
+    assert "wrote hoa.pkpass" in (await asyncio.to_thread(one.run, "pass", "export", number, "--to", "hoa.pkpass"))[0]
+    assert "pass.json" in zipfile.ZipFile(one.path / "hoa.pkpass").namelist()
+    assert "nothing to correct" in (await asyncio.to_thread(one.run, "doctor"))[0]
+
+
+async def test_followers_in_a_process_of_their_own_tell_the_phones(folder: Folder) -> None:
+    said, _ = await asyncio.to_thread(folder.run, "init")
+    program, token = re.search(r"program .*\(([0-9a-f-]{36})\)", said), TOKEN.search(said)
+    chain = folder.path / "certs" / "apple"
+    async with ApnsSandbox(chain, now=world.now) as apns, httpx.AsyncClient(base_url=folder.settings["COUNTERPASS_PUBLIC_URL"]) as client:
+        folder.settings |= {"COUNTERPASS_APNS_URL": apns.url, "COUNTERPASS_TRUST": str(chain / "root.pem")}
+        async with folder.running("serve", "--no-followers") as service, folder.running("follow") as followers:
+            await answering(client)
+            headers = {"Authorization": f"Bearer {token[0]}"}
+            joined = await client.post(
+                "/api/v1/join", json={"program_id": program[1], "name": "Hoa"}, headers=headers | {"Idempotency-Key": "1"}
+            )
+            card = joined.json()["card"]
+            outbound = Outbound()
+            phone = Phone("Hoa", world=world.real(outbound), root=(chain / "root.pem").read_bytes(), apns=apns)
+            await phone.add((await client.get(card["links"]["apple"])).content)
+            await client.post(f"/api/v1/cards/{card['id']}/earn", json={"count": 3}, headers=headers | {"Idempotency-Key": "2"})
+            await phone.until(lambda: next(iter(phone.passes.values())).fields["progress"].value == "3/5", 15)
+            await phone.close()
+            await outbound.close()
+            begin = time.monotonic()
+            for process in (service, followers):
+                process.send_signal(signal.SIGTERM)
+            assert await asyncio.wait_for(followers.wait(), 3) == 0
+            await asyncio.wait_for(service.wait(), 3)
+            assert time.monotonic() - begin < 3
