@@ -119,9 +119,11 @@ class Followers:
         drawn = [due.installation.card_id for due in claimed if wallet.draws or due.installation.told >= (due.version or 0)]
         facts = await store.cards_facts(tuple(dict.fromkeys(drawn))) if drawn else {}
         told = {asyncio.ensure_future(self._follow(wallet, due, facts.get(due.installation.card_id), look)): due for due in claimed}
-        _, late = await asyncio.wait(told, timeout=self._lease.total_seconds() * PATIENCE)
-        for task in late:
-            task.cancel()
+        try:
+            _, late = await asyncio.wait(told, timeout=self._lease.total_seconds() * PATIENCE)
+        finally:  # also when we are stopped ourselves: nothing of ours may go on telling after that
+            for task in told:
+                task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
         settled = [self._unanswered(due.installation) if task in late else task.result() for task, due in told.items()]
         await store.settle([one for one in settled if one is not None])

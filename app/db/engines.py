@@ -19,10 +19,9 @@ PRAGMAS: Final = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA cache_size = -65536",
-    "PRAGMA mmap_size = 1073741824",
 )
-"""For every connection: readers never wait for the writer, an acknowledged commit survives a power cut, and pages are kept (64 MiB)
-or mapped: with SQLite's own 2 MiB a look-up by code costs twice as much."""
+"""For every connection: readers never wait for the writer, an acknowledged commit survives a power cut, and pages are kept (64 MiB):
+with SQLite's own 2 MiB a look-up by code costs twice as much."""
 SQLITE: Final = "sqlite:///"
 POSTGRESQL: Final = ("postgresql://", "postgres://")
 SETTINGS: Final = {"application_name": "counterpass", "jit": "off"}

@@ -174,7 +174,11 @@ class Statements:
             UPDATE installation SET credential = $2, push_token = $3, registered_at = $4, told = $5, told_at = $6, saved_at = $7,
             due_at = $8, tries = 0, lease_until = NULL, gone_at = NULL WHERE id = $1""")
         # Freeing the lease makes what a worker hears about the old push token (that it is gone) come too late to be believed.
-        self.renew = self._made("UPDATE installation SET credential = $2, push_token = $3, lease_until = NULL WHERE id = $1")
+        # What was pushed to a token that the phone gave up may be lost: what it has not fetched, it is told under its new token.
+        self.renew = self._made("""
+            UPDATE installation SET credential = $2, push_token = $3, lease_until = NULL,
+            told = CASE WHEN push_token <> $3 AND fetched < told THEN fetched ELSE told END,
+            due_at = CASE WHEN push_token <> $3 AND $4::timestamptz IS NOT NULL THEN $4 ELSE due_at END WHERE id = $1""")
         self.leave = self._made("""
             UPDATE installation SET gone_at = $4, due_at = NULL, lease_until = NULL
             WHERE card_id = $1 AND wallet = $2 AND address = $3 AND gone_at IS NULL AND ($5::text IS NULL OR push_token = $5)
@@ -190,12 +194,15 @@ class Statements:
                 AND (lease_until IS NULL OR lease_until <= $1) AND NOT (credential {say.listed(4)}){of}
                 ORDER BY due_at LIMIT $3 {say.free})
             UPDATE installation SET lease_until = $2, due_at = $2 WHERE id IN (SELECT id FROM due)
-            RETURNING {INSTALLATION.select("installation")},
-                (SELECT c.version FROM card AS c WHERE c.id = installation.card_id),
-                (SELECT min(CASE WHEN c.valid_from > $1 THEN c.valid_from ELSE c.expires_at END) FROM coupon AS c
-                 WHERE c.card_id = installation.card_id AND c.state = 'active' AND (c.valid_from > $1 OR c.expires_at > $5))""")
+            RETURNING {INSTALLATION.select("installation")}""")
 
-        self.claim, self.claim_of = claim(""), claim(" AND wallet = $6")
+        self.claim, self.claim_of = claim(""), claim(" AND wallet = $5")
+        # How the cards of claimed rows stand, asked when the rows are held: a change that came before shows here, and one that
+        # comes after shows in the row. Asked in the same statement, a change in between would show in neither.
+        self.standing = self._made(f"""
+            SELECT d.id, d.version, min(CASE WHEN c.valid_from > $2 THEN c.valid_from ELSE c.expires_at END) FROM card AS d
+            LEFT JOIN coupon AS c ON c.card_id = d.id AND c.state = 'active' AND (c.valid_from > $2 OR c.expires_at > $3)
+            WHERE d.id {say.listed(1)} GROUP BY d.id""")
         self.hold = self._made(f"SELECT 1 FROM installation WHERE id {say.listed(1)} ORDER BY card_id, id {say.lock}")
         settled = {
             "id": "uuid",

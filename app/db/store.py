@@ -292,7 +292,7 @@ class DatabaseStore(ABC):
         [(version, changed_at)] = card
         known = yield Ask(self._say.hold_installation, (new.card_id, new.wallet, checked(new.address)))
         if known and known[0][1] is None:
-            yield Ask(self._say.renew, (known[0][0], checked(new.credential), checked(new.push_token)))
+            yield Ask(self._say.renew, (known[0][0], checked(new.credential), checked(new.push_token), new.due_at))
             return False
         values = dict(zip(INSTALLATION.columns, row, strict=True))
         if version > new.told:  # it changed between the drawing of what was installed and now
@@ -351,10 +351,17 @@ class DatabaseStore(ABC):
         self, *, now: datetime, lease_until: datetime, limit: int, stopped: Sequence[str], wallet: str | None = None
     ) -> Sequence[Due]:
         """See app.store.Store. While claimed, ``due_at`` is the end of the lease."""
-        values = (checked(now), checked(lease_until), limit, list(stopped), checked(now - SECOND))
+        values = (checked(now), checked(lease_until), limit, list(stopped))
         ask = Ask(self._say.claim, values) if wallet is None else Ask(self._say.claim_of, (*values, wallet))
-        claimed = await self._write(_just(ask))
-        return [Due(installation=INSTALLATION.read(row), version=row[-2], changes_at=_moment(row[-1])) for row in claimed]
+        return await self._write(self._claim(ask, checked(now)))
+
+    def _claim(self, ask: Ask, now: datetime) -> Talk[Sequence[Due]]:
+        claimed = [INSTALLATION.read(row) for row in (yield ask)]
+        cards = list({one.card_id for one in claimed})
+        found = (yield Ask(self._say.standing, (cards, now, now - SECOND))) if cards else ()
+        standing = {card_id: (version, _moment(changes_at)) for card_id, version, changes_at in found}
+        due = ((one, *standing.get(one.card_id, (None, None))) for one in claimed)
+        return [Due(installation=one, version=version, changes_at=changes_at) for one, version, changes_at in due]
 
     async def settle(self, done: Sequence[Installation]) -> None:
         """See app.store.Store. One whose lease is somebody else's by now is left to them; ``lease_until`` None is anybody's.

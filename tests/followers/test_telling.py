@@ -79,6 +79,22 @@ async def test_a_new_push_token_is_the_one_that_is_used(street: Street) -> None:
     assert street.apns.pushes[-1].token == phone.push_token
 
 
+async def test_what_was_pushed_to_a_token_that_the_phone_gave_up_is_pushed_to_the_new_one(street: Street) -> None:
+    card = await street.shop.join()
+    phone = await street.carry(card)
+    street.apns.disconnect(phone.push_token)  # it is off; Apple keeps the push for a token that will never be seen again
+    await street.shop.stamp(card)
+    await street.settle(minutes=1)
+    assert progress(phone) == "0/5"
+    await phone.rotate_push_token()
+    await street.settle()
+    await phone.until(lambda: progress(phone) == "1/5")
+    told = len(street.apns.pushes)
+    await phone.rotate_push_token()  # a phone that has the latest is left in peace
+    await street.settle(minutes=1)
+    assert len(street.apns.pushes) == told
+
+
 async def test_the_fourth_notifying_change_of_a_day_is_quiet_at_google(street: Street) -> None:
     card = await street.shop.join()
     saved = await street.save(card)
