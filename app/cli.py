@@ -291,10 +291,14 @@ async def _must_be_migrated(known: settings.Settings) -> None:
 
 
 async def _migrated(known: settings.Settings) -> None:
-    missing = doctor.missing_file(known.database_url)
+    _must_have_a_folder(known.database_url)
+    await db.migrate(known.database_url)
+
+
+def _must_have_a_folder(url: str) -> None:
+    missing = doctor.missing_file(url)
     if missing and not os.access(missing.parent, os.W_OK):
         raise ValueError(f"{missing.parent} is not a folder that can be written: no database can be made there")
-    await db.migrate(known.database_url)
 
 
 async def _migrate(_: argparse.Namespace, known: settings.Settings) -> int:
@@ -387,6 +391,8 @@ async def _demo(asked: argparse.Namespace, _: settings.Settings) -> int:
         from app.sandbox import demo  # the sandbox refuses to be imported unless it is asked for
     except ModuleNotFoundError as error:
         raise ValueError(f"the demo needs the sandbox's packages ({error.name} is missing): pip install 'counterpass[sandbox]'") from error
+    if asked.database:
+        _must_have_a_folder(asked.database)
     task = asyncio.current_task()
     if task is not None:  # SIGTERM must stop the service that the demo started, too
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
