@@ -398,6 +398,8 @@ async def _demo(asked: argparse.Namespace, _: settings.Settings) -> int:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     try:
         if asked.once:
+            if asked.keep:
+                asked.keep.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 (nothing else runs yet; better now than after the play)
             return await demo.once(keep=asked.keep, database=asked.database)
         for port in (asked.port, asked.port + 1):
             _listening("127.0.0.1", port, "say another with --port (the next one is taken, too)").close()

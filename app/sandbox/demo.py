@@ -216,7 +216,7 @@ class Stage:
 
         def google() -> bool:
             card = self.google.objects[customer.google]
-            return card["loyaltyPoints"]["balance"]["string"] == progress and card["barcode"]["value"] == code
+            return bool(card["loyaltyPoints"]["balance"]["string"] == progress and card["barcode"]["value"] == code)
 
         try:
             await customer.phone.until(apple, PATIENCE)
@@ -256,11 +256,15 @@ async def once(*, keep: Path | None, database: str | None) -> int:
             say(f"NOT SEEN: {failure}")
             status = 1
         if keep:
-            keep.mkdir(parents=True, exist_ok=True)
-            (keep / "transcript.txt").write_text("\n".join(transcript) + "\n")
-            if status:
-                shutil.copy(Path(folder) / "service.log", keep / "service.log")
+            _write_down(transcript, keep, log=Path(folder) / "service.log" if status else None)
     return status
+
+
+def _write_down(transcript: list[str], folder: Path, *, log: Path | None) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "transcript.txt").write_text("\n".join(transcript) + "\n")
+    if log is not None and log.exists():
+        shutil.copy(log, folder / "service.log")
 
 
 async def _play(stage: Stage, say: Callable[[str], None], keep: Path | None) -> None:
