@@ -177,7 +177,7 @@ class Statements:
         # What was pushed to a token that the phone gave up may be lost: what it has not fetched, it is told under its new token.
         self.renew = self._made("""
             UPDATE installation SET credential = $2, push_token = $3, lease_until = NULL,
-            told = CASE WHEN push_token <> $3 AND fetched < told THEN fetched ELSE told END,
+            told = CASE WHEN push_token <> $3 AND $4::timestamptz IS NOT NULL AND fetched < told THEN fetched ELSE told END,
             due_at = CASE WHEN push_token <> $3 AND $4::timestamptz IS NOT NULL THEN $4 ELSE due_at END WHERE id = $1""")
         self.leave = self._made("""
             UPDATE installation SET gone_at = $4, due_at = NULL, lease_until = NULL

@@ -86,6 +86,7 @@ async def test_what_was_pushed_to_a_token_that_the_phone_gave_up_is_pushed_to_th
     await street.shop.stamp(card)
     await street.settle(minutes=1)
     assert progress(phone) == "0/5"
+    await street.settle(minutes=1)
     await phone.rotate_push_token()
     await street.settle()
     await phone.until(lambda: progress(phone) == "1/5")
