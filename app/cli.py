@@ -399,7 +399,7 @@ async def _demo(asked: argparse.Namespace, _: settings.Settings) -> int:
     try:
         if asked.once:
             if asked.keep:
-                asked.keep.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 (nothing else runs yet; better now than after the play)
+                asked.keep.mkdir(parents=True, exist_ok=True)
             return await demo.once(keep=asked.keep, database=asked.database)
         for port in (asked.port, asked.port + 1):
             _listening("127.0.0.1", port, "say another with --port (the next one is taken, too)").close()
