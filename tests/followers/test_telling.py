@@ -148,6 +148,17 @@ async def test_a_phone_that_is_off_is_told_and_has_not_fetched(street: Street) -
     assert [one["up_to_date"] for one in story["installations"]] == [True, True]
 
 
+async def test_a_phone_that_had_the_newest_pass_before_it_asked_is_up_to_date(street: Street) -> None:
+    card = await street.shop.join()
+    phone = await street.carry(card)
+    await phone.rotate_device_id()  # a restored backup: the same pass, a new device to us
+    await street.settle()
+    await phone.until(lambda: any(moment.what.endswith(": 304") and moment.what.startswith("fetched") for moment in phone.story))
+    installations = (await street.shop.get(f"cards/{card['id']}/story")).json()["installations"]
+    assert len(installations) == 2
+    assert [one["up_to_date"] for one in installations] == [True, True]
+
+
 async def crowd(street: Street, count: int) -> list[dict]:
     cards = [await street.shop.join(f"Guest {number}") for number in range(count)]
     for card in cards:
