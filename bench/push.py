@@ -177,9 +177,7 @@ async def measure(folder: Path) -> None:
             await crowd(500, bare)
             await crowd(200, peer)
             await followed(desk, clock, cards)
-            rows = [
-                (await crowd(CARDS, bare), await crowd(CARDS // 2, peer), await followed(desk, clock, cards)) for _ in range(ROUNDS)
-            ]
+            rows = [(await crowd(CARDS, bare), await crowd(CARDS // 2, peer), await followed(desk, clock, cards)) for _ in range(ROUNDS)]
     print(f"sink: {name}; {CARDS} cards, {AT_ONCE} requests in flight, SQLite, medians of {ROUNDS} rounds")
     print(f"{'':<42} {'per second':>10}")
     for label, column in zip(("bare client (libcurl)", "aioapns alone", "cards brought up to date"), zip(*rows, strict=True), strict=True):
