@@ -8,7 +8,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-from cafe import AN, BINH, CAFE, DAY, HOUR, MINH, MINUTE, NOON, WORDS, a_code, an_id, card, customer, event, offer, outcome, program
+from counter_cafe import AN, BINH, CAFE, DAY, HOUR, MINH, MINUTE, NOON, WORDS, a_code, an_id, card, customer, event, offer, outcome, program
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule

@@ -1,5 +1,5 @@
 import pytest
-from cafe import DAY, NOON, an_id, card, coupon, offer, outcome, program
+from counter_cafe import DAY, NOON, an_id, card, coupon, offer, outcome, program
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace

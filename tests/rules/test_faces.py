@@ -4,7 +4,7 @@ from typing import Any, get_args, get_type_hints
 
 import msgspec
 import pytest
-from cafe import CAFE, DAY, HOUR, NOON, SAIGON, WORDS, a_code, an_id, card, coupon, customer, event, offer, program
+from counter_cafe import CAFE, DAY, HOUR, NOON, SAIGON, WORDS, a_code, an_id, card, coupon, customer, event, offer, program
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import segno
 import zxingcpp
-from cafe import WORDS, outcome
+from counter_cafe import WORDS, outcome
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps

@@ -4,7 +4,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from cafe import (
+from counter_cafe import (
     AN,
     BEN_THANH,
     BINH,

@@ -3,7 +3,7 @@ import unicodedata
 from typing import Any
 
 import pytest
-from cafe import outcome
+from counter_cafe import outcome
 from hypothesis import example, given
 from hypothesis import strategies as st
 

@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 import pytest
-from cafe import DAY, HOUR, NOON, SAIGON, offer
+from counter_cafe import DAY, HOUR, NOON, SAIGON, offer
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
