@@ -47,10 +47,11 @@ class SQLiteUnit(SQLiteTransaction):
 class SQLite(SQLiteEngine):
     """SQLite with its reading connections kept: opening one for each query costs ten times the query."""
 
-    __slots__ = ("_idle",)
+    __slots__ = ("_idle", "_open")
 
     def __init__(self, path: str) -> None:
         self._idle: list[Connection] = []
+        self._open = True
         super().__init__(path=path, timeout=BUSY)
 
     async def get_connection(self) -> Connection:
@@ -78,7 +79,7 @@ class SQLite(SQLiteEngine):
         except BaseException:
             await connection.close()
             raise
-        if len(self._idle) < KEPT:
+        if self._open and len(self._idle) < KEPT:
             self._idle.append(connection)
         else:
             await connection.close()
@@ -89,7 +90,8 @@ class SQLite(SQLiteEngine):
         return SQLiteUnit(engine=self, transaction_type=transaction_type, allow_nested=allow_nested)
 
     async def close(self) -> None:
-        """Close what is kept."""
+        """Close what is kept, and keep nothing more: a query that is under way closes its own."""
+        self._open = False
         while self._idle:
             await self._idle.pop().close()
 

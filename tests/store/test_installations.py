@@ -139,14 +139,27 @@ async def test_one_that_is_gone_is_never_due_again(cafe: Cafe) -> None:
     assert await claim(cafe.store, NOON + timedelta(days=1)) == []
 
 
-async def test_a_registration_is_new_once_and_its_push_token_may_change(cafe: Cafe) -> None:
+async def test_a_registration_is_new_once(cafe: Cafe) -> None:
     card = await cafe.card()
     one = await cafe.installation(card)
     assert await cafe.only(card) == one
-    again = replace(one, id=new_id(), push_token="b", registered_at=NOON + timedelta(days=1), told=0)
+    again = replace(one, id=new_id(), registered_at=NOON + timedelta(days=1), told=0, due_at=NOON)
     assert await cafe.store.register(again, cafe.event(card, "saved")) is False
-    assert await cafe.only(card) == replace(one, push_token="b")
+    assert await cafe.only(card) == one
     assert [event.kind for event in await cafe.store.card_history(cafe.business.id, card.id)] == ["saved", "joined"]
+
+
+async def test_under_a_new_push_token_a_phone_is_told_again_what_it_has_not_fetched(cafe: Cafe) -> None:
+    card, later = await cafe.card(), NOON + timedelta(seconds=2)
+    one = await cafe.installation(card)
+    await cafe.store.register(replace(one, push_token="b", due_at=later), None)
+    assert await cafe.only(card) == replace(one, push_token="b", told=0, due_at=later)
+    await cafe.store.asked(device="phone", pass_type="pass.cafe", at=NOON)
+    await cafe.store.fetched(card.id, version=card.version, at=NOON)
+    await cafe.store.settle([replace(await cafe.only(card), told=card.version, due_at=None)])
+    await cafe.store.register(replace(one, push_token="c"), None)
+    now = await cafe.only(card)
+    assert (now.push_token, now.told, now.due_at) == ("c", card.version, None)
 
 
 async def test_one_that_had_gone_comes_back_to_life(cafe: Cafe) -> None:
