@@ -1,6 +1,7 @@
 """Settings: one frozen Struct read from the environment once. A misspelt name refuses to start."""
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -45,10 +46,15 @@ def read(environment: Mapping[str, str]) -> Settings:
     given = {name.removeprefix(PREFIX).lower(): value for name, value in environment.items() if name.startswith(PREFIX)}
     if "DATABASE_URL" in environment:
         given.setdefault("database_url", environment["DATABASE_URL"])
+    for unknown in sorted(given.keys() - set(Settings.__struct_fields__)):
+        near = get_close_matches(unknown, Settings.__struct_fields__, n=1)
+        meant = f": did you mean {PREFIX}{near[0].upper()}?" if near else " (docs/settings.md lists them)"
+        raise ValueError(f"{PREFIX}{unknown.upper()} is not a setting{meant}")
     try:
         return msgspec.convert(given, Settings, strict=False, dec_hook=_path)
     except msgspec.ValidationError as error:
-        raise ValueError(f"settings: {error} (a variable is {PREFIX} and the name in capitals)") from None
+        what, _, where = str(error).rpartition(" - at `$.")
+        raise ValueError(f"{PREFIX}{where.rstrip('`').upper()}: {what}") from None
 
 
 def _path(kind: type, value: Any) -> Any:

@@ -136,8 +136,10 @@ def test_a_business_that_cannot_be_is_refused_before_anything_is_made(
 
 
 def test_settings_and_databases_that_are_wrong_are_named(folder: Folder) -> None:
-    assert "prot" in folder.refused("doctor", COUNTERPASS_PROT="1")
-    assert "port" in folder.refused("serve", COUNTERPASS_PORT="x")
+    assert "did you mean COUNTERPASS_PORT?" in folder.refused("doctor", COUNTERPASS_PROT="1")
+    assert "COUNTERPASS_XYZZY is not a setting" in folder.refused("doctor", COUNTERPASS_XYZZY="1")
+    assert "COUNTERPASS_PORT: Expected `int`" in folder.refused("serve", COUNTERPASS_PORT="x")
+    assert "COUNTERPASS_QUEUE: Expected `int` >= 1" in folder.refused("serve", COUNTERPASS_QUEUE="0")
     assert "postgresql://" in folder.refused("migrate", DATABASE_URL="mysql://x")
     assert "geheim" not in folder.refused("migrate", DATABASE_URL="postgresql://shop:geheim@127.0.0.1:1/x")
     assert "/nonexistent" in folder.refused("init", DATABASE_URL="sqlite:////nonexistent/x.db")
