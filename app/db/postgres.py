@@ -19,7 +19,6 @@ from app.store import Caller, DatabaseProblem, Duplicate, Kept, Lost, Unit
 from passes.coupons import Presented
 
 T = TypeVar("T")
-Rows = Sequence[Sequence[Any]]
 
 TOGETHER: Final = 500
 """The most units of one commit, and questions of one read."""

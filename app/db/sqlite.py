@@ -1,4 +1,4 @@
-"""The store over SQLite: one writer thread with group commit, hot reads at once on a connection of the event loop's."""
+"""The store over SQLite: one writer with group commit, whose syncs wait in a thread; hot reads at once, in the event loop's own."""
 
 import asyncio
 import contextlib
