@@ -15,7 +15,8 @@ import pytest
 
 WARM = """
 import json, os, signal, sys
-from app import cli
+from app import asgi, cli, settings
+asgi.create_app(settings.Settings())  # it imports the rest, and opens nothing
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 print("warm", flush=True)
 for line in sys.stdin:
