@@ -18,7 +18,7 @@ from passes.words import Words
 
 SOON: Final = timedelta(milliseconds=400)
 """How long a change waits for the next one before the phone is told: two taps at the counter are one push."""
-ATTEMPTS: Final = 20
+ATTEMPTS: Final = 100
 """How often a story reads again after somebody else was first. Each loss means that another one won, so this is plenty."""
 
 
