@@ -4,11 +4,14 @@ import secrets
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
 from passes.wallets.base import Http
+
+_LOW: Final = 2**62 - 1
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +33,8 @@ def now() -> datetime:
 def new_id() -> UUID:
     """A UUID of version 7 (RFC 9562): ids made later sort later, which keeps indexes and pages in order."""
     milliseconds = time.time_ns() // 1_000_000
-    return UUID(int=(milliseconds << 80) | (0x7 << 76) | (secrets.randbits(12) << 64) | (0b10 << 62) | secrets.randbits(62))
+    random = secrets.randbits(74)
+    return UUID(int=(milliseconds << 80) | (0x7 << 76) | (random >> 62 << 64) | (0b10 << 62) | (random & _LOW))
 
 
 def token() -> str:

@@ -22,6 +22,7 @@ CODE_LENGTH: Final = 9
 NUMBER_LENGTH: Final = 12
 LONGEST: Final = 64
 GROUP: Final = 3
+_WORTH: Final = {char: int(char, 36) for char in ALPHABET}
 _LOOK_ALIKE: Final = str.maketrans("OILSZB", "011528")
 # Some scanners announce the symbology (AIM: "]Q1" for a QR code) and the character set (ECI: "\000026" for UTF-8).
 _ANNOUNCED: Final = re.compile(r"(?:\][A-Za-z][0-9A-Za-z])?(?:\\[0-9]{6})?")
@@ -92,15 +93,19 @@ def clean(typed: str) -> str:
     """
     if len(typed) > 4 * LONGEST:
         raise UnknownCode
+    value = typed.upper() if typed.isascii() and typed.isalnum() else _plain(typed)
+    if not value or len(value) > LONGEST:
+        raise UnknownCode
+    return value
+
+
+def _plain(typed: str) -> str:
     body = typed.strip()
     announced = _ANNOUNCED.match(body)
     body = body[announced.end() :] if announced else body
     capitals = unicodedata.normalize("NFKC", body).upper().translate(_TELEX)
     plain = unicodedata.normalize("NFKD", capitals).upper()
-    value = "".join(char for char in plain if char.isalnum())
-    if not value or len(value) > LONGEST:
-        raise UnknownCode
-    return value
+    return "".join(char for char in plain if char.isalnum())
 
 
 def read(typed: str, *, prefixes: Collection[str] = (), imported: bool = False) -> Code | Number:
@@ -139,4 +144,11 @@ def ambiguous(prefix: str) -> bool:
 
 @lru_cache(4096)  # the code that was read is soon shown again
 def _checks(value: str) -> bool:
-    return all(char in ALPHABET for char in value) and bool(mod_37_2.is_valid(value))
+    """Whether all characters are ours and the check character is right: mod_37_2.is_valid, at a fifth of its time."""
+    total = 0
+    for char in value:
+        worth = _WORTH.get(char)
+        if worth is None:
+            return False
+        total = 2 * total + worth
+    return total % 37 == 1

@@ -98,8 +98,8 @@ class Shape(Generic[T]):
         return tuple(row)
 
     def read(self, values: Sequence[Any]) -> T:
-        """The Struct of a row; values after the last name are left alone."""
-        return self.of(**dict(zip(self.names, values, strict=False)))
+        """The Struct of a row, whose ids and times may be the text that SQLite keeps; values after the last name are left alone."""
+        return msgspec.convert(dict(zip(self.names, values, strict=False)), self.of)
 
     def select(self, alias: str) -> str:
         """The columns of ``read`` for a SELECT, of the table under this alias."""

@@ -4,6 +4,7 @@ import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -48,6 +49,8 @@ Key = tuple[Any, ...]
 
 EVENTS: Final = 10
 """The newest events of a card that its face may need, and whose coupons it may have to name."""
+CALLERS: Final = 4096
+"""Callers that are remembered, by everything that is read of them each time: what changed is read anew."""
 FORGOTTEN_AT_ONCE: Final = 5000
 """Old answers are dropped in portions, so that no redemption waits long for the broom."""
 
@@ -107,7 +110,7 @@ class DatabaseStore(ABC):
 
     def _callers(self, hashes: Sequence[Key]) -> Talk[Sequence[Caller | None]]:
         found = yield Ask(self._say.caller, rows=_numbered(hashes))
-        return _answers(hashes, ((row[0], _caller(row)) for row in found))
+        return _answers(hashes, ((row[0], _caller(*row[1:])) for row in found))
 
     def _kept(self, keys: Sequence[Key]) -> Talk[Sequence[Kept | None]]:
         found = yield Ask(self._say.kept, rows=_numbered(keys))
@@ -122,7 +125,7 @@ class DatabaseStore(ABC):
         wanted = {place for offer in offers for place in offer.locations}
         names: dict[UUID, str] = {}
         if wanted:
-            names = {row[0]: row[1] for row in (yield Ask(self._say.places, (list(wanted),)))}
+            names = {_id(row[0]): row[1] for row in (yield Ask(self._say.places, (list(wanted),)))}
         return _answers(keys, ((row[0], _presented(row, offer, names)) for row, offer in zip(found, offers, strict=True)))
 
     # --- Cards and coupons ---
@@ -164,7 +167,7 @@ class DatabaseStore(ABC):
         coupons = [COUPON.read(row) for row in (yield Ask(self._say.card_coupons, (ids, mentioned)))]
         coupons.sort(key=lambda coupon: (coupon.issued_at, coupon.id), reverse=True)
         wanted = {goal.offer_id for _, _, program, _ in cards for goal in program.goals} | {coupon.offer_id for coupon in coupons}
-        offers = {row[0]: OFFER.read(row[1:]) for row in (yield Ask(self._say.offers, (list(wanted),)))}
+        offers = {_id(row[0]): OFFER.read(row[1:]) for row in (yield Ask(self._say.offers, (list(wanted),)))}
         coupons_of, events_of = _by_card(coupons), _by_card(events)
         return {
             card.id: CardFacts(
@@ -242,7 +245,7 @@ class DatabaseStore(ABC):
 
     async def offers(self, business_id: UUID, offer_ids: Sequence[UUID]) -> Mapping[UUID, Offer]:
         """See app.store.Store."""
-        found = {row[0]: OFFER.read(row[1:]) for row in await self._read(_just(Ask(self._say.offers, (list(offer_ids),))))}
+        found = {_id(row[0]): OFFER.read(row[1:]) for row in await self._read(_just(Ask(self._say.offers, (list(offer_ids),))))}
         return {offer_id: offer for offer_id, offer in found.items() if offer.business_id == business_id}
 
     async def businesses(self) -> Sequence[Business]:
@@ -296,7 +299,7 @@ class DatabaseStore(ABC):
             return False
         values = dict(zip(INSTALLATION.columns, row, strict=True))
         if version > new.told:  # it changed between the drawing of what was installed and now
-            values["due_at"] = min(changed_at, values["due_at"] or changed_at)
+            values["due_at"] = min(_moment(changed_at), values["due_at"] or _moment(changed_at))
         if known:
             changed = ("credential", "push_token", "registered_at", "told", "told_at", "saved_at", "due_at")
             yield Ask(self._say.revive, (known[0][0], *(values[name] for name in changed)))
@@ -359,7 +362,7 @@ class DatabaseStore(ABC):
         claimed = [INSTALLATION.read(row) for row in (yield ask)]
         cards = list({one.card_id for one in claimed})
         found = (yield Ask(self._say.standing, (cards, now, now - SECOND))) if cards else ()
-        standing = {card_id: (version, _moment(changes_at)) for card_id, version, changes_at in found}
+        standing = {_id(card_id): (version, changes_at and _moment(changes_at)) for card_id, version, changes_at in found}
         due = ((one, *standing.get(one.card_id, (None, None))) for one in claimed)
         return [Due(installation=one, version=version, changes_at=changes_at) for one, version, changes_at in due]
 
@@ -446,12 +449,17 @@ def _answers(keys: Sequence[Key], found: Iterable[tuple[int, T]]) -> Sequence[T 
     return [by.get(number) for number in range(len(keys))]
 
 
-def _caller(row: Sequence[Any]) -> Caller:
-    _, token_id, location_id, location, staff, business = row
+@lru_cache(CALLERS)
+def _caller(token_id: UUID | str, location_id: UUID | str, location: str, staff: str, business: str) -> Caller:
     person = STAFF.read((staff,))
     return Caller(
         person=Person(
-            staff_id=person.id, staff=person.name, role=person.role, location_id=location_id, location=location, counter_id=token_id
+            staff_id=person.id,
+            staff=person.name,
+            role=person.role,
+            location_id=_id(location_id),
+            location=location,
+            counter_id=_id(token_id),
         ),
         business=BUSINESS.read((business,)),
     )
@@ -484,6 +492,11 @@ def _needed(offers: Mapping[UUID, Offer], program: Program, coupons: Sequence[Co
     return {offer_id: offers[offer_id] for offer_id in wanted if offer_id in offers}
 
 
-def _moment(value: datetime | str | None) -> datetime | None:
-    """A moment that was computed: SQLite gives those back as the text that it keeps."""
+def _id(value: UUID | str) -> UUID:
+    """An id; SQLite gives it back as the text that it keeps."""
+    return UUID(value) if isinstance(value, str) else value
+
+
+def _moment(value: datetime | str) -> datetime:
+    """A moment, likewise."""
     return datetime.fromisoformat(value) if isinstance(value, str) else value

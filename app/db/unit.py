@@ -12,6 +12,7 @@ from app.store import Unit
 from passes.cards import Card
 
 VERSION: Final = CARD.columns.index("version")
+CHANGES: Final = {of: frozenset(names) for of, names in CHANGING.items()}
 _SECOND: Final = timedelta(seconds=1)
 
 
@@ -55,18 +56,21 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
 
 def ready(unit: Unit) -> Ready:
     """Raises ValueError for what cannot be stored, and for a comparison of what never changes."""
-    rows = tuple((shape, shape.row(row)) for row in unit.rows for shape in (ROWS[type(row)],))
-    new = {row.id for row in unit.rows if isinstance(row, Card)}
+    rows = tuple([(shape, shape.row(row)) for row in unit.rows for shape in (ROWS[type(row)],)])
+    touches = unit.touches
+    if touches:
+        new = {row.id for row in unit.rows if isinstance(row, Card)}
+        touches = tuple(dict.fromkeys(card_id for card_id in touches if card_id not in new))
     return Ready(
         at=checked(unit.at),
         due_at=checked(unit.due_at),
         comparisons=tuple(
-            Comparison(change.of, change.id, _values(change.of, change.seen), _values(change.of, change.to)) for change in unit.changes
+            [Comparison(change.of, change.id, _values(change.of, change.seen), _values(change.of, change.to)) for change in unit.changes]
         ),
         tallies=tuple((tally.business_id, checked(tally.key), tally.by, tally.most) for tally in unit.tallies),
         rows=rows,
-        touches=tuple(dict.fromkeys(card_id for card_id in unit.touches if card_id not in new)),
-        ticks=max(1, sum(shape.ordered for shape, _ in rows)),
+        touches=touches,
+        ticks=max(1, sum([shape.ordered for shape, _ in rows])),
     )
 
 
@@ -79,6 +83,7 @@ def later(changed_at: datetime, at: datetime) -> datetime:
 
 
 def _values(of: type, given: Mapping[str, Any]) -> Mapping[str, Any]:
-    if strange := given.keys() - set(CHANGING[of]):
+    if not given.keys() <= CHANGES[of]:
+        strange = given.keys() - CHANGES[of]
         raise ValueError(f"{of.__name__} never changes its {', '.join(sorted(strange))}")
     return {name: checked(value) for name, value in given.items()}

@@ -143,4 +143,4 @@ def _receipt(desk: Desk, caller: Caller, presented: Presented, redemption: Redem
     look = desk.look(caller.business, language, redemption.at)
     used = Used(redemption=redemption, location=caller.person.location, staff=caller.person.staff)
     after = look.coupon(coupons.redeemed(presented.coupon, redemption), presented.offer, used)
-    return Receipt(redemption=look.redemption(used), coupon=after, customer=presented.customer)
+    return Receipt(redemption=after.redemption or look.redemption(used), coupon=after, customer=presented.customer)
