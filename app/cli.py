@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import gc
 import os
 import re
 import signal
@@ -231,6 +232,9 @@ async def _serve(asked: argparse.Namespace, known: settings.Settings) -> int:
     await _must_be_migrated(known)
     _wallets_must_open(known)
     app = asgi.create_app(known, followers=not asked.no_followers)
+    # What there is now stays for good; the garbage collector would walk through it again and again, 50 ms at a time.
+    gc.collect()
+    gc.freeze()
     config = uvicorn.Config(
         app, host=known.host, port=known.port, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE, server_header=False
     )

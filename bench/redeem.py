@@ -5,6 +5,7 @@ acknowledged one is looked for in the database afterwards. Each client waits for
 """
 
 import asyncio
+import gc
 import os
 import statistics
 import subprocess
@@ -49,7 +50,10 @@ def serve() -> None:
 
     api.router.register(nothing)
     known = settings.read(os.environ)
-    uvicorn.run(asgi.create_app(known), host=known.host, port=known.port, log_level="warning", access_log=False)
+    app = asgi.create_app(known)
+    gc.collect()  # as "serve" of the command line does
+    gc.freeze()
+    uvicorn.run(app, host=known.host, port=known.port, log_level="warning", access_log=False)
 
 
 # --- The shop: coupons enough for every round ---
