@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -114,6 +115,7 @@ def create_app(settings: Settings, *, followers: bool = True, world: Callable[[H
             app.state.desk = desk
             app.state.bell = bell
             app.state.in_flight = set()
+            app.state.complaints = Counter()
             app.state.photos = CapacityLimiter(PHOTOS)
             if followers:
                 await stack.enter_async_context(following(desk, bell, lease=settings.lease))

@@ -136,6 +136,10 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
     touches: tuple[UUID, ...] = ()
 
 
+class Unstorable(ValueError):
+    """A text that no database keeps (with NUL, or half a surrogate pair): so nothing is known under it, and nothing can be."""
+
+
 class Lost(Exception):
     """A comparison failed: somebody else was first. Nothing of the unit was recorded. Read again and decide again."""
 
@@ -265,6 +269,10 @@ class Store(Protocol):
         """The locations of a business."""
         ...
 
+    async def tokens(self, business_id: UUID) -> Sequence[Token]:
+        """The tokens of a business by age, revoked ones too."""
+        ...
+
     async def replace_business(self, business: Business) -> None:
         """Write a business's settings anew."""
         ...
@@ -337,6 +345,10 @@ class Store(Protocol):
 
     async def lagging(self, wallet: str | None = None) -> int:
         """How many installations are behind their card."""
+        ...
+
+    async def pass_types(self) -> Mapping[tuple[UUID, str], int]:
+        """How many Apple installations are not gone, by business and by the pass type that they are known under."""
         ...
 
     async def google_class(self, program_id: UUID) -> GoogleClass | None:

@@ -37,9 +37,12 @@ _BODIES: Final = 4096
 
 def _text(value: str) -> str:
     if "\0" in value:
-        raise ValueError("a text contains the character NUL, which cannot be stored")
+        raise store.Unstorable("a text contains the character NUL, which cannot be stored")
     if not value.isascii():
-        value.encode()  # half a surrogate pair is a UnicodeEncodeError, which is a ValueError
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise store.Unstorable("a text contains half a surrogate pair, which cannot be stored") from None
     return value
 
 

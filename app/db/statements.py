@@ -115,10 +115,15 @@ class Statements:
         self.cards = self._made(f"{known} WHERE c.id {say.listed(1)}")
         self.card_by = {name: self._made(f"{known} WHERE c.{name} = $1") for name in ("id", "serial", "key")}
         self.card_by_number = self._made(f"{known} WHERE c.number = $1 AND c.business_id = $2")
+
+        # Phones come and go (an installation can register hundreds of times); a card tells what happened to its owner.
+        def told(alias: str) -> str:
+            return f"{alias}.kind NOT IN ('saved', 'removed')"
+
         # The newest ten by the place of the tenth: both databases walk the index, however long the story is.
         self.newest_events = self._made(f"""
-            SELECT {EVENT.select("e")} FROM {say.each(1)} JOIN event AS e ON e.card_id = each.value AND e.seq >= coalesce(
-                (SELECT t.seq FROM event AS t WHERE t.card_id = each.value ORDER BY t.seq DESC LIMIT 1 OFFSET $2), 0)
+            SELECT {EVENT.select("e")} FROM {say.each(1)} JOIN event AS e ON e.card_id = each.value AND {told("e")} AND e.seq >= coalesce(
+                (SELECT t.seq FROM event AS t WHERE t.card_id = each.value AND {told("t")} ORDER BY t.seq DESC LIMIT 1 OFFSET $2), 0)
             ORDER BY e.seq DESC""")
         self.card_coupons = self._made(f"""
             SELECT {COUPON.select("c")} FROM coupon AS c WHERE c.card_id {say.listed(1)} AND c.state = 'active'
@@ -154,6 +159,9 @@ class Statements:
         self.lagging = self._made("""
             SELECT count(*) FROM installation AS i JOIN card AS c ON c.id = i.card_id
             WHERE i.due_at IS NOT NULL AND i.gone_at IS NULL AND c.version > i.told AND ($1::text IS NULL OR i.wallet = $1)""")
+        self.pass_types = self._made("""
+            SELECT business_id, credential, count(*) FROM installation WHERE wallet = 'apple' AND gone_at IS NULL
+            GROUP BY business_id, credential ORDER BY business_id, credential""")
         # All of a device, not just what is newer than its tag: whether the device is known shows in the same answer.
         self.device = self._made(f"SELECT c.serial, c.version FROM installation JOIN card AS c ON c.id = card_id WHERE {mine}")
         self.asked = self._made(f"""

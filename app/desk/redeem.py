@@ -1,19 +1,19 @@
 """A code is redeemed, exactly once; or an expired one is honoured, with a reason. Every refusal is recorded."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
 
 from app.desk import ATTEMPTS, Desk, Once, Repeated
-from app.desk.present import Found, find
+from app.desk.present import Found, find, one_code
 from app.desk.views import Receipt
 from app.store import Caller, Change, Duplicate, Lost, Row, Tally
 from passes import coupons
 from passes.cards import Event
 from passes.coupons import Channel, Coupon, Presented, Redemption, Refusal, Used
 from passes.offers import Offer
-from passes.problems import Busy, CardPresented, Problem
+from passes.problems import Busy, CardPresented, Problem, SeveralCodes, UnreadablePhoto
 
 LONGEST_PRESENTED: Final = 64
 
@@ -35,6 +35,16 @@ async def redeem(desk: Desk, caller: Caller, typed: str, *, channel: Channel, on
         )
 
     return await _use(desk, caller, typed, decide, channel=channel, once=once)
+
+
+async def redeem_photo(desk: Desk, caller: Caller, reading: Awaitable[tuple[str, ...]], *, once: Once) -> Receipt:
+    """Use up the coupon whose code a photo shows. Raises UnreadablePhoto or SeveralCodes too, after recording the refusal."""
+    try:
+        typed = one_code(await reading, caller)
+    except (UnreadablePhoto, SeveralCodes) as problem:
+        await refuse(desk, caller, "", problem, coupon=None, channel="photo", once=once, now=desk.world.now())
+        raise
+    return await redeem(desk, caller, typed, channel="photo", once=once)
 
 
 async def honour(desk: Desk, caller: Caller, typed: str, *, reason: str, channel: Channel, once: Once) -> Receipt:

@@ -61,6 +61,20 @@ async def of_card(desk: Desk, card: Card) -> CardFacts:
     return facts
 
 
+async def current(desk: Desk, card: Card) -> CardFacts:
+    """A card with all that its face is derived from; if its face has changed by time alone, that is a new version from now on.
+
+    Followers notice such a change for phones that are registered; other wallets only ever ask.
+    """
+    facts = await of_card(desk, card)
+    since, now = facts.card.changed_at, desk.world.now()
+    changes = next_change(draw(facts, desk.words, since), since)
+    if changes is None or changes > now:
+        return facts
+    await desk.commit(now, touches=(card.id,))
+    return await of_card(desk, card)
+
+
 # --- Apple ---
 
 
@@ -84,8 +98,13 @@ async def authenticated(desk: Desk, *, pass_type: str, serial: str, token: str) 
     apple = _apple(desk)
     card = await desk.store.card_by_serial(serial)
     right = hmac.compare_digest(card.token.encode() if card else b"", token.encode())
-    known = any(certificate.pass_type == pass_type for certificate in apple.certificates.values())
-    return card if card and right and known else None
+    if card is None or not right:
+        return None
+    if len(apple.certificates) == 1:
+        return card if next(iter(apple.certificates.values())).pass_type == pass_type else None
+    facts = await of_card(desk, card)
+    certificate = apple.certificates.get(facts.business.apple)
+    return card if certificate is not None and certificate.pass_type == pass_type else None
 
 
 async def register(desk: Desk, card: Card, *, device: str, pass_type: str, push_token: str) -> bool:
@@ -119,8 +138,9 @@ async def unregister(desk: Desk, card: Card, *, device: str) -> None:
 
 async def updated(desk: Desk, *, device: str, pass_type: str, since: int) -> tuple[tuple[str, ...], int] | None:
     """The serials of a device's cards that changed after ``since``, and the newest version among them; None if none did."""
-    await desk.store.asked(device=device, pass_type=pass_type, at=desk.world.now())
-    _, changed = await desk.store.updated(device=device, pass_type=pass_type, since=since)
+    known, changed = await desk.store.updated(device=device, pass_type=pass_type, since=since)
+    if known:  # anybody may ask this, and a stranger's question must not cost a write
+        await desk.store.asked(device=device, pass_type=pass_type, at=desk.world.now())
     if not changed:
         return None
     return tuple(serial for serial, _ in changed), max(version for _, version in changed)

@@ -1,6 +1,6 @@
 """The desk over HTTP (``/api/v1``): JSON in, JSON out, problem+json for what cannot be done."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
@@ -122,12 +122,13 @@ async def redeem_photo(request: Ask) -> Response[bytes]:
         raise WrongMediaType(accepted="image/jpeg, image/png, image/webp, image/heic")
     photo = await request.body()
 
-    async def story(answer: Any) -> object:
-        desk, caller = desk_of(request), caller_of(request)
-        texts = await run_sync(scan.read_photo, photo, limiter=request.app.state.photos)
-        return await redeem.redeem(desk, caller, present.one_code(texts, caller), channel="photo", once=answer)
-
-    return await once(request, HTTP_201_CREATED, story)
+    return await once(
+        request,
+        HTTP_201_CREATED,
+        lambda answer: redeem.redeem_photo(
+            desk_of(request), caller_of(request), run_sync(scan.read_photo, photo, limiter=request.app.state.photos), once=answer
+        ),
+    )
 
 
 @post("/goodwill", status_code=HTTP_201_CREATED, dto=Strict[Honour], return_dto=None)

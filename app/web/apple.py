@@ -1,5 +1,8 @@
 """The five calls of Apple's devices, exactly (PassKit Web Service Reference). The base is ``public_url/apple``; devices append ``/v1``."""
 
+import re
+from collections import Counter
+from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import unquote
 
@@ -21,8 +24,10 @@ from passes.cards import Card
 
 log = structlog.get_logger()
 
-SCHEME = "ApplePass "
+SCHEME = "applepass"
 DIGITS = 18
+COMPLAINTS, LONGEST_COMPLAINT = 30, 300
+SECRET = re.compile(r"[A-Za-z0-9_-]{12,}")  # tokens, device ids and serials; the words of a sentence are shorter
 
 
 class Registration(msgspec.Struct, frozen=True):
@@ -51,7 +56,8 @@ def nobody() -> Response[Any]:
 
 async def _card(request: Ask, pass_type: str, serial: str) -> Card | None:
     header = request.headers.get("authorization", "")
-    token = header.removeprefix(SCHEME) if header.startswith(SCHEME) else ""
+    scheme, _, token = header.partition(" ")
+    token = token if scheme.lower() == SCHEME else ""
     return await wallets.authenticated(desk_of(request), pass_type=pass_type, serial=serial, token=token)
 
 
@@ -86,11 +92,11 @@ async def latest(pass_type: FromPath[str], serial: FromPath[str], request: Ask) 
     if card is None:
         return nobody()
     desk = desk_of(request)
-    if modified_since(request, card) is False:
+    facts = await wallets.current(desk, card)
+    if modified_since(request, facts.card) is False:
         if request.method == HttpMethod.GET:
-            await wallets.fetched(desk, card)
+            await wallets.fetched(desk, facts.card)
         return bare(HTTP_304_NOT_MODIFIED)
-    facts = await wallets.of_card(desk, card)
     body = await wallets.apple_pass(desk, facts)
     if request.method == HttpMethod.GET:
         await wallets.fetched(desk, facts.card)
@@ -108,10 +114,16 @@ async def unregister(device: FromPath[str], pass_type: FromPath[str], serial: Fr
 
 
 @post("/log", status_code=HTTP_200_OK, dto=Strict[Complaints], return_dto=None)
-async def complain(data: JSONBody[Complaints]) -> Response[Any]:
-    """A device complains. Anybody may call this, so little of it is kept: a few lines, without what looks like a token."""
-    for line in data.logs[:10]:
-        log.warning("a phone complains", said="".join(char for char in line if char.isprintable())[:300])
+async def complain(data: JSONBody[Complaints], request: Ask) -> Response[Any]:
+    """A device complains. Anybody may call this, so little of it is kept: a few lines a minute, without what may be a secret."""
+    minute = desk_of(request).world.now().replace(second=0, microsecond=0)
+    heard: Counter[datetime] = request.app.state.complaints
+    for line in data.logs[: max(0, COMPLAINTS - heard[minute])]:
+        said = "".join(char for char in line if char.isprintable())[:LONGEST_COMPLAINT]
+        log.warning("a phone complains", said=SECRET.sub("…", said))
+    heard[minute] += len(data.logs)
+    for past in [each for each in heard if each != minute]:
+        del heard[past]
     return bare(HTTP_200_OK)
 
 

@@ -40,7 +40,7 @@ from app.problems import (
     Unexpected,
     WrongMethod,
 )
-from app.store import Caller, DatabaseProblem, Duplicate, Kept, Overloaded
+from app.store import Caller, DatabaseProblem, Duplicate, Kept, Overloaded, Unstorable
 from passes.cards import Card
 from passes.problems import Busy, NotFound, Problem
 from passes.words import N_, Words
@@ -51,7 +51,7 @@ UTC_ZONE: Final = ZoneInfo("UTC")
 LONGEST_KEY: Final = 255
 RETRY_DATABASE: Final = 2
 """Seconds after which a database that did not answer is worth asking again."""
-BEARER: Final = "Bearer "
+BEARER: Final = "bearer"
 
 Short = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
 Maybe = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00]*$")]
@@ -95,12 +95,12 @@ def caller_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Caller:
     return caller
 
 
-async def signed_in(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+async def signed_in(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
     """A guard: the bearer token stands for a staff member at a location. Raises Unauthorized."""
-    header = connection.headers.get("authorization", "")
-    if not header.startswith(BEARER):
+    scheme, _, secret = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != BEARER:
         raise Unauthorized
-    caller = await desk_of(connection).store.caller(secret_hash(header.removeprefix(BEARER)))
+    caller = await desk_of(connection).store.caller(secret_hash(secret))
     if caller is None:
         raise Unauthorized
     connection.scope["state"]["caller"] = caller
@@ -228,6 +228,11 @@ def on_database(request: Ask, problem: DatabaseProblem) -> Response[bytes]:
     return answer(request, DatabaseUnavailable(retry_after=RETRY_DATABASE))
 
 
+def on_unstorable(request: Ask, _: Unstorable) -> Response[bytes]:
+    """Asked for something under a text that nothing can be stored under: it is not there."""
+    return on_problem(request, NotFound(what=N_("address")))
+
+
 def on_http(request: Ask, error: HTTPException) -> Response[bytes]:
     """What Litestar itself refuses, in our words."""
     problem: Problem
@@ -260,6 +265,7 @@ HANDLERS: Final[dict[int | type[Exception], Any]] = {
     Problem: on_problem,
     Overloaded: on_overload,
     DatabaseProblem: on_database,
+    Unstorable: on_unstorable,
     HTTPException: on_http,
     Exception: on_accident,
 }
@@ -282,7 +288,7 @@ def modified_since(request: Ask, card: Card) -> bool | None:
     try:
         since = parsedate_to_datetime(request.headers["if-modified-since"])
         return last_modified(card) > since
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, OverflowError):
         return None
 
 

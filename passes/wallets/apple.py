@@ -12,7 +12,7 @@ from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
-from typing import Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 from urllib.parse import quote
 
 import msgspec
@@ -58,6 +58,7 @@ FRONT_LONGEST: Final = 60  # characters; a longer value makes Wallet leave whole
 PUSH_LIVES: Final = timedelta(days=1)  # a phone that is off for the night is told in the morning
 TOKEN_RENEWED: Final = timedelta(minutes=40)  # APNs refuses tokens over 60 minutes old, and new ones within 20
 NO_DEVICE: Final = "0" * 64
+LAST_MOMENT: Final = 253_402_300_799_000  # milliseconds: the end of the year 9999
 """As long as a device token, and nobody's."""
 KEPT: Final = 512  # brands, strips, and layouts with their texts: at 40 KB a strip, 20 MB at most
 
@@ -248,7 +249,7 @@ class _Refused(msgspec.Struct):
     """The body of a refusal; ``timestamp`` (milliseconds) is since when APNs has known that the token is no longer used."""
 
     reason: str = ""
-    timestamp: int | None = None
+    timestamp: Annotated[int, msgspec.Meta(ge=0, le=LAST_MOMENT)] | None = None
 
 
 def outcome(answer: Answer, *, registered_at: datetime) -> Outcome:

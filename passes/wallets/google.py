@@ -246,7 +246,7 @@ def _retry_after(answer: Answer, now: datetime) -> float | None:
         return float(given)
     try:
         return max(0.0, (parsedate_to_datetime(given) - now).total_seconds())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
 
 

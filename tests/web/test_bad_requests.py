@@ -4,11 +4,12 @@ import io
 import json
 import struct
 import zlib
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from PIL import Image
-from shop import Shop
+from shop import Shop, open_shop
 
 
 def bomb() -> bytes:
@@ -230,3 +231,28 @@ async def test_a_shop_without_wallets_says_so(shop: Shop) -> None:
     for wallet in ("apple", "google"):
         answer = await shop.get(f"cards/{card['id']}/{wallet}")
         assert (answer.status_code, answer.json()["word"]) == (404, "wallet_not_configured")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/c/%00/card.pkpass",
+        "/c/%00/google",
+        "/apple/v1/passes/x/%00",
+        "/apple/v1/devices/%00/registrations/x",
+        "/apple/v1/devices/%2500/registrations/x",
+        "/apple/v1/devices/d/registrations/%00",
+        "/api/v1/cards/%00",
+        "/art/x/%00",
+    ],
+)
+async def test_an_address_that_nothing_can_have_is_not_there(database_url: str, certs: Path, path: str) -> None:
+    async with open_shop(database_url, certs=str(certs)) as shop:
+        for method in ("GET", "HEAD"):
+            answer = await shop.client.request(method, path, headers=shop.headers())
+            assert answer.status_code in {204, 401, 404, 405}, answer.text
+
+
+async def test_a_scheme_is_read_in_any_case(shop: Shop) -> None:
+    token = shop.tokens["An"]
+    assert (await shop.client.get(f"/api/v1/cards/{uuid4()}", headers={"Authorization": f"bearer {token}"})).status_code == 404

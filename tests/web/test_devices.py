@@ -5,7 +5,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from shop import PASS_TYPE, Shop, open_shop
+from shop import NOON, PASS_TYPE, Shop, open_shop
+
+from app import logs
+from app.certs import make_development_chain
 
 PKPASS = "application/vnd.apple.pkpass"
 
@@ -210,3 +213,59 @@ async def test_the_holder_downloads_the_card_by_its_link(shop: Shop) -> None:
     card = await shop.join()
     answer = await shop.client.get(card["links"]["apple"].removeprefix("https://cards.example"))
     assert (answer.status_code, answer.headers["content-type"]) == (200, PKPASS)
+
+
+async def test_a_wallet_that_never_registers_hears_of_an_expiry_when_it_asks(shop: Shop) -> None:
+    card, device = await shop.card_with_cookie(), Device(shop)
+    known = (await device.fetch(card)).headers["last-modified"]
+    assert (await device.fetch(card, headers={"If-Modified-Since": known})).status_code == 304
+    shop.clock.forward(days=31)
+    newer = await device.fetch(card, headers={"If-Modified-Since": known})
+    assert newer.status_code == 200
+    assert (await device.fetch(card, headers={"If-Modified-Since": newer.headers["last-modified"]})).status_code == 304
+
+
+async def test_phones_that_come_and_go_do_not_push_the_news_off_the_card(shop: Shop) -> None:
+    card = await shop.card_with_cookie()
+    for number in range(15):
+        await Device(shop, f"device-{number}").register(card)
+    facts = await shop.desk.store.card_facts(business_id=shop.business.id, card_id=card["id"])
+    assert facts is not None
+    assert [event.kind for event in facts.events] == ["earned", "stamped", "joined"]
+
+
+async def test_a_strangers_question_writes_nothing(shop: Shop) -> None:
+    card = await shop.join()
+    await Device(shop).register(card)
+    await Device(shop, "stranger").changed()
+    (phone,) = await shop.desk.store.installations(card["id"])
+    assert phone.asked_at is None
+
+
+@pytest.mark.parametrize("since", ["Sun, 06 Nov 1994 08:49:37 +99999999999999", "Sun, 06 Nov 0000 08:49:37 GMT"])
+async def test_a_date_beyond_all_calendars_gets_the_pass(shop: Shop, since: str) -> None:
+    card = await shop.join()
+    assert (await Device(shop).fetch(card, headers={"If-Modified-Since": since})).status_code == 200
+
+
+async def test_a_complaint_keeps_no_secret(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    logs.to_stderr()
+    said = ["Authorization: ApplePass kJ8s-TOKEN_secret123 was refused"] * 100
+    assert (await shop.client.post("/apple/v1/log", json={"logs": said})).status_code == 200
+    heard = capsys.readouterr().err
+    assert "was refused" in heard
+    assert "secret123" not in heard
+    assert heard.count("complains") == 30
+
+
+async def test_a_card_belongs_to_the_pass_type_of_its_own_shop(database_url: str, certs: Path, tmp_path: Path) -> None:
+    for name, pass_type in (("apple", PASS_TYPE), ("apple-other", "pass.other")):
+        make_development_chain(tmp_path / name, pass_type=pass_type, team="DEVELOPER1", organization="x", now=NOON)
+    async with open_shop(database_url, certs=str(tmp_path)) as shop:
+        card, device = await shop.join(), Device(shop)
+        serial, token = await device.secrets(card)
+        answers = [
+            await shop.client.get(f"/apple/v1/passes/{pass_type}/{serial}", headers={"Authorization": f"applepass {token}"})
+            for pass_type in (PASS_TYPE, "pass.other")
+        ]
+        assert [answer.status_code for answer in answers] == [200, 401]

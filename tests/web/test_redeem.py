@@ -192,6 +192,8 @@ async def test_a_photo_with_two_codes_is_not_guessed_at(shop: Shop) -> None:
     out = io.BytesIO()
     both.save(out, "PNG")
     assert (await shop.redeem_photo(out.getvalue())).json()["word"] == "several_codes"
+    (refusal,) = await shop.desk.store.refusals(shop.business.id)
+    assert (refusal.word, refusal.channel) == ("several_codes", "photo")
 
 
 async def test_a_photo_without_a_code_says_what_to_do(shop: Shop) -> None:
