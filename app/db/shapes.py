@@ -42,7 +42,7 @@ def _text(value: str) -> str:
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise store.Unstorable("a text contains half a surrogate pair, which cannot be stored") from None
+            raise store.Unstorable("a text contains surrogates by themselves, which cannot be stored") from None
     return value
 
 
