@@ -24,6 +24,11 @@ PRAGMAS: Final = (
 with SQLite's own 2 MiB a look-up by code costs twice as much."""
 SQLITE: Final = "sqlite:///"
 POSTGRESQL: Final = ("postgresql://", "postgres://")
+UNREADABLE: Final = (
+    "DATABASE_URL cannot be read. It is like postgresql://user:password@host:5432/name, where a password's / is %2F, # %23, ? %3F, @ %40, "
+    "[ %5B, ] %5D and % %25"
+)
+"""What is said of a URL that the driver does not understand. The driver names the part that it stumbles over: often the password."""
 SETTINGS: Final = {"application_name": "counterpass", "jit": "off"}
 """For every connection to PostgreSQL: our statements are short, and compiling one takes longer than running it."""
 PATIENCE: Final = {"timeout": 10.0, "command_timeout": 30.0}

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
-from app.db.engines import PATIENCE, SETTINGS, PostgreSQL, path_of
+from app.db.engines import PATIENCE, SETTINGS, UNREADABLE, PostgreSQL, path_of
 from app.db.engines import POSTGRESQL as URLS
 from app.db.group import Crowded, Group
 from app.db.lane import Lane
@@ -97,7 +97,10 @@ class PostgreSQLStore(DatabaseStore):
         try:
             await store._engine.start_connection_pool()
             await store._writing.get()
-        except (*_COMPLAINTS, ValueError) as error:
+        except (ValueError, OverflowError):
+            await store.close()
+            raise DatabaseProblem(UNREADABLE) from None
+        except _COMPLAINTS as error:
             await store.close()
             raise _problem(error) from error
         return store

@@ -8,13 +8,14 @@ import pkgutil
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Final
 
 import asyncpg
 from piccolo.apps.migrations.tables import Migration
 from piccolo.conf.apps import ENVIRONMENT_VARIABLE
 
-from app.db.engines import Engine, SQLite, engine_of, rows
+from app.db.engines import UNREADABLE, Engine, SQLite, engine_of, path_of, rows
 from app.db.piccolo_app import MIGRATIONS, NAME
 from app.store import DatabaseProblem
 
@@ -47,15 +48,24 @@ async def migrate(url: str) -> Sequence[str]:
     """
     engine = engine_of(url)
     try:
+        if isinstance(engine, SQLite):
+            _make_private(Path(path_of(url)))
         async with _alone(engine):
             names = await missing(engine)
             if names:
                 await _run(engine)
-    except (OSError, ValueError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+    except (ValueError, OverflowError):
+        raise DatabaseProblem(UNREADABLE) from None
+    except (OSError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise DatabaseProblem(f"the database cannot be migrated ({type(error).__name__}: {error})") from error
     finally:
         await engine.close()
     return names
+
+
+def _make_private(path: Path) -> None:
+    """A new file is its owner's alone: it will hold codes and keys. What SQLite puts beside it takes its mode from it."""
+    path.touch(mode=0o600)
 
 
 @contextlib.asynccontextmanager
