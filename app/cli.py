@@ -11,7 +11,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -30,6 +30,7 @@ INTERRUPTED = 130
 TERMINATED = 143
 
 Command = Callable[[argparse.Namespace, settings.Settings], Awaitable[int]]
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 (argparse has no public name for it)
 
 
 class Named(Protocol):
@@ -51,14 +52,9 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="counterpass", description=__doc__)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def command(
-        name: str, run: Command, help_: str, under: "argparse._SubParsersAction[argparse.ArgumentParser]" = commands
-    ) -> argparse.ArgumentParser:
-        added = under.add_parser(name, help=help_, description=help_)
-        added.set_defaults(run=run)
-        return added
-
-    init = command("init", _init, "make the database, the first business, its owner and a token, and development certificates")
+    init = _command(commands, "init", _init, "make the database, the first business, its owner and a token, and development certificates")
+    init.add_argument("--another", action="store_true", help="begin a business beside those that there are")
+    _may_name_a_certificate(init, "it signs cards with an Apple certificate of its own, that of the folder certs/apple-NAME")
     init.add_argument("--name", default="My café", help="the business's name (%(default)s)")
     init.add_argument("--zone", default="UTC", help="its time zone, as in the tz database: Asia/Ho_Chi_Minh (%(default)s)")
     init.add_argument("--currency", default="EUR", help="its currency, three letters of ISO 4217 (%(default)s)")
@@ -75,40 +71,22 @@ def parser() -> argparse.ArgumentParser:
     )
     init.add_argument("--days", type=int, default=90, help="with --reward: the days for which a reward is valid (%(default)s)")
 
-    serve = command("serve", _serve, "run the web service and its followers")
+    serve = _command(commands, "serve", _serve, "run the web service and its followers")
     serve.add_argument("--no-followers", action="store_true", help="only the web; run `counterpass follow` beside it")
-    command("follow", _follow, "run only the followers, which tell the phones; beside `serve --no-followers`")
-    command("migrate", _migrate, "bring the database's tables up to this version")
-    command("doctor", _doctor, "look for everything known to go wrong, and name the cure")
+    _command(commands, "follow", _follow, "run only the followers, which tell the phones; beside `serve --no-followers`")
+    _command(commands, "migrate", _migrate, "bring the database's tables up to this version")
+    _command(commands, "doctor", _doctor, "look for everything known to go wrong, and name the cure")
 
-    cert = commands.add_parser(
-        "certs", help="Apple certificates: request, import, check", description="Apple certificates: request, import, check"
-    )
-    certs_ = cert.add_subparsers(dest="certs", required=True, metavar="COMMAND")
-    csr = command("csr", _csr, "make a key and the request that Apple's portal signs", certs_)
-    csr.add_argument("--email", required=True, help="the e-mail address of the Apple developer account")
-    csr.add_argument("--name", required=True, help="the company's or person's name")
-    take = command("import", _import, "take in the certificate that Apple made, and check it", certs_)
-    take.add_argument("certificate", type=Path, help="the .cer from Apple's portal (or a .pem)")
-    take.add_argument("--wwdr", type=Path, help="Apple's intermediate (WWDR G4), .cer or .pem, from apple.com/certificateauthority")
-    take.add_argument("--key", type=Path, help="its key (.pem), if it is not that of `certs csr`")
-    command("check", _check, "check the installed certificates", certs_)
-
-    staff = commands.add_parser("staff", help="people and their tokens", description="People and their tokens")
-    staff_ = staff.add_subparsers(dest="staff", required=True, metavar="COMMAND")
-    token = command("token", _token, "make a bearer token for a staff member at a location; it is shown once", staff_)
-    token.add_argument("--business", help="the business's name or id, if there are several")
-    token.add_argument("--name", required=True, help="the staff member's name; hired as --role if new")
-    token.add_argument("--role", choices=("owner", "manager", "cashier"), default="cashier", help="the role of a new staff member")
-    token.add_argument("--location", help="the location's name, if there are several")
+    _certs_commands(commands)
+    _staff_commands(commands)
 
     pass_ = commands.add_parser("pass", help="a card's pass, as a phone would get it", description="A card's pass, as a phone would get it")
     pass__ = pass_.add_subparsers(dest="pass_", required=True, metavar="COMMAND")
-    export = command("export", _export, "write a card's signed .pkpass", pass__)
+    export = _command(pass__, "export", _export, "write a card's signed .pkpass")
     export.add_argument("card", help="the card's number or id")
     export.add_argument("--to", type=Path, default=Path("card.pkpass"), help="the file to write (%(default)s)")
 
-    demo = command("demo", _demo, "a demo café with sandbox phones; everything in one place, nothing leaves this machine")
+    demo = _command(commands, "demo", _demo, "a demo café with sandbox phones; everything in one place, nothing leaves this machine")
     demo.add_argument(
         "--once", action="store_true", help="play the main job without a person and say whether each step was seen on the phones"
     )
@@ -116,6 +94,52 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--database", help="the database to play on, instead of a new SQLite file: it gets a demo café")
     demo.add_argument("--port", type=_port, default=8000, help="the port of the service; the phones' page is on the next one (%(default)s)")
     return top
+
+
+def _command(under: Commands, name: str, run: Command, help_: str) -> argparse.ArgumentParser:
+    added = under.add_parser(name, help=help_, description=help_)
+    added.set_defaults(run=run)
+    return added
+
+
+def _may_name_a_certificate(added: argparse.ArgumentParser, help_: str) -> None:
+    added.add_argument("--certificate", type=_certificate, default="", metavar="NAME", help=help_)
+
+
+def _certs_commands(commands: Commands) -> None:
+    cert = commands.add_parser(
+        "certs", help="Apple certificates: request, import, check", description="Apple certificates: request, import, check"
+    )
+    certs_ = cert.add_subparsers(dest="certs", required=True, metavar="COMMAND")
+    csr = _command(certs_, "csr", _csr, "make a key and the request that Apple's portal signs")
+    csr.add_argument("--email", required=True, help="the e-mail address of the Apple developer account")
+    csr.add_argument("--name", required=True, help="the company's or person's name")
+    _may_name_a_certificate(csr, "for a business with a certificate of its own: the folder certs/apple-NAME")
+    take = _command(certs_, "import", _import, "take in the certificate that Apple made, and check it")
+    take.add_argument("file", type=Path, metavar="CERTIFICATE", help="the .cer from Apple's portal (or a .pem)")
+    take.add_argument("--wwdr", type=Path, help="Apple's intermediate (WWDR G4), .cer or .pem, from apple.com/certificateauthority")
+    take.add_argument("--key", type=Path, help="its key (.pem), if it is not that of `certs csr`")
+    _may_name_a_certificate(take, "for a business with a certificate of its own: the folder certs/apple-NAME")
+    use = _command(certs_, "use", _use, "let a business that no iPhone holds a card of sign with another certificate")
+    use.add_argument("--business", help="the business's name or id, if there are several")
+    _may_name_a_certificate(use, "that of the folder certs/apple-NAME (without it: the installation's, certs/apple)")
+    _command(certs_, "check", _check, "check the installed certificates")
+
+
+def _staff_commands(commands: Commands) -> None:
+    staff = commands.add_parser("staff", help="people and their tokens", description="People and their tokens")
+    staff_ = staff.add_subparsers(dest="staff", required=True, metavar="COMMAND")
+    token = _command(staff_, "token", _token, "make a bearer token for a staff member at a location; it is shown once")
+    token.add_argument("--business", help="the business's name or id, if there are several")
+    token.add_argument("--name", required=True, help="the staff member's name; hired as --role if new")
+    token.add_argument("--role", choices=("owner", "manager", "cashier"), default="cashier", help="the role of a new staff member")
+    token.add_argument("--location", help="the location's name, if there are several")
+    revoke = _command(staff_, "revoke", _revoke, "take a staff member's tokens back, at once")
+    revoke.add_argument("--business", help="the business's name or id, if there are several")
+    revoke.add_argument("--name", required=True, help="the staff member's name")
+    revoke.add_argument("--location", help="only the tokens for the location of this name")
+    list_ = _command(staff_, "list", _list, "the people of a business, and the tokens that they have")
+    list_.add_argument("--business", help="the business's name or id, if there are several")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -163,13 +187,21 @@ async def _store(known: settings.Settings) -> AsyncIterator[tuple[Store, world.W
 async def _init(asked: argparse.Namespace, known: settings.Settings) -> int:
     languages, rewards = _checked(asked)
     await _migrated(known)
-    folder = known.certs / "apple"
+    folder = _folder(known, asked.certificate)
     async with _store(known) as (store, real):
-        if there := await store.businesses():
-            names = ", ".join(business.name for business in there)
-            print(f"there is a business already ({names}); nothing was changed. For a token: `counterpass staff token`")
+        there = [business.name for business in await store.businesses()]
+        if there and not asked.another:
+            print(
+                f"there is a business already ({', '.join(there)}); nothing was changed. "
+                "For a token: `counterpass staff token`; for a second business: --another"
+            )
             return 1
-        if not (folder / "certificate.pem").exists():
+        if asked.name in there:
+            raise ValueError(f"there is a business called {asked.name} already: say another --name")
+        if asked.certificate:
+            if not (folder / "certificate.pem").exists():
+                print(f"no certificate in {folder} yet: `counterpass certs csr --certificate {asked.certificate}` comes first, then serve")
+        elif not (folder / "certificate.pem").exists():
             certs.make_development_chain(folder, pass_type=DEVELOPMENT, team="DEVELOPER1", organization=asked.name, now=world.now())
             print(f"development certificates in {folder}: good for the sandbox, not for real phones (see `counterpass certs csr`)")
         founded = await found.found(
@@ -182,6 +214,7 @@ async def _init(asked: argparse.Namespace, known: settings.Settings) -> int:
             location=asked.location,
             owner=asked.owner,
             contact=asked.contact,
+            apple=asked.certificate,
         )
         if rewards:
             business = await examples.stamps(store, real, founded.business, rewards, days=asked.days)
@@ -325,15 +358,35 @@ async def _told(findings: AsyncIterator[certs.Finding]) -> AsyncIterator[certs.F
 
 
 async def _csr(asked: argparse.Namespace, known: settings.Settings) -> int:
-    path = certs.request(known.certs / "apple", email=asked.email, name=asked.name)
-    print(f"upload {path} at developer.apple.com (Certificates, Pass Type IDs), then `counterpass certs import`")
+    path = certs.request(_folder(known, asked.certificate), email=asked.email, name=asked.name)
+    own = f" --certificate {asked.certificate}" if asked.certificate else ""
+    print(f"upload {path} at developer.apple.com (Certificates, Pass Type IDs), then `counterpass certs import{own}`")
     return 0
 
 
 async def _import(asked: argparse.Namespace, known: settings.Settings) -> int:
-    certs.take_in(known.certs / "apple", certificate=asked.certificate, wwdr=asked.wwdr, key=asked.key)
-    print(f"the certificate is in {known.certs / 'apple'}; a service that runs must be restarted")
+    folder = _folder(known, asked.certificate)
+    certs.take_in(folder, certificate=asked.file, wwdr=asked.wwdr, key=asked.key)
+    print(f"the certificate is in {folder}; a service that runs must be restarted")
     return await _check(asked, known)
+
+
+def _folder(known: settings.Settings, name: str) -> Path:
+    """Where the certificate of this name lies; without a name, the installation's."""
+    return known.certs / (f"apple-{name}" if name else "apple")
+
+
+async def _use(asked: argparse.Namespace, known: settings.Settings) -> int:
+    await _must_be_migrated(known)
+    wallet = asgi.apple_wallet(known)
+    certificate = wallet.certificates.get(asked.certificate) if wallet is not None else None
+    if certificate is None:
+        raise ValueError(f"there is no certificate in {_folder(known, asked.certificate)}: begin with `counterpass certs csr`")
+    async with _store(known) as (store, _):
+        business = _the_one("business", await store.businesses(), asked.business)
+        await found.sign_with(store, business, asked.certificate, pass_type=certificate.pass_type)
+    print(f"{business.name} signs cards of {certificate.pass_type}")
+    return 0
 
 
 async def _check(_: argparse.Namespace, known: settings.Settings) -> int:
@@ -366,6 +419,38 @@ async def _token(asked: argparse.Namespace, known: settings.Settings) -> int:
             name=f"{person.name} at {location.name}",
         )
     print(secret)
+    return 0
+
+
+async def _revoke(asked: argparse.Namespace, known: settings.Settings) -> int:
+    await _must_be_migrated(known)
+    async with _store(known) as (store, real):
+        business = _the_one("business", await store.businesses(), asked.business)
+        person = _the_one("name", await store.staff(business.id), asked.name)
+        location = _the_one("location", await store.locations(business.id), asked.location) if asked.location else None
+        live = [
+            token
+            for token in await store.tokens(business.id)
+            if token.staff_id == person.id and token.revoked_at is None and (location is None or token.location_id == location.id)
+        ]
+        for token in live:
+            await store.revoke_token(token.id, real.now())
+    where = f" at {location.name}" if location is not None else ""
+    print(f"{len(live) or 'no'} token{'' if len(live) == 1 else 's'} of {person.name}{where} revoked")
+    return 0
+
+
+async def _list(asked: argparse.Namespace, known: settings.Settings) -> int:
+    await _must_be_migrated(known)
+    async with _store(known) as (store, _):
+        business = _the_one("business", await store.businesses(), asked.business)
+        places = {location.id: location.name for location in await store.locations(business.id)}
+        tokens = [token for token in await store.tokens(business.id) if token.revoked_at is None]
+        for person in await store.staff(business.id):
+            print(f"{person.name}, {person.role}{', suspended' if person.suspended_at else ''}")
+            for token in tokens:
+                if token.staff_id == person.id:
+                    print(f"    a token at {places[token.location_id]}, made {token.created_at.astimezone(business.tz):%Y-%m-%d %H:%M}")
     return 0
 
 
@@ -410,6 +495,12 @@ async def _demo(asked: argparse.Namespace, _: settings.Settings) -> int:
         return await demo.stay(database=asked.database, port=asked.port)
     except demo.NotSeen as failure:
         raise ValueError(str(failure)) from failure
+
+
+def _certificate(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]*", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a name of letters, digits, - and _")
+    return text
 
 
 def _port(text: str) -> int:

@@ -87,6 +87,8 @@ async def database(settings: Settings) -> AsyncIterator[Finding]:
         if absent := missing_file(settings.database_url):
             yield _error("database_missing", f"there is no database {absent}", "run `counterpass init`, or correct DATABASE_URL")
             return
+        if finding := open_to_all(settings.database_url):
+            yield finding
         store = await db.open_store(settings.database_url, queue=settings.queue)
     except db.DatabaseProblem as error:
         yield _error("database_unreachable", str(error), "start the database or correct DATABASE_URL")
@@ -98,6 +100,8 @@ async def database(settings: Settings) -> AsyncIterator[Finding]:
             yield _error("migrations_missing", problem, "run `counterpass migrate` (a new shop: `counterpass init`)")
             return
         async for finding in business(settings, store):
+            yield finding
+        async for finding in pass_types(settings, store):
             yield finding
         async for finding in phones(store):
             yield finding
@@ -111,6 +115,15 @@ def missing_file(url: str) -> Path | None:
     return path if path is not None and not path.exists() else None
 
 
+def open_to_all(url: str) -> Finding | None:
+    """A SQLite file that every user of this machine may read. Raises DatabaseProblem for no URL at all."""
+    path = Path(path_of(url)) if url.startswith(SQLITE) else None
+    if path is None or not path.stat().st_mode & 0o007:
+        return None
+    problem = f"every user of this machine may read {path}, which holds codes, keys of cards and customers' names"
+    return _finding("warning", "database_open_to_all", problem, f"chmod 600 {path}*")
+
+
 async def business(settings: Settings, store: Store) -> AsyncIterator[Finding]:
     """Whether there is any, and whether the certificate that one names is there."""
     businesses = await store.businesses()
@@ -119,8 +132,27 @@ async def business(settings: Settings, store: Store) -> AsyncIterator[Finding]:
     for one in businesses:
         folder = settings.certs / f"apple-{one.apple}"
         if one.apple and not (folder / "certificate.pem").exists():
-            cure = f"put certificate.pem, key.pem and wwdr.pem into {folder}"
+            cure = f"`counterpass certs csr` and `certs import`, each with --certificate {one.apple}, put it there"
             yield _error("business_certificate_missing", f"{one.name} has a certificate of its own, and {folder} does not hold it", cure)
+
+
+async def pass_types(settings: Settings, store: Store) -> AsyncIterator[Finding]:
+    """Phones that know cards under another pass type than the one that their business has a certificate for."""
+    try:
+        wallet = asgi.apple_wallet(settings)
+    except (OSError, ValueError):
+        return  # which is named where the certificates are looked at
+    certificates = wallet.certificates if wallet is not None else {}
+    businesses = {one.id: one for one in await store.businesses()}
+    for (business_id, pass_type), known in (await store.pass_types()).items():
+        one = businesses[business_id]
+        certificate = certificates.get(one.apple)
+        if certificate is None or certificate.pass_type != pass_type:
+            hold = "1 phone holds a card" if known == 1 else f"{known} phones hold cards"
+            has = f"a certificate for {certificate.pass_type}" if certificate is not None else "no certificate"
+            problem = f"{hold} of {one.name} under {pass_type}, and the business has {has}: these cards stay as they are"
+            cure = f"a card's type never changes: install a certificate for {pass_type} again (`counterpass certs csr`, `certs import`)"
+            yield _error("pass_type_without_certificate", problem, cure)
 
 
 async def phones(store: Store) -> AsyncIterator[Finding]:

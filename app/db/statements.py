@@ -183,10 +183,14 @@ class Statements:
             due_at = $8, tries = 0, lease_until = NULL, gone_at = NULL WHERE id = $1""")
         # Freeing the lease makes what a worker hears about the old push token (that it is gone) come too late to be believed.
         # What was pushed to a token that the phone gave up may be lost: what it has not fetched, it is told under its new token.
+        # Whoever renews a Google object has written its face, and an older one may have landed last: then it is due again, but
+        # not while the worker that had the lease may still be writing.
         self.renew = self._made("""
             UPDATE installation SET credential = $2, push_token = $3, lease_until = NULL,
-            told = CASE WHEN push_token <> $3 AND $4::timestamptz IS NOT NULL AND fetched < told THEN fetched ELSE told END,
-            due_at = CASE WHEN push_token <> $3 AND $4::timestamptz IS NOT NULL THEN $4 ELSE due_at END WHERE id = $1""")
+            told = CASE WHEN wallet = 'google' AND told > $5 THEN $5
+                WHEN push_token <> $3 AND $4::timestamptz IS NOT NULL AND fetched < told THEN fetched ELSE told END,
+            due_at = CASE WHEN wallet = 'google' AND (told > $5 OR lease_until IS NOT NULL) THEN coalesce(lease_until, $6)
+                WHEN push_token <> $3 AND $4::timestamptz IS NOT NULL THEN $4 ELSE due_at END WHERE id = $1""")
         self.leave = self._made("""
             UPDATE installation SET gone_at = $4, due_at = NULL, lease_until = NULL
             WHERE card_id = $1 AND wallet = $2 AND address = $3 AND gone_at IS NULL AND ($5::text IS NULL OR push_token = $5)

@@ -31,11 +31,12 @@ from app.db.shapes import (
     REFUSAL,
     REVERSAL,
     STAFF,
+    TOKEN,
     Shape,
     checked,
 )
 from app.db.statements import Ask, Dialect, Statements, Talk
-from app.store import Alarm, Caller, CardFacts, Due, GoogleClass, Kept, Lost, Staff, Unit
+from app.store import Alarm, Caller, CardFacts, Due, GoogleClass, Kept, Lost, Staff, Token, Unit
 from passes.businesses import Business, Location, Person
 from passes.cards import Card, Entry, Event
 from passes.coupons import Coupon, Presented, Redemption, Refusal, Reversal, Used
@@ -260,6 +261,11 @@ class DatabaseStore(ABC):
         """See app.store.Store."""
         return await self._of_business(LOCATION, business_id)
 
+    async def tokens(self, business_id: UUID) -> Sequence[Token]:
+        """See app.store.Store."""
+        table = tables.Token
+        return await self._all(TOKEN, table.select().where(table.business_id == business_id).order_by(table.created_at, table.id))
+
     async def replace_business(self, business: Business) -> None:
         """See app.store.Store."""
         await self._write(_just(Ask(self._say.replace_business, BUSINESS.row(business))))
@@ -295,7 +301,8 @@ class DatabaseStore(ABC):
         [(version, changed_at)] = card
         known = yield Ask(self._say.hold_installation, (new.card_id, new.wallet, checked(new.address)))
         if known and known[0][1] is None:
-            yield Ask(self._say.renew, (known[0][0], checked(new.credential), checked(new.push_token), new.due_at))
+            renewed = (known[0][0], checked(new.credential), checked(new.push_token), new.due_at, new.told, checked(new.registered_at))
+            yield Ask(self._say.renew, renewed)
             return False
         values = dict(zip(INSTALLATION.columns, row, strict=True))
         if version > new.told:  # it changed between the drawing of what was installed and now
@@ -383,6 +390,11 @@ class DatabaseStore(ABC):
     async def lagging(self, wallet: str | None = None) -> int:
         """See app.store.Store."""
         return int((await self._read(_just(Ask(self._say.lagging, (wallet,))), heavy=True))[0][0])
+
+    async def pass_types(self) -> Mapping[tuple[UUID, str], int]:
+        """See app.store.Store."""
+        found = await self._read(_just(Ask(self._say.pass_types)), heavy=True)
+        return {(_id(business_id), pass_type): phones for business_id, pass_type, phones in found}
 
     # --- Vendors and housekeeping ---
 

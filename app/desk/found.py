@@ -36,11 +36,19 @@ async def found(
     owner: str,
     contact: str = "",
     brand: Brand | None = None,
+    apple: str = "",
 ) -> Founded:
-    """Begin a business. Raises ValueError for a time zone that does not exist."""
+    """Begin a business; ``apple`` names a certificate of its own. Raises ValueError for a time zone that does not exist."""
     now = world.now()
     business = Business(
-        id=world.new_id(), name=name, zone=zone, currency=currency, languages=languages, contact=contact, brand=brand or Brand()
+        id=world.new_id(),
+        name=name,
+        zone=zone,
+        currency=currency,
+        languages=languages,
+        contact=contact,
+        brand=brand or Brand(),
+        apple=apple,
     )
     _ = business.tz  # a zone that does not exist says so here, not at the first redemption
     place = Location(id=world.new_id(), business_id=business.id, name=location)
@@ -74,6 +82,15 @@ async def offer_program(store: Store, world: World, business: Business, program:
         business = replace(business, prefixes=prefixes)
         await store.replace_business(business)
     return business
+
+
+async def sign_with(store: Store, business: Business, apple: str, *, pass_type: str) -> None:
+    """Let a business use the certificate of this name. Raises ValueError if iPhones hold its cards under another pass type."""
+    for (business_id, held), phones in (await store.pass_types()).items():
+        if business_id == business.id and held != pass_type:
+            hold = "1 iPhone holds a card" if phones == 1 else f"{phones} iPhones hold cards"
+            raise ValueError(f"{hold} of {business.name} under {held}, and a card cannot change to {pass_type}")
+    await store.replace_business(replace(business, apple=apple))
 
 
 async def hand_out_token(store: Store, world: World, *, business_id: UUID, staff_id: UUID, location_id: UUID, name: str) -> str:

@@ -145,12 +145,70 @@ def test_settings_and_databases_that_are_wrong_are_named(folder: Folder) -> None
     assert "/nonexistent" in folder.refused("init", DATABASE_URL="sqlite:////nonexistent/x.db")
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:geheim/pw@geheim.example/x",
+        "postgresql://u:geheim#pw@127.0.0.1/x",
+        "postgresql://u:geheim?pw@127.0.0.1/x",
+        "postgresql://u:[geheim]@127.0.0.1/x",
+        "postgresql://u:geheim@127.0.0.1:1/x?geheim",
+        "mysql://geheim",
+    ],
+)
+@pytest.mark.parametrize("command", ["init", "serve", "doctor"])
+def test_a_database_url_that_cannot_be_read_is_not_repeated(folder: Folder, url: str, command: str) -> None:
+    said = "".join(folder.run(command, status=1, DATABASE_URL=url))
+    assert "DATABASE_URL" in said
+    assert "geheim" not in said
+    assert "Traceback" not in said
+
+
+def test_the_file_of_the_database_is_its_owners_alone(folder: Folder) -> None:
+    folder.run("init")
+    assert (folder.path / "counterpass.db").stat().st_mode & 0o777 == 0o600
+    folder.path.joinpath("counterpass.db").chmod(0o640)
+    folder.run("migrate")
+    assert (folder.path / "counterpass.db").stat().st_mode & 0o777 == 0o640, "who opened it to a group is not overruled"
+
+
 def test_init_changes_nothing_the_second_time(begun: tuple[Folder, str, str]) -> None:
     one, *_ = begun
     before = (one.path / "counterpass.db").read_bytes()
     said, _ = one.run("init", status=1)
     assert "Tiệm Bánh" in said
     assert (one.path / "counterpass.db").read_bytes() == before
+
+
+def test_a_second_business_begins_beside_the_first_when_asked_to(folder: Folder) -> None:
+    folder.run("init", "--name", "Tiệm Bánh")
+    assert "Tiệm Bánh already" in folder.refused("init", "--another", "--name", "Tiệm Bánh")
+    said, _ = folder.run("init", "--another", "--name", "Saigon Bagels", "--certificate", "saigon", "--owner", "Sam")
+    assert "certs csr --certificate saigon" in said
+    assert TOKEN.search(said)
+    assert "Tiệm Bánh, Saigon Bagels" in folder.refused("staff", "list")
+    assert folder.run("staff", "list", "--business", "Saigon Bagels")[0].startswith("Sam, owner\n    a token at Main counter, made 20")
+    assert "certs csr" in folder.run("doctor", status=1)[0]
+    assert "apple-saigon/request.csr" in folder.run("certs", "csr", "--email", "a@b.c", "--name", "S", "--certificate", "saigon")[0]
+
+
+def test_a_business_goes_over_to_a_certificate_of_its_own(folder: Folder, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder.run("init")
+    assert "apple-own" in folder.refused("certs", "use", "--certificate", "own")
+    made = tmp_path_factory.mktemp("apple")
+    make_development_chain(made, pass_type="pass.com.own", team="TEAM123456", organization="Tiệm Bánh", now=world.now())
+    given = ("--wwdr", str(made / "wwdr.pem"), "--key", str(made / "key.pem"), "--certificate", "own")
+    assert "apple-own" in folder.run("certs", "import", str(made / "certificate.pem"), *given)[0]
+    assert "pass.com.own" in folder.run("certs", "use", "--certificate", "own")[0]
+    assert "pass.dev.counterpass" in folder.run("certs", "use")[0]
+    assert not re.search("^error", folder.run("certs", "check")[0], re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["../apple", "a b"])
+def test_a_certificates_name_cannot_leave_its_folder(name: str, folder: Folder) -> None:
+    with pytest.raises(SystemExit):
+        folder.run("init", "--certificate", name)
+    assert not list(folder.path.iterdir())
 
 
 def test_a_port_in_use_is_named(begun: tuple[Folder, str, str]) -> None:
@@ -220,6 +278,33 @@ async def test_a_card_joins_by_http_is_exported_and_the_service_ends_when_told(b
     assert "wrote hoa.pkpass" in (await asyncio.to_thread(one.run, "pass", "export", number, "--to", "hoa.pkpass"))[0]
     assert "pass.json" in zipfile.ZipFile(one.path / "hoa.pkpass").namelist()
     assert "nothing to correct" in (await asyncio.to_thread(one.run, "doctor"))[0]
+
+
+async def test_a_token_that_was_revoked_stands_for_nobody_at_the_next_request(tmp_path: Path, database_url: str) -> None:
+    one = Folder(tmp_path)
+    one.settings["DATABASE_URL"] = database_url
+
+    async def run(*arguments: str) -> str:
+        return (await asyncio.to_thread(one.run, *arguments))[0]
+
+    owner = TOKEN.search(await run("init", "--owner", "Lan"))
+    leaked, also = [(await run("staff", "token", "--name", "An")).strip() for _ in range(2)]
+    assert owner
+    async with one.running("serve"), httpx.AsyncClient(base_url=one.settings["COUNTERPASS_PUBLIC_URL"]) as client:
+        await answering(client)
+
+        async def statuses() -> list[int]:
+            asked = [client.get("/api/v1/cards/X", headers={"Authorization": f"Bearer {token}"}) for token in (leaked, also, owner[0])]
+            return [(await one).status_code for one in asked]
+
+        assert await statuses() == [404, 404, 404]
+        assert await run("staff", "revoke", "--name", "An", "--location", "Main counter") == "2 tokens of An at Main counter revoked\n"
+        assert await statuses() == [401, 401, 404]
+    assert await run("staff", "revoke", "--name", "An") == "no tokens of An revoked\n"
+    assert await run("staff", "revoke", "--name", "Lan") == "1 token of Lan revoked\n"
+    assert await run("staff", "list") == "Lan, owner\nAn, cashier\n"
+    assert "Lan, An" in await asyncio.to_thread(one.refused, "staff", "revoke", "--name", "Nobody")
+    assert "Main counter" in await asyncio.to_thread(one.refused, "staff", "revoke", "--name", "An", "--location", "Nowhere")
 
 
 async def test_followers_in_a_process_of_their_own_tell_the_phones(folder: Folder) -> None:

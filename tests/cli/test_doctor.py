@@ -13,11 +13,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from msgspec.structs import replace
+from shop import Shop as Cafe
 from shop import open_shop
 
 from app import certs as chains
 from app import doctor, settings
 from app.db import open_store
+from app.desk import found
 from app.sandbox.apns import ApnsSandbox
 from app.sandbox.google import GoogleSandbox
 from app.store import Alarm
@@ -228,23 +230,59 @@ async def test_google_that_does_not_answer_is_named(shop: Shop) -> None:
     assert set(await shop.errors(google_url="http://127.0.0.1:1")) == {"google_unreachable"}
 
 
+async def phone_with(cafe: Cafe, card: dict, pass_type: str = PASS_TYPE, device: int = 1) -> None:
+    phone = Installation(
+        id=UUID(int=device),
+        business_id=cafe.business.id,
+        card_id=UUID(card["id"]),
+        wallet="apple",
+        address=f"device-{device}",
+        credential=pass_type,
+        push_token="c0ffee",
+        registered_at=NOW,
+    )
+    await cafe.desk.store.register(phone, None)
+
+
 async def test_phones_that_are_behind_are_counted(shop: Shop) -> None:
     async with open_shop(shop.given["DATABASE_URL"]) as cafe:
         card = await cafe.join()
-        phone = Installation(
-            id=UUID(int=1),
-            business_id=cafe.business.id,
-            card_id=UUID(card["id"]),
-            wallet="apple",
-            address="device",
-            credential=PASS_TYPE,
-            push_token="c0ffee",
-            registered_at=NOW,
-        )
-        await cafe.desk.store.register(phone, None)
+        await phone_with(cafe, card)
         await cafe.stamp(card)
     level, problem, _ = (await shop.found())["phones_behind"]
     assert (level, problem) == ("note", "1 phone is behind its card")
+
+
+async def test_phones_under_a_pass_type_without_a_certificate_are_named_with_their_number(
+    shop: Shop, database_url: str, made: Path
+) -> None:
+    async with open_shop(database_url) as cafe:
+        card = await cafe.join()
+        await phone_with(cafe, card)
+        assert "pass_type_without_certificate" not in await shop.errors(DATABASE_URL=database_url)
+        for device in (2, 3):
+            await phone_with(cafe, card, "pass.com.old", device)
+        level, problem, cure = (await shop.found(DATABASE_URL=database_url))["pass_type_without_certificate"]
+        assert level == "error"
+        assert problem.startswith("2 phones hold cards of Cà Phê Sáng under pass.com.old, and the business has a certificate for pass.dev")
+        assert "certificate for pass.com.old" in cure
+        with pytest.raises(ValueError, match=r"2 iPhones hold cards of Cà Phê Sáng under pass\.com\.old"):
+            await found.sign_with(cafe.desk.store, cafe.business, "", pass_type=PASS_TYPE)
+        old = "pass.com.old"
+        chains.make_development_chain(shop.certs / "apple-old", pass_type=old, team="DEVELOPER1", organization="Café", now=NOW)
+        await cafe.desk.store.replace_business(replace(cafe.business, apple="old"))
+        assert (await shop.found(DATABASE_URL=database_url))["pass_type_without_certificate"][1].startswith("1 phone holds a card")
+        shutil.rmtree(shop.certs / "apple-old")
+        assert (await shop.found(DATABASE_URL=database_url))["pass_type_without_certificate"][1].endswith(
+            "the business has no certificate: these cards stay as they are"
+        )
+
+
+async def test_a_database_that_every_user_of_the_machine_may_read_is_a_warning(shop: Shop) -> None:
+    path = anyio.Path(shop.given["DATABASE_URL"].removeprefix("sqlite:///"))
+    await path.chmod(0o644)
+    level, _, cure = (await shop.found())["database_open_to_all"]
+    assert (level, cure) == ("warning", f"chmod 600 {path}*")
 
 
 async def test_a_business_whose_own_certificate_is_missing_is_named(shop: Shop) -> None:
