@@ -157,14 +157,17 @@ async def fetched(desk: Desk, card: Card) -> None:
 async def google_link(desk: Desk, facts: CardFacts) -> str:
     """The save link of a card, whose class and object exist at Google after this.
 
+    An object that Google has already is the followers' to write: anybody who has the link may open it, at any moment.
     Raises WalletNotConfigured, or WalletUnavailable while Google does not take them.
     """
     google = _google(desk)
     now = desk.world.now()
     drawn = draw(facts, desk.words, now)
     known = await desk.store.google_class(facts.program.id)
-    ensured = await google.ensure(drawn, known=known.digest if known else None, http=desk.world.http, now=now)
-    match ensured:
+    found = await desk.store.installation(wallet="google", address=google.object_id(facts.card.id))
+    installed = found is not None and found.gone_at is None
+    ensure = google.ensure_class if installed else google.ensure
+    match await ensure(drawn, known=known.digest if known else None, aside=True, http=desk.world.http, now=now):
         case Ensured(digest):
             if known is None or known.digest != digest:
                 await desk.store.keep_google_class(
@@ -177,6 +180,10 @@ async def google_link(desk: Desk, facts: CardFacts) -> str:
         case _:
             raise WalletUnavailable(wallet="Google Wallet", retry_after=LAST_SHOWN)
     card = facts.card
+    if found is not None and installed:
+        if found.told < card.version:
+            desk.bell()
+        return google.save_link(drawn, now=now)
     installation = Installation(
         id=desk.world.new_id(),
         business_id=card.business_id,

@@ -54,6 +54,8 @@ NEWS: Final = frozenset({"earned", "issued", "redeemed", "reversed", "goodwill"}
 CALLS: Final = 20
 CALLS_PER: Final = 1.1
 """Google allows 20 requests a second; the tenth of a second on top is for those that arrive closer together than they left."""
+CALLS_ASIDE: Final = CALLS // 2
+"""Of these, so many for links that are opened, which anybody may do at any rate: the rest is left to cards that changed."""
 LONGEST_WAIT: Final = 5.0
 """Seconds that a call waits for its turn; a longer queue is answered with Later, or leases would end while waiting."""
 
@@ -429,6 +431,7 @@ class Google:
         self._public_url = public_url.rstrip("/")
         self._save_url = save_url
         self._turns: deque[float] = deque(maxlen=CALLS)
+        self._aside: deque[float] = deque(maxlen=CALLS_ASIDE)
         self._roots: tuple[tuple[ec.EllipticCurvePublicKey, int], ...] = ()
         self._roots_at: datetime | None = None
         self._asked_at: datetime | None = None
@@ -525,19 +528,36 @@ class Google:
         }
         return self._save_url + self.account.sign(claims)
 
-    async def ensure(self, face: Face, *, known: bytes | None, http: Http, now: datetime) -> Ensured | Later | Misconfigured:
-        """Make sure that Google has the card with this face, and its class first if ``known`` is not the digest of what it should be."""
+    async def ensure_class(
+        self, face: Face, *, known: bytes | None, aside: bool = False, http: Http, now: datetime
+    ) -> Ensured | Later | Misconfigured:
+        """Make sure that Google has the card's class; no call if ``known`` is the digest of what it should be. ``aside`` as in ensure."""
         digest = self.class_digest(face)
         try:
             if digest != known:
-                await self._put("loyaltyClass", self.class_body(face), exists=known is not None, http=http, now=now)
-            await self._put("loyaltyObject", self.object_body(face), exists=False, http=http, now=now)
-        except _Missing as missing:
-            # Google has no such class, whatever we remembered: then it is made like a new one.
-            return missing.outcome if known is None else await self.ensure(face, known=None, http=http, now=now)
+                await self._put("loyaltyClass", self.class_body(face), exists=known is not None, aside=aside, http=http, now=now)
         except _Failed as failed:
             return failed.outcome
         return Ensured(digest)
+
+    async def ensure(
+        self, face: Face, *, known: bytes | None, aside: bool = False, http: Http, now: datetime
+    ) -> Ensured | Later | Misconfigured:
+        """Make sure that Google has the card with this face, and its class first (see ensure_class).
+
+        With ``aside``, the calls take no more than half of the turns.
+        """
+        ensured = await self.ensure_class(face, known=known, aside=aside, http=http, now=now)
+        if not isinstance(ensured, Ensured):
+            return ensured
+        try:
+            await self._put("loyaltyObject", self.object_body(face), exists=False, aside=aside, http=http, now=now)
+        except _Missing as missing:
+            # Google has no such class, whatever we remembered: then it is made like a new one.
+            return missing.outcome if known is None else await self.ensure(face, known=None, aside=aside, http=http, now=now)
+        except _Failed as failed:
+            return failed.outcome
+        return ensured
 
     async def tell(self, installation: Installation, face: Face | None, *, http: Http, now: datetime) -> Outcome:
         """PATCH the object with the face, aloud if that is worth one of the three notifications in 24 hours and one is left."""
@@ -600,25 +620,34 @@ class Google:
             return []
         return [f"This machine's clock and Google's are {apart.total_seconds():.0f} seconds apart: set it."] if apart > CLOCKS_APART else []
 
-    async def _put(self, kind: str, body: Mapping[str, Any], *, exists: bool, http: Http, now: datetime) -> None:
+    async def _put(self, kind: str, body: Mapping[str, Any], *, exists: bool, aside: bool, http: Http, now: datetime) -> None:
         """INSERT or PATCH, by what we believe, and the other one if Google knows better."""
         calls: list[tuple[Literal["POST", "PATCH"], str, int]] = [
             ("POST", kind, HTTPStatus.CONFLICT),
             ("PATCH", f"{kind}/{body['id']}", HTTPStatus.NOT_FOUND),
         ]
         for method, path, wrong in reversed(calls) if exists else calls:
-            answer = await self._send(method, path, body, http=http, now=now)
+            answer = await self._send(method, path, body, aside=aside, http=http, now=now)
             if answer.status != wrong:
                 break
         self._check(answer, now)
 
     async def _send(
-        self, method: Literal["GET", "POST", "PATCH"], path: str, body: Mapping[str, Any] | None, *, http: Http, now: datetime
+        self,
+        method: Literal["GET", "POST", "PATCH"],
+        path: str,
+        body: Mapping[str, Any] | None,
+        *,
+        aside: bool = False,
+        http: Http,
+        now: datetime,
     ) -> Answer:
         """One call, in its turn; with a new token if Google does not take the one we had."""
         for _ in range(2):
             token = await self.account.token(http=http, now=now)
-            await self._turn()
+            if aside:
+                await self._turn(self._aside)
+            await self._turn(self._turns)
             headers = (("authorization", f"Bearer {token}"), ("content-type", "application/json"))
             data = b"" if body is None else msgspec.json.encode(body)
             answer = await _answer(http, Ask(method=method, url=f"{self._url}/walletobjects/v1/{path}", headers=headers, body=data))
@@ -627,13 +656,13 @@ class Google:
             self.account.forget(token)
         return answer
 
-    async def _turn(self) -> None:
-        """Wait until 20 calls ago is more than a second ago. The loop's own clock paces; no rule depends on it."""
+    async def _turn(self, turns: deque[float]) -> None:
+        """Wait until as many calls ago as ``turns`` holds is more than a second ago. The loop's own clock paces; no rule depends on it."""
         now = asyncio.get_running_loop().time()
-        at = max(now, self._turns[0] + CALLS_PER) if len(self._turns) == CALLS else now
+        at = max(now, turns[0] + CALLS_PER) if len(turns) == turns.maxlen else now
         if at - now > LONGEST_WAIT:
             raise _Failed(Later("more calls wait for Google than it takes in a few seconds", at - now))
-        self._turns.append(at)
+        turns.append(at)
         if at > now:
             await asyncio.sleep(at - now)
 

@@ -180,6 +180,10 @@ class Phone:
             self.installation = msgspec.structs.replace(self.installation, told_at=self.clock())
         return ensured
 
+    async def open(self) -> object:
+        """What opening the link does for a card that is new to us, of a class that Google has."""
+        return await self.wallet.ensure(self.cafe.face(), known=self.known, aside=True, http=self.http, now=self.clock())
+
     async def save(self) -> None:
         """The card is made, and the person presses the button."""
         assert isinstance(await self.ensure(), Ensured)

@@ -443,6 +443,28 @@ async def test_a_queue_that_is_too_long_is_later(phone: Phone):
     assert outcome.after == pytest.approx(10.1, abs=0.5)
 
 
+async def test_links_take_half_of_the_turns_and_leave_the_others_to_cards_that_changed(phone: Phone):
+    await phone.ensure()
+    phone.google.rate = 20
+    openings = [asyncio.create_task(phone.open()) for _ in range(30)]
+    await asyncio.sleep(0)  # each of them asks for its turn
+    async with asyncio.timeout(1):
+        assert await asyncio.gather(*(phone.tell() for _ in range(8))) == [Delivered()] * 8
+    assert not any(one.done() for one in openings)
+    for one in openings:
+        one.cancel()
+    await asyncio.wait(openings)
+
+
+async def test_a_queue_of_links_that_is_too_long_is_later_for_links_only(phone: Phone):
+    await phone.ensure()
+    phone.wallet._aside.extend([asyncio.get_running_loop().time() + 9] * 10)
+    outcome = await phone.open()
+    assert isinstance(outcome, Later)
+    assert outcome.after == pytest.approx(10.1, abs=0.5)
+    assert await phone.tell() == Delivered()
+
+
 # --- The save link ---
 
 
