@@ -108,6 +108,7 @@ STATUS: Final[Mapping[type[Problem], int]] = {
     problems.Expired: HTTPStatus.GONE,
     problems.WrongLocation: HTTPStatus.CONFLICT,
     problems.OutsideHours: HTTPStatus.CONFLICT,
+    problems.StaffNeeded: HTTPStatus.CONFLICT,
     problems.LimitReached: HTTPStatus.CONFLICT,
     problems.CardPresented: HTTPStatus.UNPROCESSABLE_ENTITY,
     problems.NotExpired: HTTPStatus.CONFLICT,

@@ -1,18 +1,19 @@
 """What the desk, the followers and the readers may ask of the database, whichever it is. ``app/db`` is the implementation."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Literal, Protocol
+from datetime import date, datetime
+from typing import Final, Literal, Protocol
 from uuid import UUID
 
 import msgspec
 
 from passes.businesses import Business, Location, Person, Role
 from passes.cards import Card, Customer, Entry, Event
-from passes.coupons import Coupon, Presented, Redemption, Refusal, Reversal
+from passes.coupons import Channel, Coupon, Presented, Redemption, Refusal, Reversal
 from passes.offers import Offer
 from passes.programs import Program
 from passes.wallets.base import Installation
+from passes.words import Text
 
 # --- Rows that only the house knows ---
 
@@ -26,6 +27,105 @@ class Staff(msgspec.Struct, frozen=True, kw_only=True):
     email: str = ""
     role: Role
     suspended_at: datetime | None = None
+    counter: bool = False
+    """Not a person: a kiosk or an autopilot, which works by itself under its own name."""
+
+
+class Login(msgspec.Struct, frozen=True, kw_only=True):
+    """What a member of staff proves who they are with. One row a person, made with the person; its id is the person's.
+
+    ``password`` and ``pin`` are Argon2id in PHC format, or empty: then that way in is closed. ``version`` is written into
+    every session; whatever changes here raises it, and that ends them all.
+    """
+
+    id: UUID
+    business_id: UUID
+    email: str = ""
+    """In lower case. Unique within a business only: who has two shops may use one address for both."""
+    password: str = ""
+    pin: str = ""
+    version: int = 0
+    locked_at: datetime | None = None
+    """Since when the PIN is locked, after too many wrong ones; a manager unlocks it."""
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """A member of staff with what they sign in with, and their business."""
+
+    staff: Staff
+    login: Login
+    business: Business
+
+
+class Passkey(msgspec.Struct, frozen=True, kw_only=True):
+    """A passkey of a person (WebAuthn): the credential's id and public key as the browser gave them."""
+
+    id: UUID
+    business_id: UUID
+    staff_id: UUID
+    credential: bytes
+    public_key: bytes
+    sign_count: int
+    name: str
+    created_at: datetime
+    used_at: datetime | None = None
+
+
+CounterKind = Literal["staff", "kiosk", "autopilot"]
+
+
+class Counter(msgspec.Struct, frozen=True, kw_only=True):
+    """A browser enrolled for a location. Only the SHA-256 of the secret in its cookie is stored.
+
+    On a ``staff`` counter people say who they are by PIN; a ``kiosk`` faces the customer and an ``autopilot`` has only a
+    hardware scanner: both work as the staff row ``machine_id``.
+    """
+
+    id: UUID
+    business_id: UUID
+    location_id: UUID
+    name: str
+    kind: CounterKind
+    machine_id: UUID | None = None
+    secret_hash: bytes
+    created_at: datetime
+    used_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+class Counting(msgspec.Struct, frozen=True, kw_only=True):
+    """An enrolled browser with its location and its business."""
+
+    counter: Counter
+    location: Location
+    business: Business
+
+
+class Ticket(msgspec.Struct, frozen=True, kw_only=True):
+    """A link that works once, until it expires: to enrol a browser as a counter, or to let a person set password and PIN.
+
+    For a counter ``location_id``, ``name`` and ``counter`` say what it becomes; for a person ``staff_id`` says who.
+    """
+
+    id: UUID
+    business_id: UUID
+    kind: Literal["counter", "person"]
+    secret_hash: bytes
+    made_by: UUID
+    made_at: datetime
+    expires_at: datetime
+    used_at: datetime | None = None
+    staff_id: UUID | None = None
+    location_id: UUID | None = None
+    name: str = ""
+    counter: CounterKind = "staff"
+
+
+class Strikes(msgspec.Struct, frozen=True):
+    """How many wrong guesses were counted under a key, and when the last one was."""
+
+    n: int = 0
+    last: datetime | None = None
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +198,10 @@ Row = (
     | Event
     | Kept
     | Installation
+    | Login
+    | Passkey
+    | Counter
+    | Ticket
 )
 
 # --- A unit of truth ---
@@ -121,6 +225,26 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     most: int | None = None
 
 
+CountKind = Literal["redeemed", "goodwill", "refused", "issued", "used"]
+"""What is counted by the day (in the business's zone). ``used`` counts a redemption on the day on which its coupon was issued:
+used over issued of the same days is the Redemption Rate."""
+CountBy = Literal["all", "location", "offer", "staff", "hour"]
+
+
+class Count(msgspec.Struct, frozen=True, kw_only=True):
+    """So many more (or fewer) of a kind on a day, in all or of one location, offer, person or hour.
+
+    ``which`` is the id's text; for ``hour`` the hour of the week ("0" is Monday 00:00 … "167"), for ``all`` it is "".
+    """
+
+    business_id: UUID
+    kind: CountKind
+    by: CountBy
+    which: str = ""
+    day: date
+    n: int = 1
+
+
 class Unit(msgspec.Struct, frozen=True, kw_only=True):
     """What becomes true together or not at all: comparisons, new rows, and the cards whose face changes by it.
 
@@ -132,6 +256,7 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
     due_at: datetime
     changes: tuple[Change, ...] = ()
     tallies: tuple[Tally, ...] = ()
+    counts: tuple[Count, ...] = ()
     rows: tuple[Row, ...] = ()
     touches: tuple[UUID, ...] = ()
 
@@ -178,6 +303,67 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     installation: Installation
     version: int | None
     changes_at: datetime | None
+
+
+# --- The history of presentations ---
+
+Status = Literal["redeemed", "reversed", "goodwill", "refused"]
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which presentations are wanted; an empty tuple wants all. ``text``: part of a code, a customer's name or an offer's title."""
+
+    text: str = ""
+    statuses: tuple[Status, ...] = ()
+    locations: tuple[UUID, ...] = ()
+    staff: tuple[UUID, ...] = ()
+    offers: tuple[UUID, ...] = ()
+    counters: tuple[UUID, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    """The first moment that is not wanted any more."""
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a page of the history ended: the next one begins after it (older)."""
+
+    at: datetime
+    id: UUID
+
+
+class Past(msgspec.Struct, frozen=True, kw_only=True):
+    """One presentation of a code: a redemption (``reversed`` if it was taken back), a goodwill, or a refusal, with its names.
+
+    ``id`` is the redemption's or the refusal's. A refusal of a code that is nobody's has no coupon, and ``presented`` is what
+    was typed. ``prefix`` is the offer's; ``title`` is its title in every language.
+    """
+
+    id: UUID
+    status: Status
+    at: datetime
+    code: str
+    prefix: str = ""
+    presented: str = ""
+    coupon_id: UUID | None = None
+    card_id: UUID | None = None
+    offer_id: UUID | None = None
+    title: Text | None = None
+    customer: str = ""
+    location_id: UUID
+    location: str
+    staff_id: UUID
+    staff: str
+    counter_id: UUID
+    channel: Channel
+    word: str = ""
+    """Why it was refused."""
+    reason: str = ""
+    """Why it was honoured, or taken back."""
+    reversed_at: datetime | None = None
+
+
+MOST_FOUND: Final = 20
+"""Customers that a search at the counter gives at most: nobody reads further, and nobody shall list them all."""
 
 
 class Store(Protocol):
@@ -283,6 +469,87 @@ class Store(Protocol):
 
     async def revoke_token(self, token_id: UUID, at: datetime) -> None:
         """A token stands for nobody from now on."""
+        ...
+
+    # Who is there: people, counters, one-time links, guesses.
+    async def members(self, *, business_id: UUID | None = None, staff_id: UUID | None = None, email: str | None = None) -> Sequence[Member]:
+        """People with their logins: all of a business by age, one by id, or those with an e-mail address in any business.
+
+        Machines and suspended people are among them: the asker decides. Given several conditions, all must hold.
+        """
+        ...
+
+    async def replace_member(self, staff: Staff, login: Login, *, seen: int) -> bool:
+        """Write a person and their login anew, if the login's version is still ``seen``. False: somebody was first."""
+        ...
+
+    async def passkeys(self, *, staff_id: UUID | None = None, credential: bytes | None = None) -> Sequence[Passkey]:
+        """A person's passkeys by age, or the one with this credential id."""
+        ...
+
+    async def passkey_used(self, passkey_id: UUID, *, seen: int, sign_count: int, at: datetime) -> bool:
+        """A passkey signed: its counter goes on from ``seen``. False if it has moved meanwhile (a clone, or a replay)."""
+        ...
+
+    async def remove_passkey(self, business_id: UUID, staff_id: UUID, passkey_id: UUID) -> bool:
+        """Forget a passkey of this person."""
+        ...
+
+    async def counting(self, secret_hash: bytes) -> Counting | None:
+        """The enrolled browser with this secret, not revoked. Grouped like ``caller``."""
+        ...
+
+    async def counters(self, business_id: UUID) -> Sequence[Counter]:
+        """All counters of a business by age, revoked ones too."""
+        ...
+
+    async def counter_used(self, counter_id: UUID, at: datetime) -> None:
+        """Remember that it was used now (the caller asks once a minute at most)."""
+        ...
+
+    async def change_counter(self, business_id: UUID, counter_id: UUID, *, name: str | None = None, revoked_at: datetime | None = None) -> bool:
+        """Rename or revoke a counter of this business; False if there is none such (any more)."""
+        ...
+
+    async def ticket(self, secret_hash: bytes) -> Ticket | None:
+        """A one-time link, used and expired ones too."""
+        ...
+
+    async def use_ticket(self, ticket_id: UUID, *, at: datetime, rows: Sequence[Row] = ()) -> bool:
+        """Use a link up and record what came of it, both or neither. False if it was used already."""
+        ...
+
+    async def strikes(self, key: str) -> Strikes:
+        """The wrong guesses under a key."""
+        ...
+
+    async def strike(self, key: str, *, at: datetime, fresh: datetime) -> Strikes:
+        """Count one more guess, from one again if the last was before ``fresh``. Atomic: parallel guesses all count."""
+        ...
+
+    async def forgive(self, key: str) -> None:
+        """Forget the guesses under a key."""
+        ...
+
+    # History, numbers and search.
+    async def past(self, business_id: UUID, wanted: Filter, *, after: Place | None = None, limit: int = 50) -> Sequence[Past]:
+        """Presentations, the newest first, after (older than) a place. A handful of index reads, however many there are."""
+        ...
+
+    async def counted(self, business_id: UUID, *, since: date, until: date) -> Sequence[Count]:
+        """The counts of the days from ``since`` to ``until`` (both included), without those that are zero."""
+        ...
+
+    async def active_coupons(self, business_id: UUID, *, now: datetime, expired_since: datetime) -> tuple[int, int]:
+        """(active and not over now, active in state but over since ``expired_since``): both from one partial index."""
+        ...
+
+    async def find_cards(self, business_id: UUID, text: str, *, limit: int = MOST_FOUND) -> Sequence[tuple[Card, Customer]]:
+        """Cards that are not left, of customers whose name or phone contains the text (at least 3 characters), by name."""
+        ...
+
+    async def all_offers(self, business_id: UUID) -> Sequence[Offer]:
+        """All offers of a business, by age."""
         ...
 
     # Installations.

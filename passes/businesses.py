@@ -36,6 +36,8 @@ class Business(msgspec.Struct, frozen=True, kw_only=True):
     honour_days: int = 7
     prefixes: tuple[str, ...] = ()
     imported: bool = False
+    asks_first: bool = False
+    """A counter shows what a code would give and waits for a tap, instead of redeeming at once."""
     brand: Brand = Brand()
     apple: str = ""
     """The name of its own Apple certificate; empty for the installation's."""
@@ -65,3 +67,5 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     location_id: UUID
     location: str
     counter_id: UUID
+    kiosk: bool = False
+    """Nobody of the staff looks on: a customer stands at a kiosk."""

@@ -20,6 +20,7 @@ from passes.problems import (
     NotYetValid,
     OutsideHours,
     ReasonNeeded,
+    StaffNeeded,
     TooLateToReverse,
     UnknownCode,
     Voided,
@@ -172,6 +173,8 @@ def _place_time_and_limits(presented: Presented, *, business: Business, person: 
         raise WrongLocation(locations=presented.places)
     if not offer.open_at(now, business.tz):
         raise OutsideHours(hours=offer.hours)
+    if person.kiosk and not offer.at_kiosk:
+        raise StaffNeeded
     if offer.most is not None and presented.redeemed_in_all >= offer.most:
         raise LimitReached(of=N_("offer"), most=offer.most)
     if offer.most_each is not None and presented.redeemed_by_customer >= offer.most_each:

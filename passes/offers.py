@@ -153,6 +153,8 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     most_each: Annotated[int, msgspec.Meta(ge=1)] | None = None
     prefix: Annotated[str, msgspec.Meta(pattern="^[A-Z0-9]{0,12}$")] = ""
     format: Format = "qr"
+    at_kiosk: bool = False
+    """A customer may redeem it at a kiosk, without staff."""
 
     def __post_init__(self) -> None:
         if ambiguous(self.prefix):

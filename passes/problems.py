@@ -129,6 +129,15 @@ class OutsideHours(Problem):
     say = N_("This reward can be used: {hours}.")
 
 
+class StaffNeeded(Problem):
+    """The offer is given by staff, and the code was presented at a kiosk."""
+
+    word = "staff_needed"
+    title = N_("Given by our staff")
+    sentence = N_("This reward is given by the staff at the counter, not at a kiosk.")
+    say = N_("Please show this code at the counter: our staff give you this reward.")
+
+
 class LimitReached(Problem):
     """A limit of the offer, the customer or the staff member is used up. Facts: of (offer, customer or staff), most."""
 

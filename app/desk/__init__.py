@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from app.desk.views import Look
-from app.store import Caller, Change, Kept, Row, Store, Tally, Unit
+from app.store import Caller, Change, Count, Kept, Row, Store, Tally, Unit
 from app.world import World
 from passes.businesses import Business
 from passes.problems import Problem
@@ -22,6 +22,10 @@ ATTEMPTS: Final = 100
 """How often a story reads again after somebody else was first. Each loss means that another one won. Past it the answer is 503."""
 
 
+def _nobody(_business_id: UUID) -> None:
+    pass
+
+
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
     """What every story needs. ``apple`` and ``google`` are None without credentials; ``bell`` wakes the followers here."""
 
@@ -32,6 +36,8 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     google: Google | None
     public_url: str
     bell: Callable[[], None]
+    news: Callable[[UUID], None] = _nobody
+    """Tell the pages of a business that something happened at a counter."""
 
     def look(self, business: Business, language: str, now: datetime) -> Look:
         """How to say things to a caller."""
@@ -44,14 +50,25 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
         *,
         changes: Sequence[Change] = (),
         tallies: Sequence[Tally] = (),
+        counts: Sequence[Count] = (),
         rows: Sequence[Row] = (),
         touches: Sequence[UUID] = (),
     ) -> int:
-        """Make it true; then, if a card's face changed, wake the followers. Raises Lost, Duplicate or Overloaded."""
-        unit = Unit(at=now, due_at=now + SOON, changes=tuple(changes), tallies=tuple(tallies), rows=tuple(rows), touches=tuple(touches))
+        """Make it true; then, if a card's face changed, wake the followers, and if something was counted, the live pages. Raises Lost, Duplicate or Overloaded."""
+        unit = Unit(
+            at=now,
+            due_at=now + SOON,
+            changes=tuple(changes),
+            tallies=tuple(tallies),
+            counts=tuple(counts),
+            rows=tuple(rows),
+            touches=tuple(touches),
+        )
         tick = await self.store.commit(unit)
         if touches:
             self.bell()
+        if counts:  # whatever is counted is shown somewhere
+            self.news(counts[0].business_id)
         return tick
 
 
