@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
@@ -10,17 +11,25 @@ from typing import Final
 
 from anyio import CapacityLimiter
 from litestar import Litestar, Router
+from litestar.config.csrf import CSRFConfig
+from litestar.datastructures import CacheControlHeader
+from litestar.exceptions import HTTPException
+from litestar.middleware import DefineMiddleware
+from litestar.middleware.csrf import CSRFMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.static_files import create_static_files_router
+from litestar.types import ControllerRouterHandler
 
-from app import db, languages
+from app import certs, db, languages
 from app.desk import Desk
 from app.followers import Followers
 from app.outbound import Outbound
 from app.settings import Settings
-from app.web import api, apple, public
+from app.web import api, apple, pages, public, style
+from app.web.sessions import sessions
 from app.web.wire import HANDLERS
-from app.world import World, real
+from app.world import World, real, token
 from passes.wallets.apple import Apple, Certificate, PushKey
 from passes.wallets.base import Http
 from passes.wallets.google import Account, Google
@@ -29,6 +38,9 @@ from passes.words import Words
 PHOTOS: Final = 2
 """Photos that are read at once: each may take 100 MB and a core for a while, and the others can wait."""
 TEMPLATES: Final = Path(__file__).parent.parent / "templates"
+STATIC: Final = Path(__file__).parent / "static"
+PAGES: Final[tuple[ControllerRouterHandler, ...]] = ()
+"""Everything that people look at in a browser, in the order of the house's front to its back."""
 
 
 def apple_wallet(settings: Settings) -> Apple | None:
@@ -114,6 +126,7 @@ def create_app(settings: Settings, *, followers: bool = True, world: Callable[[H
             desk, bell = await stack.enter_async_context(open_desk(settings, world=world))
             app.state.desk = desk
             app.state.bell = bell
+            app.state.pages = TEMPLATES / "pages"
             app.state.in_flight = set()
             app.state.complaints = Counter()
             app.state.photos = CapacityLimiter(PHOTOS)
@@ -121,10 +134,32 @@ def create_app(settings: Settings, *, followers: bool = True, world: Callable[[H
                 await stack.enter_async_context(following(desk, bell, lease=settings.lease))
             yield
 
+    key = certs.session_key(settings.certs, drawn=token)
+    secure = settings.public_url.startswith("https:")
+    csrf = CSRFConfig(
+        secret=hashlib.sha256(b"csrf" + key).hexdigest(),
+        cookie_name="csrf",
+        cookie_secure=secure,
+        cookie_httponly=True,
+        cookie_samesite="strict",
+    )
+    looked_at = Router(
+        "/",
+        route_handlers=PAGES,
+        middleware=[sessions(key, secure=secure), DefineMiddleware(CSRFMiddleware, config=csrf)],
+        exception_handlers=pages.HANDLERS,
+        include_in_schema=False,
+    )
+    files = create_static_files_router(
+        path="/static",
+        directories=[STATIC],
+        cache_control=CacheControlHeader(no_cache=True),  # asked each time, answered 304: a new release is seen at once
+        include_in_schema=False,
+    )
     return Litestar(
-        route_handlers=[api.router, Router("/apple", route_handlers=[apple.router]), *public.handlers],
+        route_handlers=[api.router, Router("/apple", route_handlers=[apple.router]), *public.handlers, style.sheet, looked_at, files],
         lifespan=[lifespan],
-        exception_handlers=HANDLERS,
+        exception_handlers={**HANDLERS, HTTPException: pages.on_nowhere},
         openapi_config=OpenAPIConfig(title="Counterpass", version="1", path="/api", render_plugins=[JsonRenderPlugin()]),
         debug=False,
         logging_config=None,  # ours is set at start (app/logs.py); Litestar would put its own handlers over it

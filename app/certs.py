@@ -4,7 +4,10 @@ Files of one folder: ``certificate.pem`` and ``key.pem`` (the Pass Type ID), ``w
 them, in development only, ``root.pem`` and the authorities' keys.
 """
 
+import contextlib
+import hashlib
 import os
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
@@ -28,6 +31,7 @@ AUTHORITIES: Final = "https://www.apple.com/certificateauthority/"
 PORTAL: Final = "https://developer.apple.com/account/resources/certificates/add"
 DEVELOPMENT: Final = "Counterpass Development"
 LIFE: Final = timedelta(days=365)
+SESSION_KEY: Final = "session.key"
 WARNINGS: Final = (7, 30, 90)  # days before the end; a certificate is renewed by hand and its owner may be on holiday
 _LONGEST_NAME: Final = 64  # characters, of X.520
 _DER_NULL: Final = b"\x05\x00"
@@ -355,3 +359,22 @@ def _write(path: Path, body: bytes) -> None:
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if b"PRIVATE KEY" in body else 0o644), "wb") as file:
         file.write(body)
     fresh.replace(path)
+
+
+def session_key(folder: Path, *, drawn: Callable[[], str]) -> bytes:
+    """The 32 bytes with which sessions are encrypted: ``session.key`` in the folder, made at the first start.
+
+    Where there is no such folder, a key of this process alone: its sessions end with it, and doctor says so.
+    """
+    path = folder / SESSION_KEY
+    if not path.exists() and folder.is_dir():
+        new = folder / f".session.{drawn()}"
+        with contextlib.suppress(OSError):
+            new.touch(mode=0o600)
+            new.write_text(hashlib.sha256((drawn() + drawn()).encode()).hexdigest(), encoding="ascii")
+            with contextlib.suppress(FileExistsError):
+                os.link(new, path)  # all or nothing, and never over the key of another process that was faster
+            new.unlink()
+    if path.exists():
+        return bytes.fromhex(path.read_text(encoding="ascii").strip())
+    return hashlib.sha256((drawn() + drawn()).encode()).digest()

@@ -83,6 +83,38 @@ class KeyReused(Problem):
     sentence = N_("This Idempotency-Key was used for a different request. Use a new key for a new request.")
 
 
+class SignInNeeded(Problem):
+    """A page of the business, and nobody is signed in on this browser (any more)."""
+
+    word = "sign_in_needed"
+    title = N_("Sign in first")
+    sentence = N_("Sign in to see this page.")
+
+
+class NotACounter(Problem):
+    """This browser was not enrolled as a counter, or it was revoked."""
+
+    word = "not_a_counter"
+    title = N_("This browser is not a counter")
+    sentence = N_("Ask an owner or a manager for a link that makes this browser a counter.")
+
+
+class NobodyAtCounter(Problem):
+    """The counter is enrolled, and nobody has said who they are (or their PIN has changed since)."""
+
+    word = "nobody_at_counter"
+    title = N_("Who is at the counter?")
+    sentence = N_("Choose your name and type your PIN.")
+
+
+class StalePage(Problem):
+    """A form whose secret does not fit this browser: an old page, or somebody else's."""
+
+    word = "stale_page"
+    title = N_("This page is too old")
+    sentence = N_("Load the page again and repeat what you did. Nothing was changed.")
+
+
 class DatabaseUnavailable(Problem):
     """The database does not answer, or cannot write. Facts: retry_after (seconds)."""
 
@@ -132,6 +164,10 @@ STATUS: Final[Mapping[type[Problem], int]] = {
     KeyMissing: HTTPStatus.BAD_REQUEST,
     KeyInFlight: HTTPStatus.CONFLICT,
     KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    SignInNeeded: HTTPStatus.UNAUTHORIZED,
+    NotACounter: HTTPStatus.UNAUTHORIZED,
+    NobodyAtCounter: HTTPStatus.UNAUTHORIZED,
+    StalePage: HTTPStatus.FORBIDDEN,
     DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     Unexpected: HTTPStatus.INTERNAL_SERVER_ERROR,
 }

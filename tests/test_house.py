@@ -51,7 +51,7 @@ SECOND = (*FIRST, "passes.businesses", "passes.programs", "passes.offers")
 THIRD = (*SECOND, "passes.coupons", "passes.cards")
 FOURTH = (*THIRD, "passes.face")
 DESK = ("passes", "app.store", "app.world", "app.desk")
-WEB = (*DESK, "app.settings", "app.problems", "app.languages", "app.web")
+WEB = (*DESK, "app.history", "app.settings", "app.problems", "app.languages", "app.web")
 WHOLE = (*WEB, "app.db", "app.followers", "app.history", "app.outbound", "app.certs", "app.logs")
 
 WALLS: Mapping[str, Wall] = {
@@ -79,11 +79,11 @@ WALLS: Mapping[str, Wall] = {
     "app.logs": Wall((), ("structlog",)),
     "app.certs": Wall((), ("cryptography", "msgspec")),
     "app.outbound": Wall(("passes.wallets.base",), ("pycurl",)),
-    "app.desk": Wall(DESK, ("msgspec", "anyio", "structlog")),
+    "app.desk": Wall(DESK, ("msgspec", "anyio", "structlog", "cryptography", "webauthn")),
     "app.history": Wall(DESK, ("msgspec",)),
     "app.followers": Wall(DESK, ("msgspec", "anyio", "structlog")),
     "app.db": Wall(("passes", "app.store", "app.db"), ("msgspec", "piccolo", "aiosqlite", "asyncpg", "structlog")),
-    "app.web": Wall(WEB, ("litestar", "msgspec", "anyio", "structlog", "jinja2")),
+    "app.web": Wall(WEB, ("litestar", "msgspec", "anyio", "structlog", "jinja2", "webauthn")),
     "app.asgi": Wall(WHOLE, ("litestar", "anyio", "structlog", "jinja2")),
     "app.doctor": Wall((*WHOLE, "app.asgi"), ("msgspec",)),
     "app.cli": Wall((*WHOLE, "app.asgi", "app.doctor", "app.sandbox"), ("uvicorn", "structlog")),

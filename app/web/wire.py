@@ -18,6 +18,7 @@ from litestar.exceptions import (
     InternalServerException,
     MethodNotAllowedException,
     NotFoundException,
+    PermissionDeniedException,
     ValidationException,
 )
 from litestar.handlers import BaseRouteHandler
@@ -35,6 +36,7 @@ from app.problems import (
     KeyInFlight,
     KeyMissing,
     KeyReused,
+    StalePage,
     TooLarge,
     Unauthorized,
     Unexpected,
@@ -106,13 +108,18 @@ async def signed_in(connection: ASGIConnection[Any, Any, Any, Any], _handler: Ba
     connection.scope["state"]["caller"] = caller
 
 
-def language_of(connection: ASGIConnection[Any, Any, Any, Any], words: Words) -> str:
-    """The first language of Accept-Language that we speak, else English."""
+def language_asked(connection: ASGIConnection[Any, Any, Any, Any], words: Words) -> str:
+    """The first language of Accept-Language that we speak, or an empty string."""
     for part in connection.headers.get("accept-language", "").split(",")[:10]:
         wanted = part.partition(";")[0].strip().lower().partition("-")[0]
         if wanted in words.languages:
             return wanted
-    return "en"
+    return ""
+
+
+def language_of(connection: ASGIConnection[Any, Any, Any, Any], words: Words) -> str:
+    """The first language of Accept-Language that we speak, else English."""
+    return language_asked(connection, words) or "en"
 
 
 class Answering:
@@ -217,57 +224,77 @@ def on_problem(request: Ask, problem: Problem) -> Response[bytes]:
     return answer(request, problem)
 
 
-def on_overload(request: Ask, _: Overloaded) -> Response[bytes]:
+def of_overload(_request: Ask, _: Overloaded) -> Problem:
     """More waits than can be done soon."""
-    return answer(request, Busy(retry_after=1))
+    return Busy(retry_after=1)
 
 
-def on_database(request: Ask, problem: DatabaseProblem) -> Response[bytes]:
+def of_database(_request: Ask, problem: DatabaseProblem) -> Problem:
     """Whoever operates this reads in the log what the database said; the caller asks again."""
     log.error("the database does not answer", why=str(problem))
-    return answer(request, DatabaseUnavailable(retry_after=RETRY_DATABASE))
+    return DatabaseUnavailable(retry_after=RETRY_DATABASE)
 
 
-def on_unstorable(request: Ask, _: Unstorable) -> Response[bytes]:
+def of_unstorable(_request: Ask, _: Unstorable) -> Problem:
     """Asked for something under a text that nothing can be stored under: it is not there."""
-    return on_problem(request, NotFound(what=N_("address")))
+    return NotFound(what=N_("address"))
 
 
-def on_http(request: Ask, error: HTTPException) -> Response[bytes]:
+def of_http(request: Ask, error: HTTPException) -> Problem:  # noqa: PLR0911 (a table)
     """What Litestar itself refuses, in our words."""
-    problem: Problem
     match error:
         case ValidationException():
             where = [f"{one.get('key', 'body')}: {one.get('message', '')}" for one in error.extra or [] if isinstance(one, dict)]
-            problem = InvalidRequest(errors="; ".join(where) or error.detail)
+            return InvalidRequest(errors="; ".join(where) or error.detail)
         case NotFoundException():
-            problem = NotFound(what=N_("address"))
+            return NotFound(what=N_("address"))
         case MethodNotAllowedException():
-            problem = WrongMethod()
+            return WrongMethod()
+        case PermissionDeniedException():
+            return StalePage()
         case _ if error.status_code == HTTP_413_REQUEST_ENTITY_TOO_LARGE:
-            problem = TooLarge()
+            return TooLarge()
         case ClientException():
-            problem = InvalidRequest(errors=error.detail)
+            return InvalidRequest(errors=error.detail)
         case InternalServerException(detail="client disconnected prematurely"):
-            problem = InvalidRequest(errors="the body ended early")  # nobody is there to read it
+            return InvalidRequest(errors="the body ended early")  # nobody is there to read it
         case _:
-            return on_accident(request, error)
-    return on_problem(request, problem)
+            return of_accident(request, error)
 
 
-def on_accident(request: Ask, error: Exception) -> Response[bytes]:
+def of_accident(request: Ask, error: Exception) -> Problem:
     """The last resort: in the log with its trace, and nothing of it outside."""
     log.error("unexpected", route=request.scope.get("path_template", ""), exc_info=error)
-    return answer(request, Unexpected())
+    return Unexpected()
+
+
+PROBLEMS: Final[dict[type[Exception], Callable[[Ask, Any], Problem]]] = {
+    Problem: lambda _, problem: problem,
+    Overloaded: of_overload,
+    DatabaseProblem: of_database,
+    Unstorable: of_unstorable,
+    HTTPException: of_http,
+    Exception: of_accident,
+}
+"""Whatever may be raised, as the problem that it is."""
+
+
+def on_http(request: Ask, error: HTTPException) -> Response[bytes]:
+    """What Litestar itself refuses, on the wire."""
+    return on_problem(request, of_http(request, error))
+
+
+def _written(problem_of: Callable[[Ask, Any], Problem]) -> Callable[[Ask, Any], Response[bytes]]:
+    def handler(request: Ask, error: Any) -> Response[bytes]:
+        return answer(request, problem_of(request, error))
+
+    return handler
 
 
 HANDLERS: Final[dict[int | type[Exception], Any]] = {
+    **{kind: _written(problem_of) for kind, problem_of in PROBLEMS.items()},
     Problem: on_problem,
-    Overloaded: on_overload,
-    DatabaseProblem: on_database,
-    Unstorable: on_unstorable,
     HTTPException: on_http,
-    Exception: on_accident,
 }
 
 

@@ -1,0 +1,162 @@
+"""What every page has in common: it is drawn from a template, in one language, under one strict policy."""
+
+from collections.abc import Mapping
+from functools import lru_cache, partial
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from litestar import Response
+from litestar.connection import ASGIConnection
+from litestar.exceptions import HTTPException
+from litestar.response import Redirect
+from litestar.status_codes import HTTP_303_SEE_OTHER
+from litestar.utils.scope.state import ScopeState
+
+from app import problems
+from app.problems import STATUS, SignInNeeded
+from app.store import Counting, Member
+from app.web import style, wire
+from app.web.wire import UTC_ZONE, Ask, desk_of
+from passes.businesses import Business
+from passes.problems import Problem
+from passes.words import Words
+
+HTML: Final = "text/html"
+LANGUAGE: Final = "language"
+"""The cookie in which a person's choice of language is kept."""
+FRAGMENT: Final = "x-fragment"
+"""A request with this header is made by a page's own script, which puts the answer into the page: no page around it."""
+POLICY: Final = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "font-src 'self'; connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS: Final = {
+    "Content-Security-Policy": POLICY,
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+"""With every page: nothing is loaded from elsewhere, nothing frames us, no cache keeps what belongs to people."""
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+@lru_cache(1)
+def _templates(folder: Path) -> Environment:
+    return Environment(loader=FileSystemLoader(folder), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+
+
+def member_of(connection: Connection) -> Member | None:
+    """Who is signed in on this browser; a guard of app.web.sessions put it there."""
+    member: Member | None = connection.scope["state"].get("member")
+    return member
+
+
+def counting_of(connection: Connection) -> Counting | None:
+    """The counter that this browser is; a guard of app.web.sessions put it there."""
+    counting: Counting | None = connection.scope["state"].get("counting")
+    return counting
+
+
+def business_of(connection: Connection) -> Business | None:
+    """The business whose page this is, if somebody is there."""
+    there = member_of(connection) or counting_of(connection)
+    return there.business if there else None
+
+
+def language_of(connection: Connection, words: Words) -> str:
+    """The language of a page: chosen here, else what the browser asks for, else the business's first."""
+    chosen = connection.cookies.get(LANGUAGE, "")
+    if chosen in words.languages:
+        return chosen
+    asked = wire.language_asked(connection, words)
+    business = business_of(connection)
+    return asked or next((one for one in (business.languages if business else ()) if one in words.languages), "en")
+
+
+def render(
+    request: Connection, template: str, /, *, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None, **facts: object
+) -> Response[str]:
+    """A page (or a fragment of one) from templates/pages, with the facts and what every template may use.
+
+    ``t(sentence, **facts)`` says a sentence of the catalogue; ``language`` and ``languages``; ``csrf`` is the token of forms;
+    ``style`` is the address of the stylesheet; ``member``, ``counting`` and ``business`` say who is there (or None);
+    ``path`` is this page's, for navigation.
+    """
+    desk = desk_of(request)
+    language = language_of(request, desk.words)
+    text = (
+        _templates(request.app.state.pages)
+        .get_template(template)
+        .render(
+            t=partial(desk.words.said, language),
+            language=language,
+            languages=desk.words.languages,
+            csrf=ScopeState.from_scope(request.scope).csrf_token or "",
+            member=member_of(request),
+            counting=counting_of(request),
+            business=business_of(request),
+            style=style.address(),
+            path=request.scope["path"],
+            now=desk.world.now(),
+            **facts,
+        )
+    )
+    return Response(text, status_code=status, media_type=HTML, headers={**HEADERS, **(headers or {})})
+
+
+def go(path: str) -> Redirect:
+    """Look at another page now: the answer to a form that was accepted."""
+    return Redirect(path, status_code=HTTP_303_SEE_OTHER, headers=HEADERS)
+
+
+def document(request: Connection, problem: Problem) -> dict[str, object]:
+    """A problem's document (app.problems.document) in the page's language and the business's zone."""
+    desk, business = desk_of(request), business_of(request)
+    return problems.document(problem, desk.words, language_of(request, desk.words), business.tz if business else UTC_ZONE)
+
+
+def is_fragment(request: Connection) -> bool:
+    """Whether a page's own script asks."""
+    return FRAGMENT in request.headers
+
+
+def on_problem(request: Ask, problem: Problem) -> Response[Any]:
+    """A refusal, as a page or as a fragment; somebody who must sign in first is taken there and back."""
+    if isinstance(problem, SignInNeeded) and not is_fragment(request) and request.method == "GET":
+        return go(f"/sign-in?to={quote(request.scope['path'])}")
+    wire.log.info("refused", word=problem.word)
+    template = "problem_fragment.html" if is_fragment(request) else "problem.html"
+    headers = {"X-Problem": problem.word}
+    if "retry_after" in problem.facts:
+        headers["Retry-After"] = str(problem.facts["retry_after"])
+    return render(request, template, status=STATUS[type(problem)], headers=headers, problem=document(request, problem))
+
+
+def _drawn(answer: Any) -> Any:
+    """The same handler of app.web.wire, with its problem drawn as a page."""
+
+    def handler(request: Ask, error: Any) -> Response[Any]:
+        return on_problem(request, answer(request, error))
+
+    return handler
+
+
+HANDLERS: Final[dict[int | type[Exception], Any]] = {
+    Problem: on_problem,
+    **{kind: _drawn(problem_of) for kind, problem_of in wire.PROBLEMS.items() if kind is not Problem},
+}
+"""How pages say what cannot be done; the API says the same with app.web.wire.HANDLERS."""
+
+
+def on_nowhere(request: Ask, error: HTTPException) -> Response[Any]:
+    """An address that leads nowhere: a page for a person, a document for a program."""
+    if "text/html" in request.headers.get("accept", ""):
+        return on_problem(request, wire.of_http(request, error))
+    return wire.on_http(request, error)

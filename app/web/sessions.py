@@ -1,0 +1,132 @@
+"""Who is on a browser: a person who signed in, or a counter with somebody at it. Guards put them where pages find them."""
+
+from datetime import datetime, timedelta
+from typing import Final, Self
+from uuid import UUID
+
+from litestar.handlers import BaseRouteHandler
+from litestar.middleware import DefineMiddleware
+from litestar.middleware.session import SessionMiddleware
+from litestar.middleware.session.client_side import ClientSideSessionBackend, CookieBackendConfig
+
+from app.desk import Desk
+from app.desk.found import secret_hash
+from app.problems import NobodyAtCounter, NotACounter, SignInNeeded
+from app.store import Caller, Counting, Member
+from app.web.pages import Connection
+from app.web.wire import desk_of
+from passes.businesses import MANAGERS, Location, Person
+from passes.problems import NotAllowed
+
+COUNTER: Final = "counter"
+"""The cookie that makes a browser a counter: a long random secret, of which the database keeps the hash."""
+SIGNED_IN: Final = "staff"
+AT_COUNTER: Final = "person"
+"""What a session holds under these names: [staff id, version of the login, when (ISO 8601, UTC)]."""
+STAYS_SIGNED_IN: Final = timedelta(days=14)
+SHIFT: Final = timedelta(hours=16)
+"""How long a PIN holds at a counter."""
+
+
+class _Cookie(ClientSideSessionBackend):
+    """The encrypted cookie. Litestar copies routers with all that is in them; a cipher cannot be copied, and need not be."""
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self
+
+
+def sessions(key: bytes, *, secure: bool) -> DefineMiddleware:
+    """The session: an encrypted cookie (AES-GCM) that no script can read."""
+    lasts = int(STAYS_SIGNED_IN.total_seconds())
+    config = CookieBackendConfig(secret=key, key="session", secure=secure, httponly=True, samesite="lax", max_age=lasts)
+    return DefineMiddleware(SessionMiddleware, backend=_Cookie(config))
+
+
+async def _member(connection: Connection, name: str, lasts: timedelta) -> Member | None:
+    """The person that the session names: still there, not suspended, and with the login of then."""
+    kept = connection.session.get(name)
+    if not kept:
+        return None
+    staff_id, version, since = kept
+    desk = desk_of(connection)
+    if desk.world.now() - datetime.fromisoformat(since) > lasts:
+        return None
+    found = await desk.store.members(staff_id=UUID(staff_id))
+    member = next(iter(found), None)
+    if member is None or member.staff.suspended_at is not None or member.login.version != version:
+        return None
+    return member
+
+
+async def known(connection: Connection, _handler: BaseRouteHandler) -> None:
+    """A guard that lets everybody in, and says who is signed in if somebody is."""
+    connection.scope["state"]["member"] = await _member(connection, SIGNED_IN, STAYS_SIGNED_IN)
+
+
+async def managers(connection: Connection, handler: BaseRouteHandler) -> None:
+    """A guard: an owner or a manager is signed in. Raises SignInNeeded, or NotAllowed for anybody else."""
+    await known(connection, handler)
+    member: Member | None = connection.scope["state"]["member"]
+    if member is None:
+        raise SignInNeeded
+    if member.staff.role not in MANAGERS:
+        raise NotAllowed
+
+
+async def owners(connection: Connection, handler: BaseRouteHandler) -> None:
+    """A guard: an owner is signed in. Raises SignInNeeded or NotAllowed."""
+    await managers(connection, handler)
+    if connection.scope["state"]["member"].staff.role != "owner":
+        raise NotAllowed
+
+
+def caller_at(member: Member, location: Location, *, counter_id: UUID) -> Caller:
+    """A signed-in person as the desk's caller, acting at a location through their own session."""
+    staff = member.staff
+    person = Person(
+        staff_id=staff.id, staff=staff.name, role=staff.role, location_id=location.id, location=location.name, counter_id=counter_id
+    )
+    return Caller(person=person, business=member.business)
+
+
+async def enrolled(connection: Connection, _handler: BaseRouteHandler) -> None:
+    """A guard: this browser is a counter (with or without somebody at it). Raises NotACounter."""
+    secret = connection.cookies.get(COUNTER, "")
+    counting = await desk_of(connection).store.counting(secret_hash(secret)) if secret else None
+    if counting is None:
+        raise NotACounter
+    connection.scope["state"]["counting"] = counting
+    connection.scope["state"]["caller"] = await _caller(connection, counting)
+
+
+async def staffed(connection: Connection, handler: BaseRouteHandler) -> None:
+    """A guard: this browser is a counter, and it is known who works on it. Raises NotACounter or NobodyAtCounter."""
+    await enrolled(connection, handler)
+    if connection.scope["state"]["caller"] is None:
+        raise NobodyAtCounter
+
+
+async def _caller(connection: Connection, counting: Counting) -> Caller | None:
+    counter = counting.counter
+    if counter.kind == "staff":
+        member = await _member(connection, AT_COUNTER, SHIFT)
+    else:
+        member = await _machine(desk_of(connection), counter.machine_id)
+    if member is None or member.business.id != counting.business.id:
+        return None
+    staff = member.staff
+    person = Person(
+        staff_id=staff.id,
+        staff=staff.name,
+        role=staff.role,
+        location_id=counting.location.id,
+        location=counting.location.name,
+        counter_id=counter.id,
+        kiosk=counter.kind == "kiosk",
+    )
+    return Caller(person=person, business=counting.business)
+
+
+async def _machine(desk: Desk, machine_id: UUID | None) -> Member | None:
+    found = await desk.store.members(staff_id=machine_id) if machine_id else ()
+    return next(iter(found), None)
