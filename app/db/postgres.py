@@ -15,7 +15,7 @@ from app.db.shapes import KINDS, checked
 from app.db.statements import POSTGRESQL, Talk
 from app.db.store import DatabaseStore, Key
 from app.db.unit import Ready, ready
-from app.store import Caller, DatabaseProblem, Duplicate, Kept, Lost, Unit
+from app.store import Caller, Counting, DatabaseProblem, Duplicate, Kept, Lost, Unit
 from passes.coupons import Presented
 
 T = TypeVar("T")
@@ -84,6 +84,7 @@ class PostgreSQLStore(DatabaseStore):
         self._questions: Lane[tuple[str, Key], Any] = Lane(self._answer_together, waiting=queue, together=TOGETHER)
         self._hot: Mapping[str, Callable[[Sequence[Key]], Talk[Sequence[Any]]]] = {
             "caller": self._callers,
+            "counting": self._countings,
             "kept": self._kept,
             "presented": self._presented,
         }
@@ -113,6 +114,11 @@ class PostgreSQLStore(DatabaseStore):
         """See app.store.Store."""
         caller: Caller | None = await self._questions.ask(("caller", (secret_hash,)))
         return caller
+
+    async def counting(self, secret_hash: bytes) -> Counting | None:
+        """See app.store.Store."""
+        counting: Counting | None = await self._questions.ask(("counting", (secret_hash,)))
+        return counting
 
     async def kept(self, caller_id: UUID, key: str) -> Kept | None:
         """See app.store.Store."""

@@ -151,6 +151,10 @@ class InstallationShape(Shape[Installation]):
 BUSINESS: Final = BodyShape(Business, tables.Business, lambda _: ())
 LOCATION: Final = BodyShape(Location, tables.Location, lambda row: (row.business_id, row.name))
 STAFF: Final = BodyShape(store.Staff, tables.Staff, lambda row: (row.business_id, row.name, row.suspended_at))
+LOGIN: Final = Shape(store.Login, tables.Login)
+PASSKEY: Final = Shape(store.Passkey, tables.Passkey)
+COUNTER: Final = Shape(store.Counter, tables.Counter)
+TICKET: Final = Shape(store.Ticket, tables.Ticket)
 PROGRAM: Final = BodyShape(Program, tables.Program, lambda row: (row.business_id,))
 OFFER: Final = BodyShape(Offer, tables.Offer, lambda row: (row.business_id, row.most is not None or row.most_each is not None))
 TOKEN: Final = Shape(store.Token, tables.Token)
@@ -165,6 +169,7 @@ EVENT: Final = Shape(Event, tables.Event)
 KEPT: Final = Shape(store.Kept, tables.Kept)
 INSTALLATION: Final = InstallationShape(Installation, tables.Installation)
 GOOGLE_CLASS: Final = Shape(store.GoogleClass, tables.GoogleClass)
+STRIKE: Final = Shape(store.Strikes, tables.Strike)
 ALARM: Final = Shape(store.Alarm, tables.Alarm)
 
 ROWS: Final[Mapping[type, Shape[Any]]] = {
@@ -173,6 +178,10 @@ ROWS: Final[Mapping[type, Shape[Any]]] = {
         BUSINESS,
         LOCATION,
         STAFF,
+        LOGIN,
+        PASSKEY,
+        COUNTER,
+        TICKET,
         PROGRAM,
         OFFER,
         TOKEN,

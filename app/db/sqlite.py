@@ -21,7 +21,7 @@ from app.db.shapes import KINDS, checked
 from app.db.statements import SQLITE, Ask, Talk
 from app.db.store import DatabaseStore
 from app.db.unit import Comparison, Ready, ready
-from app.store import Caller, DatabaseProblem, Duplicate, Kept, Lost, Unit
+from app.store import Caller, Counting, DatabaseProblem, Duplicate, Kept, Lost, Unit
 from passes.cards import Card
 from passes.coupons import Presented
 
@@ -86,6 +86,10 @@ class SQLiteStore(DatabaseStore):
     async def caller(self, secret_hash: bytes) -> Caller | None:
         """See app.store.Store."""
         return self._now(self._callers([(secret_hash,)]))[0]
+
+    async def counting(self, secret_hash: bytes) -> Counting | None:
+        """See app.store.Store."""
+        return self._now(self._countings([(secret_hash,)]))[0]
 
     async def kept(self, caller_id: UUID, key: str) -> Kept | None:
         """See app.store.Store."""

@@ -3,11 +3,28 @@
 
 import re
 from collections.abc import Callable, Generator, Mapping, Sequence
+from itertools import combinations
 from typing import Any, Final, TypeVar
 
 import msgspec
 
-from app.db.shapes import BUSINESS, CARD, COUPON, CUSTOMER, EVENT, INSTALLATION, KEPT, OFFER, PROGRAM, REDEMPTION, STAFF, Shape
+from app.db.shapes import (
+    BUSINESS,
+    CARD,
+    COUNTER,
+    COUPON,
+    CUSTOMER,
+    EVENT,
+    INSTALLATION,
+    KEPT,
+    LOCATION,
+    LOGIN,
+    OFFER,
+    PROGRAM,
+    REDEMPTION,
+    STAFF,
+    Shape,
+)
 from app.db.tables import CLOCK
 
 T = TypeVar("T")
@@ -83,6 +100,11 @@ TALLIED: Final = """
 """A count that would pass its limit is not counted, and gives no row back: the limit stands beside the count to be compared."""
 
 
+_WANTED: Final = {"business_id": "s.business_id", "staff_id": "s.id", "email": "g.email <> '' AND g.email"}
+ALL_WANTED: Final = tuple(wanted for n in (1, 2, 3) for wanted in combinations(_WANTED, n))
+"""By which columns members are looked for. That an address is not empty is said apart: the index holds only such."""
+
+
 class Statements:
     """Every statement that is not a plain query, in one dialect."""
 
@@ -99,6 +121,12 @@ class Statements:
             JOIN staff AS s ON s.id = t.staff_id AND s.suspended_at IS NULL
             JOIN location AS l ON l.id = t.location_id
             JOIN business AS b ON b.id = t.business_id""")
+        self.counting = self._made(f"""
+            SELECT x.n, {LOCATION.select("l")}, {BUSINESS.select("b")}, {COUNTER.select("c")}
+            FROM {say.given({"n": "bigint", "secret_hash": "bytea"})}
+            JOIN counter AS c ON c.secret_hash = x.secret_hash AND c.revoked_at IS NULL
+            JOIN location AS l ON l.id = c.location_id
+            JOIN business AS b ON b.id = c.business_id""")
         self.kept = self._made(f"""
             SELECT x.n, {KEPT.select("k")} FROM {say.given({"n": "bigint", "caller_id": "uuid", "key": "text"})}
             JOIN kept AS k ON k.caller_id = x.caller_id AND k.key = x.key""")
@@ -153,6 +181,8 @@ class Statements:
             ON CONFLICT (wallet, credential) DO UPDATE SET why = excluded.why, probe_at = excluded.probe_at""")
         self.clear_alarm = self._made("DELETE FROM alarm WHERE wallet = $1 AND credential = $2")
         self.forget = self._made("DELETE FROM kept WHERE id IN (SELECT id FROM kept WHERE at < $1 LIMIT $2) RETURNING 1")
+
+        self._make_people()
 
         # --- Installations ---
         mine = "address = $1 AND credential = $2 AND wallet = 'apple' AND gone_at IS NULL"
@@ -237,6 +267,35 @@ class Statements:
                     ELSE x.due_at END
             FROM {say.given(settled)} JOIN card AS c ON true
             WHERE i.id = x.id AND c.id = i.card_id AND (x.lease_until IS NULL OR i.lease_until = x.lease_until)""")
+
+    def _make_people(self) -> None:
+        """Who is there: people, passkeys, counters, links and guesses."""
+        self.members = {
+            wanted: self._made(f"""
+            SELECT {LOGIN.select("g")}, {STAFF.select("s")}, {BUSINESS.select("b")} FROM staff AS s
+            JOIN login AS g ON g.id = s.id JOIN business AS b ON b.id = s.business_id
+            WHERE {" AND ".join(f"{_WANTED[name]} = ${number}" for number, name in enumerate(wanted, 1))} ORDER BY s.created""")
+            for wanted in ALL_WANTED
+        }
+        self.replace_login = self._made("""
+            UPDATE login SET email = $3, password = $4, pin = $5, version = $6, locked_at = $7
+            WHERE id = $1 AND business_id = $2 AND version = $8 RETURNING 1""")
+        self.replace_staff = self._made("UPDATE staff SET name = $3, suspended_at = $4, body = $5 WHERE id = $1 AND business_id = $2")
+        self.passkey_used = self._made("""
+            UPDATE passkey SET sign_count = $3, used_at = $4 WHERE id = $1 AND sign_count = $2 RETURNING 1""")
+        self.remove_passkey = self._made("DELETE FROM passkey WHERE id = $1 AND business_id = $2 AND staff_id = $3 RETURNING 1")
+        self.counter_used = self._made("UPDATE counter SET used_at = $2 WHERE id = $1")
+        self.change_counter = self._made("""
+            UPDATE counter SET name = coalesce($3::text, name), revoked_at = $4::timestamptz
+            WHERE id = $1 AND business_id = $2 AND revoked_at IS NULL RETURNING 1""")
+        self.use_ticket = self._made("UPDATE ticket SET used_at = $2 WHERE id = $1 AND used_at IS NULL RETURNING 1")
+        self.strike = self._made("""
+            INSERT INTO strike (key, n, last) VALUES ($1, 1, $2) ON CONFLICT (key) DO UPDATE SET
+                n = CASE WHEN strike.last < $3 THEN 1 ELSE strike.n + 1 END,
+                last = CASE WHEN strike.last < excluded.last THEN excluded.last ELSE strike.last END
+            RETURNING n, last""")
+        self.forgive = self._made("DELETE FROM strike WHERE key = $1")
+        self.forget_strikes = self._made("DELETE FROM strike WHERE last < $1")
 
     def insert(self, shape: Shape[Any]) -> str:
         """A statement that inserts one row of a shape."""

@@ -17,6 +17,7 @@ from app.db.shapes import (
     ALARM,
     BUSINESS,
     CARD,
+    COUNTER,
     COUPON,
     CUSTOMER,
     ENTRY,
@@ -25,18 +26,42 @@ from app.db.shapes import (
     INSTALLATION,
     KEPT,
     LOCATION,
+    LOGIN,
     OFFER,
+    PASSKEY,
     PROGRAM,
     REDEMPTION,
     REFUSAL,
     REVERSAL,
     STAFF,
+    STRIKE,
+    TICKET,
     TOKEN,
     Shape,
     checked,
 )
 from app.db.statements import Ask, Dialect, Statements, Talk
-from app.store import Alarm, Caller, CardFacts, Due, GoogleClass, Kept, Lost, Staff, Token, Unit
+from app.db.unit import Ready, ready
+from app.store import (
+    Alarm,
+    Caller,
+    CardFacts,
+    Counter,
+    Counting,
+    Due,
+    GoogleClass,
+    Kept,
+    Login,
+    Lost,
+    Member,
+    Passkey,
+    Row,
+    Staff,
+    Strikes,
+    Ticket,
+    Token,
+    Unit,
+)
 from passes.businesses import Business, Location, Person
 from passes.cards import Card, Entry, Event
 from passes.coupons import Coupon, Presented, Redemption, Refusal, Reversal, Used
@@ -84,6 +109,10 @@ class DatabaseStore(ABC):
         """See app.store.Store."""
 
     @abstractmethod
+    async def counting(self, secret_hash: bytes) -> Counting | None:
+        """See app.store.Store."""
+
+    @abstractmethod
     async def kept(self, caller_id: UUID, key: str) -> Kept | None:
         """See app.store.Store."""
 
@@ -112,6 +141,10 @@ class DatabaseStore(ABC):
     def _callers(self, hashes: Sequence[Key]) -> Talk[Sequence[Caller | None]]:
         found = yield Ask(self._say.caller, rows=_numbered(hashes))
         return _answers(hashes, ((row[0], _caller(*row[1:])) for row in found))
+
+    def _countings(self, hashes: Sequence[Key]) -> Talk[Sequence[Counting | None]]:
+        found = yield Ask(self._say.counting, rows=_numbered(hashes))
+        return _answers(hashes, ((row[0], _counting(row[1:])) for row in found))
 
     def _kept(self, keys: Sequence[Key]) -> Talk[Sequence[Kept | None]]:
         found = yield Ask(self._say.kept, rows=_numbered(keys))
@@ -278,6 +311,91 @@ class DatabaseStore(ABC):
         """See app.store.Store."""
         await self._write(_just(Ask(self._say.revoke, (token_id, checked(at)))))
 
+    # --- Who is there ---
+
+    async def members(self, *, business_id: UUID | None = None, staff_id: UUID | None = None, email: str | None = None) -> Sequence[Member]:
+        """See app.store.Store. Raises ValueError if nothing is asked for."""
+        asked = {"business_id": business_id, "staff_id": staff_id, "email": email}
+        wanted = {name: checked(value) for name, value in asked.items() if value is not None}
+        if not wanted:
+            raise ValueError("whose members?")
+        found = await self._read(_just(Ask(self._say.members[tuple(wanted)], tuple(wanted.values()))))
+        return [Member(login=LOGIN.read(row), staff=STAFF.read(row[-2:-1]), business=BUSINESS.read(row[-1:])) for row in found]
+
+    async def replace_member(self, staff: Staff, login: Login, *, seen: int) -> bool:
+        """See app.store.Store. Raises Duplicate for an e-mail address that a colleague has."""
+        return await self._write(self._replace_member(STAFF.row(staff), (*LOGIN.row(login), seen)))
+
+    def _replace_member(self, staff: Key, login: Key) -> Talk[bool]:
+        *of_login, version, locked_at, seen = login
+        if not (yield Ask(self._say.replace_login, (*of_login, version, locked_at, seen))):
+            return False
+        yield Ask(self._say.replace_staff, staff)
+        return True
+
+    async def passkeys(self, *, staff_id: UUID | None = None, credential: bytes | None = None) -> Sequence[Passkey]:
+        """See app.store.Store. Raises ValueError if nothing is asked for."""
+        table = tables.Passkey
+        asked = [column == value for column, value in ((table.staff_id, staff_id), (table.credential, credential)) if value is not None]
+        if not asked:
+            raise ValueError("whose passkeys?")
+        return await self._all(PASSKEY, table.select().where(*asked).order_by(table.created_at, table.id))
+
+    async def passkey_used(self, passkey_id: UUID, *, seen: int, sign_count: int, at: datetime) -> bool:
+        """See app.store.Store."""
+        return bool(await self._write(_just(Ask(self._say.passkey_used, (passkey_id, seen, sign_count, checked(at))))))
+
+    async def remove_passkey(self, business_id: UUID, staff_id: UUID, passkey_id: UUID) -> bool:
+        """See app.store.Store."""
+        return bool(await self._write(_just(Ask(self._say.remove_passkey, (passkey_id, business_id, staff_id)))))
+
+    async def counters(self, business_id: UUID) -> Sequence[Counter]:
+        """See app.store.Store."""
+        table = tables.Counter
+        return await self._all(COUNTER, table.select().where(table.business_id == business_id).order_by(table.created_at, table.id))
+
+    async def counter_used(self, counter_id: UUID, at: datetime) -> None:
+        """See app.store.Store."""
+        await self._write(_just(Ask(self._say.counter_used, (counter_id, checked(at)))))
+
+    async def change_counter(
+        self, business_id: UUID, counter_id: UUID, *, name: str | None = None, revoked_at: datetime | None = None
+    ) -> bool:
+        """See app.store.Store."""
+        values = (counter_id, business_id, checked(name), checked(revoked_at))
+        return bool(await self._write(_just(Ask(self._say.change_counter, values))))
+
+    async def ticket(self, secret_hash: bytes) -> Ticket | None:
+        """See app.store.Store."""
+        return await self._one(TICKET, tables.Ticket.select().where(tables.Ticket.secret_hash == secret_hash))
+
+    async def use_ticket(self, ticket_id: UUID, *, at: datetime, rows: Sequence[Row] = ()) -> bool:
+        """See app.store.Store. Raises Duplicate for a row that is there already."""
+        return await self._write(self._use_ticket((ticket_id, checked(at)), ready(Unit(at=at, due_at=at, rows=tuple(rows)))))
+
+    def _use_ticket(self, used: Key, unit: Ready) -> Talk[bool]:
+        if not (yield Ask(self._say.use_ticket, used)):
+            return False
+        if unit.rows:
+            [(tick,)] = yield Ask(self._say.tick, (unit.ticks,))
+            for shape, values in unit.placed(tick - unit.ticks + 1):
+                yield Ask(self._say.insert(shape), values)
+        return True
+
+    async def strikes(self, key: str) -> Strikes:
+        """See app.store.Store."""
+        table = tables.Strike
+        return (await self._one(STRIKE, table.select().where(table.key == checked(key)))) or Strikes()
+
+    async def strike(self, key: str, *, at: datetime, fresh: datetime) -> Strikes:
+        """See app.store.Store."""
+        [row] = await self._write(_just(Ask(self._say.strike, (checked(key), checked(at), checked(fresh)))))
+        return STRIKE.read(row)
+
+    async def forgive(self, key: str) -> None:
+        """See app.store.Store."""
+        await self._write(_just(Ask(self._say.forgive, (checked(key),))))
+
     # --- Installations ---
 
     async def installations(self, card_id: UUID) -> Sequence[Installation]:
@@ -419,7 +537,8 @@ class DatabaseStore(ABC):
         await self._write(_just(Ask(self._say.clear_alarm, (wallet, credential))))
 
     async def forget_kept(self, before: datetime) -> int:
-        """See app.store.Store."""
+        """See app.store.Store. Guesses that are as old are forgotten too: nobody counts them any more."""
+        await self._write(_just(Ask(self._say.forget_strikes, (checked(before),))))
         forgotten = 0
         while True:
             dropped = len(await self._write(_just(Ask(self._say.forget, (checked(before), FORGOTTEN_AT_ONCE)))))
@@ -475,6 +594,10 @@ def _caller(token_id: UUID | str, location_id: UUID | str, location: str, staff:
         ),
         business=BUSINESS.read((business,)),
     )
+
+
+def _counting(row: Sequence[Any]) -> Counting:
+    return Counting(counter=COUNTER.read(row[2:]), location=LOCATION.read(row), business=BUSINESS.read(row[1:]))
 
 
 def _presented(row: Sequence[Any], offer: Offer, names: Mapping[UUID, str]) -> Presented:

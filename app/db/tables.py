@@ -1,6 +1,6 @@
 """The tables, as Piccolo knows them: they define the schema, the migrations and the plain reading queries.
 
-Every table carries ``business_id``, except the clock, the alarms and the nonces, which belong to the installation.
+Every table carries ``business_id``, except the clock, the alarms, the nonces and the strikes, which belong to the installation.
 What is configured (business, location, staff, program, offer) is one JSON ``body`` of its Struct beside the few columns
 that are searched, so that a field can be added with a default and without a migration. What is written at the counter
 has a column for each field of its Struct, in the order of the fields, and then what only the database knows.
@@ -46,6 +46,72 @@ class Staff(Table, tablename="staff"):
     suspended_at = Timestamptz(default=None, null=True)
     body = Text(default=None)
     created = BigInt(default=None)
+
+
+class Login(Table, tablename="login"):
+    """What a member of staff proves who they are with."""
+
+    id = UUID(primary_key=True, default=None)
+    business_id = UUID(default=None)
+    email = Text(default=None)
+    password = Text(default=None)
+    pin = Text(default=None)
+    version = BigInt(default=None)
+    locked_at = Timestamptz(default=None, null=True)
+
+
+class Passkey(Table, tablename="passkey"):
+    """A passkey of a person."""
+
+    id = UUID(primary_key=True, default=None)
+    business_id = UUID(default=None)
+    staff_id = UUID(default=None)
+    credential = Bytea(default=None)
+    public_key = Bytea(default=None)
+    sign_count = BigInt(default=None)
+    name = Text(default=None)
+    created_at = Timestamptz(default=None)
+    used_at = Timestamptz(default=None, null=True)
+
+
+class Counter(Table, tablename="counter"):
+    """A browser enrolled for a location; only the SHA-256 of its secret."""
+
+    id = UUID(primary_key=True, default=None)
+    business_id = UUID(default=None)
+    location_id = UUID(default=None)
+    name = Text(default=None)
+    kind = Text(default=None)
+    machine_id = UUID(default=None, null=True)
+    secret_hash = Bytea(default=None)
+    created_at = Timestamptz(default=None)
+    used_at = Timestamptz(default=None, null=True)
+    revoked_at = Timestamptz(default=None, null=True)
+
+
+class Ticket(Table, tablename="ticket"):
+    """A link that works once; only the SHA-256 of its secret."""
+
+    id = UUID(primary_key=True, default=None)
+    business_id = UUID(default=None)
+    kind = Text(default=None)
+    secret_hash = Bytea(default=None)
+    made_by = UUID(default=None)
+    made_at = Timestamptz(default=None)
+    expires_at = Timestamptz(default=None)
+    used_at = Timestamptz(default=None, null=True)
+    staff_id = UUID(default=None, null=True)
+    location_id = UUID(default=None, null=True)
+    name = Text(default=None)
+    counter = Text(default=None)
+
+
+class Strike(Table, tablename="strike"):
+    """How many wrong guesses were counted under a key."""
+
+    key = Text(primary_key=True, default=None)
+    n = BigInt(default=None)
+    last = Timestamptz(default=None)
 
 
 class Program(Table, tablename="program"):
@@ -288,6 +354,11 @@ TABLES: Final[tuple[type[Table], ...]] = (
     Business,
     Location,
     Staff,
+    Login,
+    Passkey,
+    Counter,
+    Ticket,
+    Strike,
     Program,
     Offer,
     Token,

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from app.store import Staff, Store, Token, Unit
+from app.store import Login, Staff, Store, Token, Unit
 from app.world import World
 from passes.businesses import Brand, Business, Location, Role
 from passes.offers import Offer
@@ -34,11 +34,15 @@ async def found(
     languages: tuple[str, ...],
     location: str,
     owner: str,
+    email: str = "",
     contact: str = "",
     brand: Brand | None = None,
     apple: str = "",
 ) -> Founded:
-    """Begin a business; ``apple`` names a certificate of its own. Raises ValueError for a time zone that does not exist."""
+    """Begin a business; ``email`` is its owner's, ``apple`` names a certificate of its own.
+
+    Raises ValueError for a time zone that does not exist.
+    """
     now = world.now()
     business = Business(
         id=world.new_id(),
@@ -52,17 +56,25 @@ async def found(
     )
     _ = business.tz  # a zone that does not exist says so here, not at the first redemption
     place = Location(id=world.new_id(), business_id=business.id, name=location)
-    person = Staff(id=world.new_id(), business_id=business.id, name=owner, role="owner")
-    await store.commit(Unit(at=now, due_at=now, rows=(business, place, person)))
+    person = Staff(id=world.new_id(), business_id=business.id, name=owner, email=email, role="owner")
+    await store.commit(Unit(at=now, due_at=now, rows=(business, place, person, login(person))))
     return Founded(business=business, location=place, owner=person)
 
 
-async def hire(store: Store, world: World, business: Business, *, name: str, role: Role) -> Staff:
-    """A new member of staff."""
+async def hire(store: Store, world: World, business: Business, *, name: str, role: Role, email: str = "", counter: bool = False) -> Staff:
+    """A new member of staff; or, with ``counter``, a machine that works by itself.
+
+    Raises Duplicate for an e-mail address that a colleague has.
+    """
     now = world.now()
-    person = Staff(id=world.new_id(), business_id=business.id, name=name, role=role)
-    await store.commit(Unit(at=now, due_at=now, rows=(person,)))
+    person = Staff(id=world.new_id(), business_id=business.id, name=name, email=email, role=role, counter=counter)
+    await store.commit(Unit(at=now, due_at=now, rows=(person, login(person))))
     return person
+
+
+def login(person: Staff) -> Login:
+    """What a new person or machine signs in with: nothing yet but an address. It is recorded in the unit that makes them."""
+    return Login(id=person.id, business_id=person.business_id, email=person.email.lower())
 
 
 async def add_location(store: Store, world: World, business: Business, *, name: str) -> Location:
