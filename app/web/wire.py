@@ -152,8 +152,8 @@ class Answering:
 Story = Callable[[Answering], Awaitable[object]]
 
 
-async def once(request: Ask, status: int, story: Story) -> Response[bytes]:
-    """Run a story that changes something, exactly once per Idempotency-Key of this caller.
+async def once(request: Ask, status: int, story: Story, *, language: str = "") -> Response[bytes]:
+    """Run a story that changes something, exactly once per Idempotency-Key of this caller; its answer is said in ``language``.
 
     The kept answer is committed in the story's own unit, so a crash leaves either both or neither: nothing can be stuck in
     flight. In flight here: 409 (KeyInFlight). In flight in another process: whoever commits second is given the answer of
@@ -173,7 +173,9 @@ async def once(request: Ask, status: int, story: Story) -> Response[bytes]:
         kept = await desk.store.kept(*mine)
         if kept is not None:
             return _again(kept, digest)
-        answering = Answering(desk, caller=caller, key=key, digest=digest, language=language_of(request, desk.words), status=status)
+        answering = Answering(
+            desk, caller=caller, key=key, digest=digest, language=language or language_of(request, desk.words), status=status
+        )
         try:
             await story(answering)
         except Problem as problem:
