@@ -4,13 +4,14 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 export UV_SYSTEM_CERTS ?= 1
 export UV_NATIVE_TLS ?= 1
 
-.PHONY: demo test lint bench
+.PHONY: demo test lint bench words
 
 demo: $(UV)
 	$(UV) run counterpass demo
 
+# Each worker has servers, databases and a browser of its own. More than four would only wait for each other.
 test: lint
-	$(UV) run pytest -q
+	$(UV) run pytest -q -n auto --maxprocesses 4 --dist worksteal
 
 lint: $(UV)
 	$(UV) run ruff format --check .

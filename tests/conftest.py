@@ -4,4 +4,4 @@ import os
 
 os.environ.setdefault("COUNTERPASS_SANDBOX", "true")
 
-pytest_plugins = ["databases", "shop", "servers"]
+pytest_plugins = ["databases", "shop", "servers", "browsers"]

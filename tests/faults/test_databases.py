@@ -19,11 +19,14 @@ def is_honest(answer: Answer) -> bool:
 
 
 async def end_connections(url: str) -> int:
-    """PostgreSQL ends every session of the service, as a restart of it does."""
+    """PostgreSQL ends every session of the service, as a restart of it does. (One that just started opens them when it is asked.)"""
     connection = await asyncpg.connect(url)
+    mine = "datname = $1 AND pid <> pg_backend_pid() AND application_name = 'counterpass'"
+    end = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {mine}"
     try:
-        mine = "datname = $1 AND pid <> pg_backend_pid() AND application_name = 'counterpass'"
-        ended = await connection.fetch(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {mine}", urlsplit(url).path[1:])
+        async with asyncio.timeout(10):
+            while not (ended := await connection.fetch(end, urlsplit(url).path[1:])):
+                pass
         return len(ended)
     finally:
         await connection.close()
