@@ -18,7 +18,8 @@ from litestar.utils.scope.state import ScopeState
 from app import problems
 from app.problems import STATUS, SignInNeeded
 from app.store import Counting, Member
-from app.web import style, wire
+from app.web import brand, style, wire
+from app.web.saying import Saying
 from app.web.wire import UTC_ZONE, Ask, desk_of
 from passes.businesses import Business
 from passes.problems import Problem
@@ -85,12 +86,15 @@ def render(
 ) -> Response[str]:
     """A page (or a fragment of one) from templates/pages, with the facts and what every template may use.
 
-    ``t(sentence, **facts)`` says a sentence of the catalogue; ``language`` and ``languages``; ``csrf`` is the token of forms;
-    ``style`` is the address of the stylesheet; ``member``, ``counting`` and ``business`` say who is there (or None);
-    ``path`` is this page's, for navigation.
+    ``t(sentence, **facts)`` says a sentence of the catalogue, ``say`` moments and numbers (app.web.saying.Saying);
+    ``language`` and ``languages``; ``csrf_token`` is the token of forms; ``style`` is the address of the stylesheet, ``brand``
+    that of the business's colours; ``member``, ``counting`` and ``business`` say who is there (or None); ``path`` is this
+    page's, for navigation.
     """
     desk = desk_of(request)
     language = language_of(request, desk.words)
+    business = business_of(request)
+    now = desk.world.now()
     text = (
         _templates(request.app.state.pages)
         .get_template(template)
@@ -98,13 +102,15 @@ def render(
             t=partial(desk.words.said, language),
             language=language,
             languages=desk.words.languages,
-            csrf=ScopeState.from_scope(request.scope).csrf_token or "",
+            say=Saying(desk.words, language, business.tz if business else UTC_ZONE, now),
+            csrf_token=ScopeState.from_scope(request.scope).csrf_token or "",
             member=member_of(request),
             counting=counting_of(request),
-            business=business_of(request),
+            business=business,
             style=style.address(),
+            brand=brand.address(business) if business else "",
             path=request.scope["path"],
-            now=desk.world.now(),
+            now=now,
             **facts,
         )
     )

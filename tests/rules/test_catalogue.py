@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
+from jinja2 import Environment, nodes
 
 import app.problems  # noqa: F401 (its problems are subclasses too)
 from app.languages import load
@@ -40,9 +41,21 @@ def named(node: ast.AST, *names: str) -> bool:
     return getattr(node.func, "id", getattr(node.func, "attr", None)) in names
 
 
+def said() -> Iterator[tuple[str, str, set[str]]]:
+    """Every sentence in t("…") of a template, where it stands, and which facts it is given."""
+    for path in sorted((ROOT / "templates/pages").glob("*.html")):
+        for call in Environment(autoescape=True).parse(path.read_text(encoding="utf-8")).find_all(nodes.Call):
+            if isinstance(call.node, nodes.Name) and call.node.name == "t":
+                where = f"{path.relative_to(ROOT)}:{call.lineno}"
+                assert len(call.args) == 1, where
+                (sentence,) = call.args
+                assert isinstance(sentence, nodes.Const), f"{where}: only a written-out sentence can be translated"
+                yield str(sentence.value), where, {keyword.key for keyword in call.kwargs}
+
+
 def marked() -> dict[str, str]:
-    """Every sentence in N_("…"), and where it stands."""
-    found: dict[str, str] = {}
+    """Every sentence in N_("…"), or in t("…") of a template, and where it stands."""
+    found = {sentence: where for sentence, where, _ in said()}
     for path, tree in TREES.items():
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and named(node, "N_"):
@@ -84,6 +97,10 @@ def test_a_translation_says_the_same_facts_and_ends_as_the_sentence_does(path: P
             assert facts(english) == facts(said), english
             assert said == said.strip(), english
             assert (english[-1] in ".?") == (said[-1] in ".?"), english
+
+
+def test_a_template_gives_every_sentence_the_facts_that_it_says_and_no_others() -> None:
+    assert [(where, sentence) for sentence, where, given in said() if facts(sentence) != given] == []
 
 
 def test_vietnamese_is_one_of_our_languages_and_english_needs_no_catalogue() -> None:
