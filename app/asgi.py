@@ -26,7 +26,7 @@ from app.desk import Desk
 from app.followers import Followers
 from app.outbound import Outbound
 from app.settings import Settings
-from app.web import api, apple, pages, public, style
+from app.web import api, apple, brand, pages, public, style
 from app.web.sessions import sessions
 from app.web.wire import HANDLERS
 from app.world import World, real, token
@@ -157,7 +157,15 @@ def create_app(settings: Settings, *, followers: bool = True, world: Callable[[H
         include_in_schema=False,
     )
     return Litestar(
-        route_handlers=[api.router, Router("/apple", route_handlers=[apple.router]), *public.handlers, style.sheet, looked_at, files],
+        route_handlers=[
+            api.router,
+            Router("/apple", route_handlers=[apple.router]),
+            *public.handlers,
+            style.sheet,
+            brand.sheet,
+            looked_at,
+            files,
+        ],
         lifespan=[lifespan],
         exception_handlers={**HANDLERS, HTTPException: pages.on_nowhere},
         openapi_config=OpenAPIConfig(title="Counterpass", version="1", path="/api", render_plugins=[JsonRenderPlugin()]),
