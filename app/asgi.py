@@ -26,7 +26,7 @@ from app.desk import Desk
 from app.followers import Followers
 from app.outbound import Outbound
 from app.settings import Settings
-from app.web import api, apple, brand, pages, public, style
+from app.web import api, apple, at_counter, brand, counters, pages, people, public, signing_in, style
 from app.web.sessions import sessions
 from app.web.wire import HANDLERS
 from app.world import World, real, token
@@ -39,7 +39,12 @@ PHOTOS: Final = 2
 """Photos that are read at once: each may take 100 MB and a core for a while, and the others can wait."""
 TEMPLATES: Final = Path(__file__).parent.parent / "templates"
 STATIC: Final = Path(__file__).parent / "static"
-PAGES: Final[tuple[ControllerRouterHandler, ...]] = ()
+PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
+    *signing_in.handlers,
+    *people.handlers,
+    *counters.handlers,
+    *at_counter.handlers,
+)
 """Everything that people look at in a browser, in the order of the house's front to its back."""
 
 

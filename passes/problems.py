@@ -266,3 +266,80 @@ class Busy(Problem):
     word = "busy"
     title = N_("Busy")
     sentence = N_("Too much is going on right now. Nothing was recorded; try again in a moment.")
+
+
+# --- Who is there: signing in, links that work once, people ---
+
+
+class WrongSignIn(Problem):
+    """The e-mail address is nobody's, or the password is not theirs; which of the two is not said."""
+
+    word = "wrong_sign_in"
+    title = N_("Not signed in")
+    sentence = N_("This e-mail address and this password do not belong together.")
+
+
+class WrongPin(Problem):
+    """Not this person's PIN."""
+
+    word = "wrong_pin"
+    title = N_("Wrong PIN")
+    sentence = N_("This PIN is not right. Check that it is your name, and type it again.")
+
+
+class PinLocked(Problem):
+    """Too many wrong PINs in a row. Facts: staff."""
+
+    word = "pin_locked"
+    title = N_("PIN locked")
+    sentence = N_("After too many wrong ones the PIN of {staff} is locked. A manager can unlock it.")
+
+
+class TooManyGuesses(Problem):
+    """Somebody guesses, or forgot. Facts: wait (a sentence), count (in it), retry_after (seconds)."""
+
+    word = "too_many_guesses"
+    title = N_("Please wait")
+    sentence = N_("Too many wrong attempts. Try again in {wait}.")
+    spoken = ("wait",)
+
+
+class PasskeyRefused(Problem):
+    """The passkey is not known here, was made for another site, or its answer does not fit what was asked."""
+
+    word = "passkey_refused"
+    title = N_("Passkey not accepted")
+    sentence = N_("This passkey was not accepted. Try once more, or sign in with your password.")
+
+
+class RefusedSecret(Problem):
+    """A password or PIN that would be guessed too soon. Facts: field, why (a sentence), least (characters)."""
+
+    word = "refused_secret"
+    title = N_("Choose another one")
+    sentence = N_("{why}.")
+    spoken = ("why",)
+
+
+class LinkSpent(Problem):
+    """A link that works once: used, expired, replaced, or never made. Which of these is not said."""
+
+    word = "link_spent"
+    title = N_("This link no longer works")
+    sentence = N_("It was used already, or it has expired. Ask for a new one.")
+
+
+class EmailTaken(Problem):
+    """A colleague in this business signs in with the same address."""
+
+    word = "email_taken"
+    title = N_("Address in use")
+    sentence = N_("A colleague has this e-mail address already.")
+
+
+class LastOwner(Problem):
+    """Without an owner nobody could ever change anything again."""
+
+    word = "last_owner"
+    title = N_("The last owner")
+    sentence = N_("A business needs an owner. Make somebody else an owner first.")

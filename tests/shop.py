@@ -1,19 +1,22 @@
 """A shop to test in: the whole application over a real database, asked through its own HTTP, with a clock that is moved by hand."""
 
 import contextlib
+import functools
 import itertools
 import secrets
+import unicodedata
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from msgspec.structs import replace
 
 from app import asgi, settings, world
 from app.certs import make_development_chain
-from app.desk import Desk, examples, found
+from app.desk import Desk, enrolment, examples, found
 from app.followers import Followers
 from app.store import Staff
 from passes.businesses import Brand, Business, Location
@@ -22,6 +25,21 @@ from passes.programs import Program
 
 PASS_TYPE = "pass.dev.counterpass"
 NOON = datetime(2026, 11, 20, 5, 0, tzinfo=UTC)  # a Friday, noon in Hồ Chí Minh City
+
+
+PASSWORD = "seven quiet herons"
+PIN = "2580"
+
+
+def email_of(who: str) -> str:
+    plain = unicodedata.normalize("NFD", who).encode("ascii", "ignore").decode()
+    return f"{plain.lower().replace(' ', '.')}@example.com"
+
+
+@functools.cache
+def hash_of(secret: str) -> str:
+    """A hash like those of app.desk.hashing, made once."""
+    return Argon2id(salt=b"the same for all", length=32, iterations=1, lanes=1, memory_cost=64).derive_phc_encoded(secret.encode())
 
 
 class Clock:
@@ -142,6 +160,64 @@ class Shop:
     async def redeem_photo(self, photo: bytes, *, who: str = "An", kind: str = "image/png") -> httpx.Response:
         headers = {**self.headers(who), "Content-Type": kind}
         return await self.client.post("/api/v1/redemptions/photo", content=photo, headers=headers)
+
+    # --- Browsers ---
+
+    def browser(self, *, language: str = "en") -> httpx.AsyncClient:
+        """A new browser: cookies of its own, and the secret of forms in every request that it makes, as our scripts do."""
+
+        async def with_csrf(request: httpx.Request) -> None:
+            if request.method != "GET" and "csrf" in browser.cookies:
+                request.headers.setdefault("X-CSRFToken", browser.cookies["csrf"])
+
+        browser = httpx.AsyncClient(
+            transport=self.client._transport,
+            base_url="https://cards.example",
+            headers={"Accept-Language": language, "Accept": "text/html"},
+            event_hooks={"request": [with_csrf]},
+        )
+        return browser
+
+    async def give(self, who: str, *, password: str = "", pin: str = "") -> None:
+        """What this person signs in with from now on. The address is "name@example.com", in letters of ASCII."""
+        (member,) = await self.desk.store.members(staff_id=self.staff[who].id)
+        login = replace(
+            member.login,
+            email=email_of(who),
+            password=hash_of(password) if password else member.login.password,
+            pin=hash_of(pin) if pin else member.login.pin,
+            version=member.login.version + 1,
+        )
+        assert await self.desk.store.replace_member(member.staff, login, seen=member.login.version)
+
+    async def sign_in(self, who: str = "Lan", *, language: str = "en") -> httpx.AsyncClient:
+        """A browser on which this person is signed in, with cookies and the secret of forms ready."""
+        await self.give(who, password=PASSWORD)
+        browser = self.browser(language=language)
+        await browser.get("/")
+        answer = await browser.post("/sign-in", data={"email": email_of(who), "password": PASSWORD})
+        assert answer.status_code == 303, answer.text
+        return browser
+
+    async def enrol(
+        self, where: str = "Bến Thành", kind: str = "staff", *, name: str = "Till 1", language: str = "en"
+    ) -> httpx.AsyncClient:
+        """A browser that is a counter of this location; nobody is at it yet (a kiosk and an autopilot need nobody)."""
+        (owner,) = await self.desk.store.members(staff_id=self.staff["Lan"].id)
+        _, secret = await enrolment.link(self.desk, owner, location_id=self.locations[where].id, name=name, kind=kind)
+        browser = self.browser(language=language)
+        await browser.get("/")
+        answer = await browser.post(f"/enrol/{secret}")
+        assert answer.status_code == 303, answer.text
+        return browser
+
+    async def at_counter(self, who: str = "An", where: str = "Bến Thành", *, language: str = "en") -> httpx.AsyncClient:
+        """A browser that is a counter, with this person at it."""
+        await self.give(who, pin=PIN)
+        browser = await self.enrol(where, language=language)
+        answer = await browser.post("/counter/person", data={"staff_id": str(self.staff[who].id), "pin": PIN})
+        assert answer.status_code == 303, answer.text
+        return browser
 
     async def settle(self) -> None:
         """Let the followers work until nothing is due now."""

@@ -64,6 +64,7 @@ WALLS: Mapping[str, Wall] = {
     "passes.programs": Wall(SECOND, ("msgspec",)),
     "passes.colours": Wall(SECOND, ("msgspec",)),
     "passes.offers": Wall(SECOND, ("msgspec",)),
+    "passes.guesses": Wall(FIRST, ("msgspec",)),
     "passes.coupons": Wall(THIRD, ("msgspec",)),
     "passes.cards": Wall(THIRD, ("msgspec",)),
     "passes.face": Wall(FOURTH, ("msgspec",)),
