@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 VIEW = (640, 480)
 FRAME = 200_000
-"""Bytes of each frame. Chromium keeps the film mapped and plays its only frame again and again: a new one of the same size is seen at once."""
+"""Bytes of each frame. Chromium maps the film and plays its only frame for ever: another one of the same size is seen at once."""
 TABLE = (176, 170, 160)
 
 

@@ -1,0 +1,170 @@
+"""A house with counters, seen through real browsers: a service in its own process, one Chromium, and one camera for all pages."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import cookies
+from browsers import CHROMIUM
+from camera import Camera
+from msgspec.structs import replace
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright
+from servers import Launcher, Server
+from shop import Clock, Shop, application
+
+from app import world
+from app.store import CounterKind, Unit
+from passes import codes, coupons
+from passes.coupons import Redemption, Refusal, Reversal
+
+PHONE, SMALLEST, TABLET, DESKTOP = (390, 844), (320, 640), (820, 1180), (1440, 900)
+
+
+class RealClock(Clock):
+    """The server's processes have no other."""
+
+    def __call__(self) -> datetime:
+        return world.now()
+
+
+class House:
+    """What lasts for all tests of a process. Each of them opens a shop of its own in it."""
+
+    def __init__(self, server: Server, certs: Path, chromium: Browser, camera: Camera, open_shop: Callable[[], Awaitable[Shop]]) -> None:
+        self.server, self.certs, self.chromium, self.camera, self.open_shop = server, certs, chromium, camera, open_shop
+        self.host, self.url = "localhost", server.url
+
+
+@asynccontextmanager
+async def open_house(database_url: str, launcher: Launcher, folder: Path) -> AsyncIterator[House]:
+    """A passkey needs a name and a camera a trusted origin: the house is called localhost."""
+    assert CHROMIUM is not None
+    certs, film = folder / "certs", folder / "film.mjpeg"
+    certs.mkdir()
+    async with AsyncExitStack() as stack:
+        camera = Camera(film)
+        server = Server(launcher, folder, database_url=database_url, certs=str(certs))
+        server.url = f"http://localhost:{server.port}"
+        await server.start()
+        stack.push_async_callback(server.stop)
+        client, desk, followers = await stack.enter_async_context(application(database_url, RealClock(), certs=str(certs)))
+        playwright = await stack.enter_async_context(async_playwright())
+        chromium = await playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=[
+                "--no-sandbox",
+                "--mute-audio",
+                "--host-resolver-rules=MAP localhost 127.0.0.1",
+                "--use-fake-ui-for-media-stream",
+                "--use-fake-device-for-media-stream",
+                f"--use-file-for-fake-video-capture={film}",
+            ],
+        )
+        stack.push_async_callback(chromium.close)
+
+        async def open_shop() -> Shop:
+            return await Shop(client, desk, RealClock(), followers).open()
+
+        yield House(server, certs, chromium, camera, open_shop)
+
+
+class Visit:
+    """One test: its shop, its browsers, and what they must not do: complain, or ask anybody but the house."""
+
+    def __init__(self, house: House, shop: Shop) -> None:
+        self.house, self.shop = house, shop
+        self.camera = house.camera
+        self.wrongs: list[str] = []
+        self.forgiven: list[str] = []
+        self._contexts: list[BrowserContext] = []
+
+    # --- Browsers ---
+
+    async def browser(
+        self, cookies_: dict[str, str] | None = None, *, size: tuple[int, int] = PHONE, url: str = "", **options: Any
+    ) -> Page:
+        """A browser of its own with these cookies, before it opens anything. ``url``: another way into the house."""
+        base = url or self.house.url
+        context = await self.house.chromium.new_context(
+            base_url=base,
+            viewport={"width": size[0], "height": size[1]},
+            permissions=options.pop("permissions", ["camera"]),
+            locale=options.pop("locale", "en-GB"),
+            reduced_motion="reduce",
+            **options,
+        )
+        context.set_default_timeout(8000)
+        self._contexts.append(context)
+        if cookies_:
+            await context.add_cookies([{"name": name, "value": value, "url": base} for name, value in cookies_.items()])
+        context.on("request", lambda request: self._asked(request, base))
+        context.on("console", self._said)
+        context.on("weberror", lambda error: self.wrongs.append(f"uncaught: {error.error}"))
+        return await context.new_page()
+
+    def _asked(self, request: Request, base: str) -> None:
+        if not request.url.startswith((base + "/", "data:", f"blob:{base}/")):
+            self.wrongs.append(f"asked {request.url}")
+
+    def _said(self, message: ConsoleMessage) -> None:
+        refusal = re.match(r"Failed to load resource: the server responded with a status of 4", message.text)
+        if message.type in ("error", "warning") and not refusal:
+            self.wrongs.append(f"{message.type}: {message.text}")
+
+    def forgive(self, pattern: str) -> None:
+        """What a browser may complain about in this test, and nothing else."""
+        self.forgiven.append(pattern)
+
+    async def close(self) -> None:
+        for context in self._contexts:
+            await context.close()
+        wrongs = [one for one in self.wrongs if not any(re.search(pattern, one) for pattern in self.forgiven)]
+        assert wrongs == []
+
+    async def counter(
+        self, who: str = "An", *, where: str = "Bến Thành", kind: CounterKind = "staff", open_: bool = True, **options: Any
+    ) -> Page:
+        """A browser that is a counter, with somebody at it."""
+        self.enrolled = await cookies.enrolled(
+            self.shop, self.house.certs, who=who if kind == "staff" else "", where=where, kind=kind, name=f"{kind} of {who}"
+        )
+        page = await self.browser(self.enrolled.cookies, **options)
+        if open_:
+            await page.goto("/counter")
+        return page
+
+    async def signed_in(self, who: str = "Lan", path: str = "/redemptions", **options: Any) -> Page:
+        """A browser on which somebody is signed in."""
+        options.setdefault("size", DESKTOP)
+        page = await self.browser(await cookies.signed_in(self.shop, self.house.certs, who), **options)
+        await page.goto(path)
+        return page
+
+    # --- The shop's data ---
+
+    async def coupon(self, offer: str = "cookie", **changes: object) -> str:
+        """The code, in groups, of a coupon that was printed and handed out."""
+        now, desk = world.now(), self.shop.desk
+        coupon = coupons.issue(
+            self.shop.offers[offer], coupon_id=uuid4(), code=codes.mint(desk.world.pick), now=now, zone=self.shop.business.tz
+        )
+        await desk.store.commit(Unit(at=now, due_at=now, rows=(replace(coupon, **changes),)))
+        return codes.group(coupon.code)
+
+    async def history(self, code: str) -> list[Redemption | Reversal | Refusal]:
+        """What was recorded of a coupon, oldest first."""
+        presented = await self.shop.desk.store.presented(self.shop.business.id, code.replace("-", ""))
+        assert presented is not None
+        return list(await self.shop.desk.store.coupon_history(self.shop.business.id, presented.coupon.id))
+
+    async def redemptions(self, code: str) -> list[Redemption]:
+        return [one for one in await self.history(code) if isinstance(one, Redemption)]
+
+    async def rule(self, **changes: object) -> None:
+        """The business decides something else."""
+        self.shop.business = replace(self.shop.business, **changes)
+        await self.shop.desk.store.replace_business(self.shop.business)
