@@ -22,6 +22,8 @@ DAY: Final = timedelta(days=1)
 LONGEST: Final = 366
 """Days that a custom period has at most: a year with its leap day."""
 EARLIEST: Final = date(2000, 1, 1)
+LATEST: Final = date(9000, 1, 1)
+"""Dates that somebody may ask for: the calendar ends soon after, and sums with it."""
 PAGE: Final = 50
 EXPORTED_AT_ONCE: Final = 1000
 WEAK: Final = 10
@@ -156,13 +158,12 @@ class OnDay(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Of(msgspec.Struct, frozen=True, kw_only=True):
-    """One offer, location or person: what happened there in the period. ``issued`` and ``used`` are known of offers."""
+    """One offer, location or person in the period. ``refused`` is known of people, ``issued`` and ``used`` of offers."""
 
     id: str
     name: str
     redeemed: int = 0
     refused: int = 0
-    goodwill: int = 0
     issued: int = 0
     used: int = 0
 
@@ -240,6 +241,17 @@ async def rows(desk: Desk, business: Business, wanted: Filter) -> AsyncIterator[
         if some.after is None:
             return
         after = some.after
+
+
+async def worth_dropping(desk: Desk, business: Business, wanted: Filter) -> tuple[str, ...]:
+    """Which single conditions of a filter that finds nothing are to blame: without any one of these, it finds something."""
+    blamed = []
+    for field in msgspec.structs.fields(Filter):
+        if getattr(wanted, field.name) != field.default:
+            wider = replace(wanted, **{field.name: field.default})
+            if await desk.store.past(business.id, wider, limit=1):
+                blamed.append(field.name)
+    return tuple(blamed)
 
 
 # --- The story of one coupon ---
