@@ -536,8 +536,8 @@ class Store(Protocol):
         """Presentations, the newest first, after (older than) a place. A handful of index reads, however many there are."""
         ...
 
-    async def counted(self, business_id: UUID, *, since: date, until: date) -> Sequence[Count]:
-        """The counts of the days from ``since`` to ``until`` (both included), without those that are zero."""
+    async def counted(self, business_id: UUID, *, since: date, until: date, by: Sequence[CountBy] = ...) -> Sequence[Count]:
+        """The counts of the days from ``since`` to ``until`` (both included), without those that are zero; all, or only ``by`` these."""
         ...
 
     async def active_coupons(self, business_id: UUID, *, now: datetime, expired_since: datetime) -> tuple[int, int]:

@@ -108,6 +108,11 @@ def _plain(typed: str) -> str:
     return "".join(char for char in plain if char.isalnum())
 
 
+def as_minted(whole: str) -> str:
+    """A clean text, or the beginning of one, with the look-alikes of our alphabet read as what they stand for."""
+    return whole.translate(_LOOK_ALIKE)
+
+
 def read(typed: str, *, prefixes: Collection[str] = (), imported: bool = False) -> Code | Number:
     """What a typed or scanned text means, without a look-up.
 
@@ -116,7 +121,7 @@ def read(typed: str, *, prefixes: Collection[str] = (), imported: bool = False) 
     Raises MistypedCode when the check character is wrong and UnknownCode when the text cannot be a code here.
     """
     whole = clean(typed)
-    plain = whole.translate(_LOOK_ALIKE)
+    plain = as_minted(whole)
     prefix = _prefix(whole, plain, prefixes)
     body = plain[len(prefix) :]
     also = whole if imported else ""

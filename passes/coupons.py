@@ -65,6 +65,9 @@ class Redemption(msgspec.Struct, frozen=True, kw_only=True):
     counter_id: UUID
     channel: Channel
     reason: str = ""
+    offer_id: UUID | None = None
+    customer_id: UUID | None = None
+    """Of the coupon, as it was then: by these the history is read."""
 
 
 class Reversal(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +82,8 @@ class Reversal(msgspec.Struct, frozen=True, kw_only=True):
     staff_id: UUID
     counter_id: UUID
     reason: str = ""
+    redeemed_at: datetime | None = None
+    """When the redemption was: its place in the history."""
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +99,8 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     staff_id: UUID
     counter_id: UUID
     channel: Channel
+    offer_id: UUID | None = None
+    customer_id: UUID | None = None
 
 
 class Used(msgspec.Struct, frozen=True, kw_only=True):
@@ -248,6 +255,8 @@ def _redemption(
         counter_id=person.counter_id,
         channel=channel,
         reason=reason,
+        offer_id=coupon.offer_id,
+        customer_id=coupon.customer_id,
     )
 
 
@@ -272,6 +281,7 @@ def reverse(coupon: Coupon, redemption: Redemption, *, person: Person, now: date
         staff_id=person.staff_id,
         counter_id=person.counter_id,
         reason=reason.strip(),
+        redeemed_at=redemption.at,
     )
 
 

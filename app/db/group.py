@@ -2,8 +2,9 @@
 
 Holding comes first, in a statement of its own: whatever this group waited for is then visible to the statement that
 writes. That is how an installation that registers for a card at the same moment is either seen here, or sees the change.
-Everybody holds in one order (coupons, cards, counts, installations by card and id, what is new, and last the clock), so that
-processes wait for each other and never in a circle. Whoever has the clock waits for nobody: its order is the order of commits.
+Everybody holds in one order (coupons, cards, counts, installations by card and id, what is new, what the days count, and
+last the clock), so that processes wait for each other and never in a circle. Whoever has the clock waits for nobody: its
+order is the order of commits.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,10 +14,10 @@ from itertools import count
 from typing import Any, Final
 from uuid import UUID
 
-from app.db.shapes import CARD, CHANGING, COUPON, ROWS, Shape, Values
-from app.db.statements import TALLIED, Ask, Talk
+from app.db.shapes import CARD, CHANGING, COUPON, DAY_COUNT, ROWS, Shape, Values
+from app.db.statements import COUNTED, TALLIED, Ask, Talk
 from app.db.tables import CLOCK
-from app.db.unit import Ready, later
+from app.db.unit import Ready, later, summed
 from app.store import Lost
 from passes.cards import Card
 from passes.coupons import Coupon
@@ -58,6 +59,7 @@ class Group:
         self._counts: dict[tuple[UUID, str], list[Any]] = {}
         self._rows: dict[str, list[Values]] = {}
         self._to: dict[type, set[str]] = {Coupon: set(), Card: set()}
+        self._won: list[Ready] = []
         self._ticks = 0
 
     @property
@@ -96,6 +98,7 @@ class Group:
         for shape, values in unit.placed(self._ticks + 1):
             self._rows.setdefault(shape.name, []).append(values)
         self._ticks += unit.ticks
+        self._won.append(unit)
         for card_id in unit.touches:
             if (card := self._held.get(card_id)) is not None:
                 card.now["changed_at"] = later(card.now["changed_at"], unit.at)
@@ -114,12 +117,13 @@ class Group:
                 cards.append((row_id, *(row.now[name] for name in of_cards), row.place))
                 if row.due_at is not None:
                     due.append((row_id, row.due_at))
+        days = summed(self._won)
         counts = [(business_id, key, by, most) for (business_id, key), (by, most) in self._counts.items()]
         if any(most is not None and by > most for _, _, by, most in counts):
             raise Crowded
         names = tuple(sorted(self._rows))
-        parts = (coupons, counts, due, cards, *(self._rows[name] for name in names))
-        text = statement(of_coupons, of_cards, names, counts=bool(counts), due=bool(due))
+        parts = (coupons, counts, due, cards, *(self._rows[name] for name in names), days)
+        text = statement(of_coupons, of_cards, names, counts=bool(counts), due=bool(due), days=bool(days))
         return Ask(text, (self._ticks, *(column for part in parts for column in zip(*part, strict=True))))
 
 
@@ -142,8 +146,8 @@ HOLD: Final = _hold()
 
 
 @cache
-def statement(coupons: tuple[str, ...], cards: tuple[str, ...], names: tuple[str, ...], *, counts: bool, due: bool) -> str:
-    """The statement that writes a group: these columns of coupons and cards, rows for these tables, and with counts or due cards.
+def statement(coupons: tuple[str, ...], cards: tuple[str, ...], names: tuple[str, ...], *, counts: bool, due: bool, days: bool) -> str:
+    """The statement that writes a group: these columns of coupons and cards, rows for these tables, and more if there is any.
 
     A service knows some dozens of combinations.
 
@@ -184,6 +188,9 @@ def statement(coupons: tuple[str, ...], cards: tuple[str, ...], names: tuple[str
             after[f"new_{name}"] = f"{rows}, clock_now"
         else:
             first[f"new_{name}"] = f"{rows} RETURNING 1"
+    if days:
+        types = dict(zip(DAY_COUNT.columns, DAY_COUNT.types, strict=True))
+        first["days"] = f"INSERT INTO day_count ({', '.join(types)}) SELECT * FROM {given(types)} {COUNTED} RETURNING 1"
     held = "".join(f" AND (SELECT count(*) FROM {name}) >= 0" for name in first)  # all of it is done before the clock is held
     clock = f"UPDATE clock SET tick = tick + $1 WHERE id = {CLOCK}{held} RETURNING tick - $1 AS base"
     parts = ", ".join(f"{name} AS ({text})" for name, text in {**first, "clock_now": clock, **after}.items())

@@ -1,16 +1,17 @@
 """How a Struct becomes a row and a row a Struct again: the same values for both databases, checked before they may wait."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any, Final, Generic, TypeVar
+from uuid import UUID
 
 import msgspec
 from piccolo import columns
 from piccolo.table import Table
 
 from app import store
-from app.db import tables
+from app.db import sought, tables
 from passes.businesses import Business, Location
 from passes.cards import Card, Customer, Entry, Event
 from passes.coupons import Coupon, Redemption, Refusal, Reversal
@@ -29,6 +30,7 @@ _TYPES: Final[Mapping[type[columns.Column], str]] = {
     columns.Bytea: "bytea",
     columns.Boolean: "boolean",
     columns.BigInt: "bigint",
+    columns.Date: "date",
 }
 """PostgreSQL's names, for the arrays that rows travel in."""
 _BODIES: Final = 4096
@@ -70,6 +72,21 @@ def checked(value: Any) -> Any:
     """
     check = _CHECKS.get(type(value))
     return value if check is None else check(value)
+
+
+def as_id(value: UUID | str) -> UUID:
+    """An id; SQLite gives it back as the text that it keeps."""
+    return UUID(value) if isinstance(value, str) else value
+
+
+def as_day(value: date | str) -> date:
+    """A day, likewise."""
+    return date.fromisoformat(value) if isinstance(value, str) else value
+
+
+def as_moment(value: datetime | str) -> datetime:
+    """A moment, likewise."""
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
 class Shape(Generic[T]):
@@ -148,6 +165,19 @@ class InstallationShape(Shape[Installation]):
         return super().read(known)
 
 
+class SoughtShape(Shape[T]):
+    """A Struct with one column more, last: the text by which it is found."""
+
+    def __init__(self, of: type[T], table: type[Table], sought: Callable[[T], str]) -> None:
+        """``sought`` gives that text."""
+        super().__init__(of, table)
+        self._sought = sought
+
+    def row(self, struct: T) -> Values:
+        """The values of a row."""
+        return (*super().row(struct), self._sought(struct))
+
+
 BUSINESS: Final = BodyShape(Business, tables.Business, lambda _: ())
 LOCATION: Final = BodyShape(Location, tables.Location, lambda row: (row.business_id, row.name))
 STAFF: Final = BodyShape(store.Staff, tables.Staff, lambda row: (row.business_id, row.name, row.suspended_at))
@@ -158,18 +188,19 @@ TICKET: Final = Shape(store.Ticket, tables.Ticket)
 PROGRAM: Final = BodyShape(Program, tables.Program, lambda row: (row.business_id,))
 OFFER: Final = BodyShape(Offer, tables.Offer, lambda row: (row.business_id, row.most is not None or row.most_each is not None))
 TOKEN: Final = Shape(store.Token, tables.Token)
-CUSTOMER: Final = Shape(Customer, tables.Customer)
+CUSTOMER: Final = SoughtShape(Customer, tables.Customer, lambda row: sought.person(row.name, row.phone))
 CARD: Final = Shape(Card, tables.Card)
 COUPON: Final = Shape(Coupon, tables.Coupon)
 REDEMPTION: Final = Shape(Redemption, tables.Redemption)
 REVERSAL: Final = Shape(Reversal, tables.Reversal)
-REFUSAL: Final = Shape(Refusal, tables.Refusal)
+REFUSAL: Final = SoughtShape(Refusal, tables.Refusal, lambda row: "" if row.coupon_id else sought.code(row.presented))
 ENTRY: Final = Shape(Entry, tables.Entry)
 EVENT: Final = Shape(Event, tables.Event)
 KEPT: Final = Shape(store.Kept, tables.Kept)
 INSTALLATION: Final = InstallationShape(Installation, tables.Installation)
 GOOGLE_CLASS: Final = Shape(store.GoogleClass, tables.GoogleClass)
 STRIKE: Final = Shape(store.Strikes, tables.Strike)
+DAY_COUNT: Final = Shape(store.Count, tables.DayCount)
 ALARM: Final = Shape(store.Alarm, tables.Alarm)
 
 ROWS: Final[Mapping[type, Shape[Any]]] = {

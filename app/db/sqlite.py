@@ -20,7 +20,7 @@ from app.db.lane import Lane
 from app.db.shapes import KINDS, checked
 from app.db.statements import SQLITE, Ask, Talk
 from app.db.store import DatabaseStore
-from app.db.unit import Comparison, Ready, ready
+from app.db.unit import Comparison, Ready, ready, summed
 from app.store import Caller, Counting, DatabaseProblem, Duplicate, Kept, Lost, Unit
 from passes.cards import Card
 from passes.coupons import Presented
@@ -160,6 +160,9 @@ class SQLiteStore(DatabaseStore):
         try:
             await self._begin(database)
             replies = [reply for plain, run in groupby(group, _is_plain) for reply in self._run(database, list(run), plain=plain)]
+            done = (one for one, reply in zip(group, replies, strict=True) if isinstance(one, Ready) and not isinstance(reply, Exception))
+            if counts := summed(done):
+                database.executemany(self._say.count, counts)
             await asyncio.get_running_loop().run_in_executor(self._thread, commit)
         except Exception as error:
             if database.in_transaction:  # whatever it was, the next group begins from the beginning

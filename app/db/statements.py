@@ -14,6 +14,7 @@ from app.db.shapes import (
     COUNTER,
     COUPON,
     CUSTOMER,
+    DAY_COUNT,
     EVENT,
     INSTALLATION,
     KEPT,
@@ -59,6 +60,16 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """At the end of a SELECT: these rows stay as they are until we are done. SQLite has one writer at a time anyhow."""
     free: str
     """The same, passing over rows that somebody else holds."""
+    from_: str
+    """Not before a text, byte by byte."""
+    below: str
+    """Before a text, byte by byte."""
+    bytewise: str
+    """After a text to sort by: byte by byte."""
+    customers: str
+    """Where customers are looked for by a pattern: ``u`` is the customer."""
+    sought: str
+    """The text there that is compared with the pattern."""
     text: Callable[[str], str]
     """A statement as its driver wants it."""
 
@@ -81,6 +92,11 @@ POSTGRESQL: Final = Dialect(
     given=_arrays,
     lock="FOR UPDATE",
     free="FOR UPDATE SKIP LOCKED",
+    from_="~>=~",
+    below="~<~",
+    bytewise='COLLATE "C"',
+    customers="customer AS u",
+    sought="u.sought",
     text=lambda text: text,
 )
 SQLITE: Final = Dialect(
@@ -89,6 +105,11 @@ SQLITE: Final = Dialect(
     given=_one_row,
     lock="",
     free="",
+    from_=">=",
+    below="<",
+    bytewise="COLLATE BINARY",
+    customers="customer_sought AS f JOIN customer AS u ON u.id = f.id",
+    sought="f.sought",
     text=lambda text: _NUMBER.sub(r"?\1", _CAST.sub("", text)),
 )
 
@@ -103,6 +124,10 @@ TALLIED: Final = """
 _WANTED: Final = {"business_id": "s.business_id", "staff_id": "s.id", "email": "g.email <> '' AND g.email"}
 ALL_WANTED: Final = tuple(wanted for n in (1, 2, 3) for wanted in combinations(_WANTED, n))
 """By which columns members are looked for. That an address is not empty is said apart: the index holds only such."""
+
+
+COUNTED: Final = "ON CONFLICT (business_id, by, day, kind, which) DO UPDATE SET n = day_count.n + excluded.n"
+"""One more (or one less) on a day that knows this count already."""
 
 
 class Statements:
@@ -183,6 +208,7 @@ class Statements:
         self.forget = self._made("DELETE FROM kept WHERE id IN (SELECT id FROM kept WHERE at < $1 LIMIT $2) RETURNING 1")
 
         self._make_people()
+        self._make_numbers()
 
         # --- Installations ---
         mine = "address = $1 AND credential = $2 AND wallet = 'apple' AND gone_at IS NULL"
@@ -296,6 +322,16 @@ class Statements:
             RETURNING n, last""")
         self.forgive = self._made("DELETE FROM strike WHERE key = $1")
         self.forget_strikes = self._made("DELETE FROM strike WHERE last < $1")
+
+    def _make_numbers(self) -> None:
+        """What the days count, and what is active now."""
+        names = ", ".join(DAY_COUNT.columns)
+        self.count = self._made(f"INSERT INTO day_count ({names}) VALUES ($1, $2, $3, $4, $5, $6) {COUNTED}")
+        self.counted = self._made(f"""
+            SELECT kind, by, which, day, n FROM day_count
+            WHERE business_id = $1 AND by {self._say.listed(4)} AND day >= $2 AND day <= $3 AND n <> 0 ORDER BY day, kind, by, which""")
+        active = "SELECT count(*) FROM coupon WHERE business_id = $1 AND state = 'active' AND expires_at"
+        self.active_coupons = self._made(f"SELECT ({active} IS NULL) + ({active} > $2), ({active} >= $3 AND expires_at <= $2)")
 
     def insert(self, shape: Shape[Any]) -> str:
         """A statement that inserts one row of a shape."""

@@ -3,16 +3,18 @@
 import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_args
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 from piccolo.query import Select
 
 from app.db import schema, tables
 from app.db.engines import Engine, rows
+from app.db.history import History, customers_like
 from app.db.shapes import (
     ALARM,
     BUSINESS,
@@ -38,23 +40,32 @@ from app.db.shapes import (
     TICKET,
     TOKEN,
     Shape,
+    as_day,
+    as_id,
+    as_moment,
     checked,
 )
 from app.db.statements import Ask, Dialect, Statements, Talk
 from app.db.unit import Ready, ready
 from app.store import (
+    MOST_FOUND,
     Alarm,
     Caller,
     CardFacts,
+    Count,
+    CountBy,
     Counter,
     Counting,
     Due,
+    Filter,
     GoogleClass,
     Kept,
     Login,
     Lost,
     Member,
     Passkey,
+    Past,
+    Place,
     Row,
     Staff,
     Strikes,
@@ -63,7 +74,7 @@ from app.store import (
     Unit,
 )
 from passes.businesses import Business, Location, Person
-from passes.cards import Card, Entry, Event
+from passes.cards import Card, Customer, Entry, Event
 from passes.coupons import Coupon, Presented, Redemption, Refusal, Reversal, Used
 from passes.offers import SECOND, Offer
 from passes.programs import Program
@@ -94,6 +105,7 @@ class DatabaseStore(ABC):
     def __init__(self, engine: Engine, dialect: Dialect) -> None:
         """Binds the tables to the engine; ``app.db.engines.rows`` says why several stores in one process are still safe."""
         self._engine = engine
+        self._dialect = dialect
         self._say = Statements(dialect)
         for table in tables.TABLES:
             table._meta.db = engine  # noqa: SLF001 (Piccolo's way of naming a table's engine)
@@ -159,7 +171,7 @@ class DatabaseStore(ABC):
         wanted = {place for offer in offers for place in offer.locations}
         names: dict[UUID, str] = {}
         if wanted:
-            names = {_id(row[0]): row[1] for row in (yield Ask(self._say.places, (list(wanted),)))}
+            names = {as_id(row[0]): row[1] for row in (yield Ask(self._say.places, (list(wanted),)))}
         return _answers(keys, ((row[0], _presented(row, offer, names)) for row, offer in zip(found, offers, strict=True)))
 
     # --- Cards and coupons ---
@@ -201,7 +213,7 @@ class DatabaseStore(ABC):
         coupons = [COUPON.read(row) for row in (yield Ask(self._say.card_coupons, (ids, mentioned)))]
         coupons.sort(key=lambda coupon: (coupon.issued_at, coupon.id), reverse=True)
         wanted = {goal.offer_id for _, _, program, _ in cards for goal in program.goals} | {coupon.offer_id for coupon in coupons}
-        offers = {_id(row[0]): OFFER.read(row[1:]) for row in (yield Ask(self._say.offers, (list(wanted),)))}
+        offers = {as_id(row[0]): OFFER.read(row[1:]) for row in (yield Ask(self._say.offers, (list(wanted),)))}
         coupons_of, events_of = _by_card(coupons), _by_card(events)
         return {
             card.id: CardFacts(
@@ -279,7 +291,7 @@ class DatabaseStore(ABC):
 
     async def offers(self, business_id: UUID, offer_ids: Sequence[UUID]) -> Mapping[UUID, Offer]:
         """See app.store.Store."""
-        found = {_id(row[0]): OFFER.read(row[1:]) for row in await self._read(_just(Ask(self._say.offers, (list(offer_ids),))))}
+        found = {as_id(row[0]): OFFER.read(row[1:]) for row in await self._read(_just(Ask(self._say.offers, (list(offer_ids),))))}
         return {offer_id: offer for offer_id, offer in found.items() if offer.business_id == business_id}
 
     async def businesses(self) -> Sequence[Business]:
@@ -396,6 +408,34 @@ class DatabaseStore(ABC):
         """See app.store.Store."""
         await self._write(_just(Ask(self._say.forgive, (checked(key),))))
 
+    # --- History, numbers and search ---
+
+    async def past(self, business_id: UUID, wanted: Filter, *, after: Place | None = None, limit: int = 50) -> Sequence[Past]:
+        """See app.store.Store."""
+        checked(wanted.text)
+        wanted = replace(wanted, since=checked(wanted.since), until=checked(wanted.until))
+        after = after and Place(checked(after.at), after.id)
+        return await self._read(History(self._dialect, business_id, wanted, after=after, limit=limit).page(), heavy=True)
+
+    async def counted(self, business_id: UUID, *, since: date, until: date, by: Sequence[CountBy] = get_args(CountBy)) -> Sequence[Count]:
+        """See app.store.Store."""
+        found = await self._read(_just(Ask(self._say.counted, (business_id, since, until, list(by)))), heavy=True)
+        return [Count(business_id=business_id, kind=kind, by=one, which=which, day=as_day(day), n=n) for kind, one, which, day, n in found]
+
+    async def active_coupons(self, business_id: UUID, *, now: datetime, expired_since: datetime) -> tuple[int, int]:
+        """See app.store.Store."""
+        values = (business_id, checked(now) - SECOND, checked(expired_since) - SECOND)
+        [(active, expired)] = await self._read(_just(Ask(self._say.active_coupons, values)), heavy=True)
+        return active, expired
+
+    async def find_cards(self, business_id: UUID, text: str, *, limit: int = MOST_FOUND) -> Sequence[tuple[Card, Customer]]:
+        """See app.store.Store."""
+        return await self._read(customers_like(self._dialect, business_id, checked(text), limit=limit), heavy=True)
+
+    async def all_offers(self, business_id: UUID) -> Sequence[Offer]:
+        """See app.store.Store."""
+        return await self._of_business(OFFER, business_id)
+
     # --- Installations ---
 
     async def installations(self, card_id: UUID) -> Sequence[Installation]:
@@ -424,7 +464,7 @@ class DatabaseStore(ABC):
             return False
         values = dict(zip(INSTALLATION.columns, row, strict=True))
         if version > new.told:  # it changed between the drawing of what was installed and now
-            values["due_at"] = min(_moment(changed_at), values["due_at"] or _moment(changed_at))
+            values["due_at"] = min(as_moment(changed_at), values["due_at"] or as_moment(changed_at))
         if known:
             changed = ("credential", "push_token", "registered_at", "told", "told_at", "saved_at", "due_at")
             yield Ask(self._say.revive, (known[0][0], *(values[name] for name in changed)))
@@ -487,7 +527,7 @@ class DatabaseStore(ABC):
         claimed = [INSTALLATION.read(row) for row in (yield ask)]
         cards = list({one.card_id for one in claimed})
         found = (yield Ask(self._say.standing, (cards, now, now - SECOND))) if cards else ()
-        standing = {_id(card_id): (version, changes_at and _moment(changes_at)) for card_id, version, changes_at in found}
+        standing = {as_id(card_id): (version, changes_at and as_moment(changes_at)) for card_id, version, changes_at in found}
         due = ((one, *standing.get(one.card_id, (None, None))) for one in claimed)
         return [Due(installation=one, version=version, changes_at=changes_at) for one, version, changes_at in due]
 
@@ -512,7 +552,7 @@ class DatabaseStore(ABC):
     async def pass_types(self) -> Mapping[tuple[UUID, str], int]:
         """See app.store.Store."""
         found = await self._read(_just(Ask(self._say.pass_types)), heavy=True)
-        return {(_id(business_id), pass_type): phones for business_id, pass_type, phones in found}
+        return {(as_id(business_id), pass_type): phones for business_id, pass_type, phones in found}
 
     # --- Vendors and housekeeping ---
 
@@ -588,9 +628,9 @@ def _caller(token_id: UUID | str, location_id: UUID | str, location: str, staff:
             staff_id=person.id,
             staff=person.name,
             role=person.role,
-            location_id=_id(location_id),
+            location_id=as_id(location_id),
             location=location,
-            counter_id=_id(token_id),
+            counter_id=as_id(token_id),
         ),
         business=BUSINESS.read((business,)),
     )
@@ -625,13 +665,3 @@ def _needed(offers: Mapping[UUID, Offer], program: Program, coupons: Sequence[Co
     """The offers of a program's goals and of a card's coupons."""
     wanted = {goal.offer_id for goal in program.goals} | {coupon.offer_id for coupon in coupons}
     return {offer_id: offers[offer_id] for offer_id in wanted if offer_id in offers}
-
-
-def _id(value: UUID | str) -> UUID:
-    """An id; SQLite gives it back as the text that it keeps."""
-    return UUID(value) if isinstance(value, str) else value
-
-
-def _moment(value: datetime | str) -> datetime:
-    """A moment, likewise."""
-    return datetime.fromisoformat(value) if isinstance(value, str) else value

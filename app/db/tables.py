@@ -12,7 +12,7 @@ that is named is ever deleted. Texts have no length here: SQLite would not enfor
 
 from typing import Final
 
-from piccolo.columns import UUID, BigInt, BigSerial, Boolean, Bytea, Integer, Text, Timestamptz
+from piccolo.columns import UUID, BigInt, BigSerial, Boolean, Bytea, Date, Integer, Text, Timestamptz
 from piccolo.table import Table
 
 CLOCK: Final = 1
@@ -147,7 +147,7 @@ class Token(Table, tablename="token"):
 
 
 class Customer(Table, tablename="customer"):
-    """A person known to one business."""
+    """A person known to one business. ``sought`` is their name and phone as they are looked for (app.db.sought)."""
 
     id = UUID(primary_key=True, default=None)
     business_id = UUID(default=None)
@@ -156,6 +156,7 @@ class Customer(Table, tablename="customer"):
     phone = Text(default=None)
     language = Text(default=None)
     joined_at = Timestamptz(default=None)
+    sought = Text(default="")
 
 
 class Card(Table, tablename="card"):
@@ -208,6 +209,8 @@ class Redemption(Table, tablename="redemption"):
     counter_id = UUID(default=None)
     channel = Text(default=None)
     reason = Text(default=None)
+    offer_id = UUID(default=None, null=True)
+    customer_id = UUID(default=None, null=True)
 
 
 class Reversal(Table, tablename="reversal"):
@@ -222,10 +225,11 @@ class Reversal(Table, tablename="reversal"):
     staff_id = UUID(default=None)
     counter_id = UUID(default=None)
     reason = Text(default=None)
+    redeemed_at = Timestamptz(default=None, null=True)
 
 
 class Refusal(Table, tablename="refusal"):
-    """The record that a code was presented and not redeemed."""
+    """The record that a code was presented and not redeemed. ``sought`` is what was presented if it is no coupon's, as codes are kept."""
 
     id = UUID(primary_key=True, default=None)
     business_id = UUID(default=None)
@@ -237,6 +241,9 @@ class Refusal(Table, tablename="refusal"):
     staff_id = UUID(default=None)
     counter_id = UUID(default=None)
     channel = Text(default=None)
+    offer_id = UUID(default=None, null=True)
+    customer_id = UUID(default=None, null=True)
+    sought = Text(default="")
 
 
 class Entry(Table, tablename="entry"):
@@ -316,6 +323,18 @@ class Tally(Table, tablename="tally"):
     most = BigInt(default=None, null=True)
 
 
+class DayCount(Table, tablename="day_count"):
+    """How many of a kind there were on a day, changed in the commit that it counts."""
+
+    id = BigSerial(primary_key=True)
+    business_id = UUID(default=None)
+    kind = Text(default=None)
+    by = Text(default=None)
+    which = Text(default=None)
+    day = Date(default=None)
+    n = BigInt(default=None)
+
+
 class GoogleClass(Table, tablename="google_class"):
     """Which draft of a program's class Google has."""
 
@@ -373,6 +392,7 @@ TABLES: Final[tuple[type[Table], ...]] = (
     Kept,
     Installation,
     Tally,
+    DayCount,
     GoogleClass,
     Alarm,
     Nonce,

@@ -1,6 +1,6 @@
 """A unit made ready to be written: checked, and laid out as rows, before it may wait in the writer's queue."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -26,8 +26,9 @@ class Comparison(msgspec.Struct, frozen=True):
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True):
-    """A unit as the writers take it. ``tallies`` are (business, key, by, most); ``ticks`` is how many places it takes on the clock.
+    """A unit as the writers take it. ``ticks`` is how many places it takes on the clock.
 
+    ``tallies`` are (business, key, by, most), and ``counts`` are ((business, kind, by, which, day), n).
     Each event (and each thing configured) takes a place of its own, so that events keep their order within a unit too; the
     unit's place, which its cards get as their version, is the last of them.
     """
@@ -36,6 +37,7 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     due_at: datetime
     comparisons: tuple[Comparison, ...]
     tallies: tuple[Values, ...]
+    counts: tuple[tuple[Values, int], ...]
     rows: tuple[tuple[Shape[Any], Values], ...]
     touches: tuple[UUID, ...]
     ticks: int
@@ -68,10 +70,20 @@ def ready(unit: Unit) -> Ready:
             [Comparison(change.of, change.id, _values(change.of, change.seen), _values(change.of, change.to)) for change in unit.changes]
         ),
         tallies=tuple((tally.business_id, checked(tally.key), tally.by, tally.most) for tally in unit.tallies),
+        counts=tuple([((one.business_id, one.kind, one.by, checked(one.which), one.day), one.n) for one in unit.counts]),
         rows=rows,
         touches=touches,
         ticks=max(1, sum([shape.ordered for shape, _ in rows])),
     )
+
+
+def summed(units: Iterable[Ready]) -> list[Values]:
+    """What units count, each key once, as rows of day_count in the order in which everybody holds them."""
+    total: dict[Values, int] = {}
+    for unit in units:
+        for key, n in unit.counts:
+            total[key] = total.get(key, 0) + n
+    return [(*key, n) for key, n in sorted(total.items())]
 
 
 def later(changed_at: datetime, at: datetime) -> datetime:

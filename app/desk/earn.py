@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from app.desk import ATTEMPTS, Desk, Once, Repeated
+from app.desk import ATTEMPTS, Desk, Once, Repeated, counting
 from app.desk.read import card_facts
 from app.desk.views import EarnedView
 from app.store import Caller, CardFacts, Change, Duplicate, Lost, Row
@@ -77,7 +77,7 @@ async def earn(desk: Desk, caller: Caller, which: str, *, count: int | None, amo
             to={"entries": card.entries + len(entries), "balance": earned.balance},
         )
         try:
-            await desk.commit(now, changes=(counted,), rows=rows, touches=(card.id,))
+            await desk.commit(now, changes=(counted,), counts=counting.issued(issued, business.tz), rows=rows, touches=(card.id,))
         except Lost:
             continue
         except Duplicate as duplicate:

@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
 
-from app.desk import ATTEMPTS, Desk, Once, Repeated
+from app.desk import ATTEMPTS, Desk, Once, Repeated, counting
 from app.desk.present import Found, find, one_code
 from app.desk.views import Receipt
-from app.store import Caller, Change, Duplicate, Lost, Row, Tally
+from app.store import Caller, Change, Count, Duplicate, Lost, Row, Tally
 from passes import coupons
 from passes.cards import Event
 from passes.coupons import Channel, Coupon, Presented, Redemption, Refusal, Used
@@ -93,6 +93,7 @@ async def _use(desk: Desk, caller: Caller, typed: str, decide: Decide, *, channe
                 now,
                 changes=(turn,),
                 tallies=counted(presented.offer, coupon, by=1),
+                counts=counting.redeemed(redemption, coupon, caller.business.tz),
                 rows=rows,
                 touches=(coupon.card_id,) if coupon.card_id else (),
             )
@@ -117,6 +118,7 @@ async def refuse(
 ) -> None:
     """Record that a code was presented and not redeemed, together with the answer. A card's own number is no refusal."""
     kept: tuple[Row, ...] = once.refused(problem, caller, now)
+    counts: tuple[Count, ...] = ()
     if not isinstance(problem, CardPresented):
         person = caller.person
         refusal = Refusal(
@@ -130,10 +132,13 @@ async def refuse(
             staff_id=person.staff_id,
             counter_id=person.counter_id,
             channel=channel,
+            offer_id=coupon.offer_id if coupon else None,
+            customer_id=coupon.customer_id if coupon else None,
         )
         kept = (refusal, *kept)
+        counts = counting.refused(refusal, caller.business.tz)
     try:
-        await desk.commit(now, rows=kept)
+        await desk.commit(now, counts=counts, rows=kept)
     except Duplicate as duplicate:
         raise Repeated from duplicate
 

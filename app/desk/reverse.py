@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from app.desk import ATTEMPTS, Desk, Once, Repeated
+from app.desk import ATTEMPTS, Desk, Once, Repeated, counting
 from app.desk.redeem import counted
 from app.desk.views import ReversalView
 from app.store import Caller, Change, Duplicate, Lost
@@ -47,6 +47,7 @@ async def reverse(desk: Desk, caller: Caller, redemption_id: UUID, *, reason: st
                 now,
                 changes=(turn,),
                 tallies=counted(presented.offer, coupon, by=-1),
+                counts=counting.redeemed(redemption, coupon, caller.business.tz, n=-1),
                 rows=(reversal, event, *once.done(view, caller, now)),
                 touches=(coupon.card_id,) if coupon.card_id else (),
             )

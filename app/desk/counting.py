@@ -1,0 +1,51 @@
+"""What is counted by the day, in the business's own zone: pure functions that say which counts a record comes to."""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Literal
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from app.store import Count, CountBy, CountKind
+from passes.coupons import Coupon, Redemption, Refusal
+
+
+def redeemed(redemption: Redemption, coupon: Coupon, zone: ZoneInfo, *, n: Literal[1, -1] = 1) -> tuple[Count, ...]:
+    """The counts of a redemption or a goodwill; with ``n`` -1, what its reversal takes back from the days that it counted on.
+
+    A redemption counts on its own day, and as used on the day on which its coupon was issued; goodwill does neither.
+    """
+    local = redemption.at.astimezone(zone)
+    if redemption.kind == "goodwill":
+        return _counts(redemption.business_id, "goodwill", local.date(), (("all", ""),), n)
+    which: tuple[tuple[CountBy, str], ...] = (
+        ("all", ""),
+        ("location", str(redemption.location_id)),
+        ("offer", str(coupon.offer_id)),
+        ("staff", str(redemption.staff_id)),
+        ("hour", str(local.weekday() * 24 + local.hour)),
+    )
+    return (*_counts(redemption.business_id, "redeemed", local.date(), which, n), *_by_offer("used", coupon, zone, n))
+
+
+def refused(refusal: Refusal, zone: ZoneInfo) -> tuple[Count, ...]:
+    """The counts of a refusal."""
+    which: tuple[tuple[CountBy, str], ...] = (("all", ""), ("staff", str(refusal.staff_id)))
+    return _counts(refusal.business_id, "refused", _day(refusal.at, zone), which, 1)
+
+
+def issued(coupons: Iterable[Coupon], zone: ZoneInfo) -> tuple[Count, ...]:
+    """The counts of new coupons."""
+    return tuple(count for coupon in coupons for count in _by_offer("issued", coupon, zone, 1))
+
+
+def _by_offer(kind: CountKind, coupon: Coupon, zone: ZoneInfo, n: int) -> tuple[Count, ...]:
+    return _counts(coupon.business_id, kind, _day(coupon.issued_at, zone), (("all", ""), ("offer", str(coupon.offer_id))), n)
+
+
+def _counts(business_id: UUID, kind: CountKind, day: date, which: tuple[tuple[CountBy, str], ...], n: int) -> tuple[Count, ...]:
+    return tuple([Count(business_id=business_id, kind=kind, by=by, which=value, day=day, n=n) for by, value in which])
+
+
+def _day(at: datetime, zone: ZoneInfo) -> date:
+    return at.astimezone(zone).date()
