@@ -10,7 +10,7 @@ from passes.businesses import Brand
 
 READABLE: Final = 4.5
 """The contrast that text needs (WCAG 2.2, 1.4.3)."""
-PALE: Final = (0.95, 0.03)
+PALE: Final = (0.94, 0.03)
 DEEP: Final = (0.3, 0.04)
 """Lightness and greatest chroma of a tint behind the accent: on light paper, and on dark. No ground is harder to read on."""
 WHITE: Final = "#fffdf9"
