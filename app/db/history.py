@@ -114,12 +114,14 @@ class History:
     def _walk(self, query: Query, wanted: Filter, walk: Walk, after: Place | None, limit: int) -> str:
         """The newest of a walk: when, id, customer."""
         source, at, id_ = f"{walk.of} AS t", "t.at", "t.id"
-        conditions = [f"t.business_id = {query.given(self._business_id)}"]
+        mine = query.given(self._business_id)
         if walk.column:  # said so that no database takes the index of the business's whole time
-            conditions = [f"t.{walk.column} = {query.given(walk.value)}", f"NOT (t.business_id <> {query.given(self._business_id)})"]
+            conditions = [f"t.{walk.column} = {query.given(walk.value)}", f"NOT (t.business_id <> {mine})"]
         elif walk.statuses == {"reversed"}:
             source, at, id_ = "reversal AS w JOIN redemption AS t ON t.id = w.redemption_id", "w.redeemed_at", "w.redemption_id"
-            conditions = [f"w.business_id = {query.given(self._business_id)}"]
+            conditions = [f"w.business_id = {mine}"]
+        else:
+            conditions = [f"t.business_id = {mine}"]
         conditions += _conditions(query, wanted, walk, after, at=at, id_=id_)
         return (
             f"SELECT {at} AS at, {id_} AS id, t.customer_id FROM {source} WHERE {' AND '.join(conditions)}"

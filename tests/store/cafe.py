@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 from app.store import Change, Kept, Row, Staff, Store, Tally, Token, Unit
 from app.world import new_id
@@ -39,7 +39,7 @@ class Cafe:
         self.offer = Offer(id=new_id(), title=coffee, benefit=FreeItem(item=coffee), action=coffee, **mine, **offer)
         self.program = Program(id=new_id(), name=coffee, unit="stamps", earning=ByVisit(), goals=(Goal(5, self.offer.id),), **mine)
 
-    async def open(self) -> "Cafe":
+    async def open(self) -> Self:
         await self.commit(self.business, self.location, self.an, self.token, self.offer, self.program)
         return self
 
