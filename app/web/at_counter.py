@@ -6,14 +6,15 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response, post
+from litestar.status_codes import HTTP_204_NO_CONTENT
 
 from app.desk import signing_in
 from app.problems import NotACounter
 from app.store import Member
 from app.web.forms import Secret, filled_in, kept
-from app.web.pages import counting_of, go
+from app.web.pages import HEADERS, counting_of, go, is_fragment
 from app.web.sessions import AT_COUNTER, enrolled
-from app.web.wire import Ask, desk_of
+from app.web.wire import Ask, bare, desk_of
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +41,7 @@ async def person(request: Ask) -> Response[Any]:
         raise NotACounter
     member = await signing_in.take_the_counter(desk_of(request), counting, said.staff_id, said.pin)
     request.session[AT_COUNTER] = kept(desk_of(request), member)
-    return go("/counter")
+    return bare(HTTP_204_NO_CONTENT, dict(HEADERS)) if is_fragment(request) else go("/counter")
 
 
 @post("/counter/leave", guards=[enrolled])
