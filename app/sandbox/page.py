@@ -27,7 +27,12 @@ from passes.wallets.base import Ask, Http, Unreachable
 ROOT: Final = Path(__file__).parent.parent
 TEMPLATES: Final = ROOT.parent / "templates" / "pages"
 STATIC: Final = ROOT / "static"
-FILES: Final = ("sandbox.css", "sandbox.js", *(f"vendor/inter/inter-{part}.woff2" for part in ("latin", "latin-ext", "vietnamese")))
+FILES: Final = (
+    "css/05-fonts.css",
+    "sandbox.css",
+    "sandbox.js",
+    *(f"vendor/inter/inter-{part}.woff2" for part in ("latin", "latin-ext", "vietnamese")),
+)
 TYPES: Final = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".woff2": "font/woff2"}
 HTML: Final = "text/html; charset=utf-8"
 PICTURES: Final = ("image/png", "image/jpeg", "image/webp")
