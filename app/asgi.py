@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 from anyio import CapacityLimiter
 from litestar import Litestar, Router
@@ -20,13 +21,15 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.static_files import create_static_files_router
 from litestar.types import ControllerRouterHandler
+from msgspec.structs import replace
 
 from app import certs, db, languages
 from app.desk import Desk
 from app.followers import Followers
 from app.outbound import Outbound
 from app.settings import Settings
-from app.web import api, apple, at_counter, brand, counters, pages, people, public, signing_in, style
+from app.web import api, apple, at_counter, brand, counter, counters, pages, people, public, redemptions, signing_in, style
+from app.web.live import Live
 from app.web.sessions import sessions
 from app.web.wire import HANDLERS
 from app.world import World, real, token
@@ -44,6 +47,8 @@ PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     *people.handlers,
     *counters.handlers,
     *at_counter.handlers,
+    *counter.handlers,
+    *redemptions.handlers,
 )
 """Everything that people look at in a browser, in the order of the house's front to its back."""
 
@@ -129,6 +134,14 @@ def create_app(settings: Settings, *, followers: bool = True, world: Callable[[H
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
             desk, bell = await stack.enter_async_context(open_desk(settings, world=world))
+            streams = app.state.live = Live()
+            told = await stack.enter_async_context(db.neighbours(settings.database_url, streams.heard))
+
+            def news(business_id: UUID) -> None:
+                streams.news(business_id)
+                told(str(business_id))
+
+            desk = replace(desk, news=news)
             app.state.desk = desk
             app.state.bell = bell
             app.state.pages = TEMPLATES / "pages"

@@ -274,8 +274,17 @@ async def _serve(asked: argparse.Namespace, known: settings.Settings) -> int:
     with _listening(known.host, known.port, "set COUNTERPASS_PORT") as door:
         host, port, *_ = door.getsockname()
         print(f"serving on http://{host}:{port}; phones and browsers are told {known.public_url}", file=sys.stderr, flush=True)
-        await uvicorn.Server(config).serve(sockets=[door])
+        await _Server(config).serve(sockets=[door])
     return 0
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which waits for open answers when it stops: the live pages' never end by themselves."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the live pages, then stop."""
+        self.config.app.state.live.close()  # type: ignore[union-attr] # it is ours
+        await super().shutdown(sockets)
 
 
 def _listening(host: str, port: int, cure: str) -> socket.socket:

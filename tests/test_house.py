@@ -87,7 +87,7 @@ WALLS: Mapping[str, Wall] = {
     "app.db": Wall(("passes", "app.store", "app.db"), ("msgspec", "piccolo", "aiosqlite", "asyncpg", "structlog")),
     "app.web": Wall(WEB, ("litestar", "msgspec", "anyio", "structlog", "jinja2", "webauthn")),
     "app.web.saying": Wall(("passes.words",), ("babel",)),
-    "app.asgi": Wall(WHOLE, ("litestar", "anyio", "structlog", "jinja2")),
+    "app.asgi": Wall(WHOLE, ("litestar", "msgspec", "anyio", "structlog", "jinja2")),
     "app.doctor": Wall((*WHOLE, "app.asgi"), ("msgspec",)),
     "app.cli": Wall((*WHOLE, "app.asgi", "app.doctor", "app.sandbox"), ("uvicorn", "structlog")),
     "app.__main__": Wall(("app.cli",)),

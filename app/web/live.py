@@ -37,6 +37,13 @@ class Live:
         for heard in self._listening.get(business_id, ()):
             heard.set()
 
+    def heard(self, what: str) -> None:
+        """Another process says in which business something happened; "" says that some of what it said may be lost."""
+        if what:
+            self.news(UUID(what))
+        else:
+            self.all_news()
+
     def all_news(self) -> None:
         """Something may have happened anywhere."""
         for business_id in tuple(self._listening):

@@ -18,13 +18,14 @@ from app import history
 from app.desk import reverse
 from app.history import Numbers, OnDay, Period, PeriodName
 from app.problems import InvalidRequest
-from app.store import Filter, Location, Member, Past, Place, Status
+from app.store import Filter, Member, Past, Place, Status
 from app.web import charts, live
 from app.web.pages import HEADERS, is_fragment, language_of, member_of, render
 from app.web.saying import Saying
 from app.web.sessions import caller_at, managers
 from app.web.wire import Ask, desk_of, once
 from passes import codes, problems
+from passes.businesses import Location
 from passes.offers import DAYS
 from passes.problems import NotFound, Problem
 from passes.words import N_
@@ -268,7 +269,7 @@ class Visit:
             "locations": [(one.id, one.name) for one in await store.locations(business.id)],
             "people": [(one.id, one.name) for one in await store.staff(business.id)],
             "offers": [(one.id, one.title.said(self.language)) for one in await store.all_offers(business.id)],
-            "statuses": STATUSES,
+            "said_statuses": [(status, self.t(words)) for status, words in STATUSES.items()],
         }
 
     async def story(self, coupon_id: UUID) -> Facts:
