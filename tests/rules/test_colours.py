@@ -117,6 +117,7 @@ def pairs(known: dict[str, str]) -> list[tuple[str, str]]:
         *product(["accent"], [*papers, "accent-soft"]),
         ("on-accent", "accent"),
         ("paper", "ink"),
+        ("on-screen", "screen"),
         *((f"{one}-ink", ground) for one in outcomes for ground in (*papers, f"{one}-soft")),
         *((f"on-{one}", one) for one in outcomes),
     ]
