@@ -42,15 +42,20 @@ def named(node: ast.AST, *names: str) -> bool:
 
 
 def said() -> Iterator[tuple[str, str, set[str]]]:
-    """Every sentence in t("…") of a template, where it stands, and which facts it is given."""
+    """Every sentence in t("…") of a template, where it stands, and which facts it is given.
+
+    What Python hands to a template (``t(problem.title)``) is marked there; a sentence is never put together.
+    """
     for path in sorted((ROOT / "templates/pages").glob("*.html")):
         for call in Environment(autoescape=True).parse(path.read_text(encoding="utf-8")).find_all(nodes.Call):
             if isinstance(call.node, nodes.Name) and call.node.name == "t":
                 where = f"{path.relative_to(ROOT)}:{call.lineno}"
                 assert len(call.args) == 1, where
                 (sentence,) = call.args
-                assert isinstance(sentence, nodes.Const), f"{where}: only a written-out sentence can be translated"
-                yield str(sentence.value), where, {keyword.key for keyword in call.kwargs}
+                handed = isinstance(sentence, nodes.Name | nodes.Getattr | nodes.Getitem)
+                assert handed or isinstance(sentence, nodes.Const), f"{where}: only a written-out sentence can be translated"
+                if isinstance(sentence, nodes.Const):
+                    yield str(sentence.value), where, {keyword.key for keyword in call.kwargs}
 
 
 def marked() -> dict[str, str]:
