@@ -23,7 +23,7 @@ bench: $(UV)
 
 # Take new sentences into the catalogue; then translate them in templates/locale/vi.po.
 words: $(UV)
-	$(UV) run pybabel -q extract -k N_ --no-location -w 1000 -o .messages.pot passes app
+	$(UV) run pybabel -q extract -F pyproject.toml -k N_ -k t --no-location -w 1000 -o .messages.pot passes app templates/pages
 	$(UV) run pybabel -q update -i .messages.pot -o templates/locale/vi.po -l vi -N -w 1000 --ignore-obsolete
 	rm .messages.pot
 
