@@ -1,0 +1,278 @@
+"""Another business does not exist: whatever of it is named, on any address that there is, the answer is that of a name made up."""
+
+import io
+import re
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+import cookies
+import httpx
+import pytest
+import segno
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+from litestar.handlers import HTTPRouteHandler
+from litestar.routes import HTTPRoute
+from msgspec.structs import replace
+from shop import Clock, Shop, application
+
+from app import asgi, settings, world
+from app.desk import enrolment, found
+from app.store import Passkey
+from passes import codes, coupons
+
+Things = Mapping[str, str]
+"""What somebody may name in a request: ids and codes of one business, or made up."""
+Request = Callable[[Things], dict[str, Any]]
+
+
+def photo(code: str) -> bytes:
+    file = io.BytesIO()
+    segno.make(code).save(file, kind="png", scale=8, border=4)
+    return file.getvalue()
+
+
+def form(**fields: str) -> Request:
+    return lambda it: {"data": {name: it.get(value, value) for name, value in fields.items()}}
+
+
+def said(**fields: str) -> Request:
+    return lambda it: {"json": {name: it.get(value, value) for name, value in fields.items()}}
+
+
+def pictured(it: Things) -> dict[str, Any]:
+    return {"content": photo(it["code"]), "headers": {"Content-Type": "image/png"}}
+
+
+PIN: Final = Argon2id(salt=b"a pinch of it", length=32, iterations=1, lanes=1, memory_cost=8).derive_phc_encoded(b"2580")
+NAMES: Final = {"which": "card_id", "act": "suspend"}
+"""What stands in an address under another name than the thing's own."""
+WITH: Final[dict[str, Request]] = {
+    "GET /api/v1/cards/{which:str}": said(),
+    "GET /api/v1/cards/{which:str}/story": said(),
+    "GET /api/v1/coupons/{coupon_id:uuid}": said(),
+    "POST /account/passkeys/{passkey_id:uuid}/remove": form(),
+    "POST /api/v1/cards/{which:str}/earn": lambda _: {"json": {"count": 1}},
+    "POST /api/v1/goodwill": said(code="expired_code", reason="rain"),
+    "POST /api/v1/join": said(program_id="program_id", name="Tú"),
+    "POST /api/v1/look-ups": said(code="code"),
+    "POST /api/v1/redemptions": said(code="code"),
+    "POST /api/v1/redemptions/photo": pictured,
+    "POST /api/v1/redemptions/{redemption_id:uuid}/reversal": said(reason="a mistake"),
+    "POST /counter/cards/{card_id:uuid}": said(),
+    "POST /counter/compensation": said(card_id="card_id", offer_id="offer_id", reason="rain"),
+    "POST /counter/earn/{card_id:uuid}": lambda _: {"json": {"count": 1}},
+    "POST /counter/honour": said(code="expired_code", reason="rain"),
+    "POST /counter/person": form(staff_id="staff_id", pin="2580"),
+    "POST /counter/photo": pictured,
+    "POST /counter/present": said(code="code"),
+    "POST /counter/reversal/{redemption_id:uuid}": said(reason="a mistake"),
+    "POST /counters": form(location_id="location_id", name="Window", kind="staff"),
+    "POST /counters/here": form(location_id="location_id", name="Window", kind="staff"),
+    "POST /counters/{counter_id:uuid}/name": form(name="Window"),
+    "POST /counters/{counter_id:uuid}/revoke": form(),
+    "GET /redemptions/coupons/{coupon_id:uuid}": said(),
+    "POST /redemptions/export.csv": form(offer="used_offer_id"),
+    "POST /redemptions/rows": form(offer="used_offer_id"),
+    "POST /redemptions/{redemption_id:uuid}/reversal": form(reason="a mistake"),
+    "POST /staff/{staff_id:uuid}/link": form(),
+    "POST /staff/{staff_id:uuid}/role": form(role="manager"),
+    "POST /staff/{staff_id:uuid}/{act:str}": form(),
+}
+"""Every address at which something is named, with a request that does its work for one's own things."""
+NAMING_NOTHING: Final = {
+    "GET /",
+    "GET /account",
+    "GET /counter",
+    "GET /counter/offline",
+    "GET /counters",
+    "GET /redemptions",
+    "GET /redemptions/numbers",
+    "GET /redemptions/trends",
+    "GET /staff",
+    "POST /counter/find",
+    "POST /counter/last",
+}
+"""Pages of one's own business: nothing of another one stands in them."""
+ONES_OWN: Final = {
+    "POST /account/name",
+    "POST /account/passkeys",
+    "POST /account/passkeys/options",
+    "POST /account/password",
+    "POST /account/pin",
+    "POST /account/sign-out-everywhere",
+    "GET /redemptions/live",
+    "POST /counter/leave",
+    "POST /counters/mode",
+    "POST /sign-out",
+    "POST /staff",
+}
+"""They say nothing but what was just written, or that something changed."""
+OPEN: Final = re.compile(
+    r"GET /api/v1/cards/\{which:str\}/(apple|google)"  # wallets are closed here: tests/wallets
+    r"|\w+ /(api(/openapi.json|/\{path:str\})?$|apple/|google/|c/|art/|brand/|static/|problems/)"  # secrets of their own, or public
+    r"|GET /(style.css|health)|\w+ /(enrol|invite)/\{secret:str\}|\w+ /sign-in.*|POST /language"
+    r"|GET /counter/(worker.js|manifest.webmanifest|icon.png)"
+)
+"""Addresses that need nobody's session, or a secret that says whose they are."""
+
+
+def addresses() -> dict[str, HTTPRouteHandler]:
+    """Everything that can be asked over HTTP: method and path."""
+    app = asgi.create_app(settings.read({"DATABASE_URL": "sqlite:////nonexistent/none.db", "COUNTERPASS_CERTS": "/nonexistent"}))
+    return {
+        f"{method} {route.path}": handler
+        for route in app.routes
+        if isinstance(route, HTTPRoute)
+        for method, (handler, _) in route.route_handler_map.items()
+        if method not in ("OPTIONS", "HEAD")
+    }
+
+
+class Town:
+    """Two businesses in one house: our own, and the one next door."""
+
+    def __init__(self, ours: Shop, theirs: Shop, certs: Path) -> None:
+        self.ours, self.theirs, self.certs = ours, theirs, certs
+
+    async def browser(self) -> httpx.AsyncClient:
+        """Lan of our shop is signed in, on a browser that is a counter where Minh stands."""
+        owner, manager = await cookies.member(self.ours, "Lan"), await cookies.member(self.ours, "Minh")
+        now = self.ours.clock()
+        counter = await cookies.enrolled(self.ours, self.certs)
+        session = cookies.session(self.certs, signed_in=(owner, now), at_counter=(manager, now))
+        client = httpx.AsyncClient(transport=self.ours.client._transport, base_url="https://counter.example")
+        for name, value in {**counter.cookies, **session}.items():
+            client.cookies.set(name, value, domain="counter.example")
+        await client.get("/")
+        client.headers.update(
+            {"X-CSRFToken": client.cookies["csrf"], "Authorization": f"Bearer {self.ours.tokens['Minh']}", "Accept-Language": "en"}
+        )
+        return client
+
+
+async def things(shop: Shop) -> Things:
+    """One of everything that a business has, for requests to name."""
+    store, now = shop.desk.store, shop.clock()
+    card = await shop.card_with_cookie("Nguyệt")
+    used = (await shop.redeem(await shop.cookie(), who="An")).json()
+    late = coupons.issue(shop.offers["cookie"], coupon_id=uuid4(), code=codes.mint(shop.desk.world.pick), now=now, zone=shop.business.tz)
+    member = await cookies.member(shop, "Lan")
+    hired = await found.hire(store, shop.desk.world, shop.business, name="Quỳnh", role="cashier")
+    await store.replace_member(hired, replace(found.login(hired), pin=PIN), seen=0)
+    counter, _ = await enrolment.enrol_here(
+        shop.desk, member, location_id=shop.locations["Bến Thành"].id, name="Back door", kind="staff", was=None
+    )
+    passkey = Passkey(
+        id=uuid4(),
+        business_id=shop.business.id,
+        staff_id=member.staff.id,
+        credential=uuid4().bytes,
+        public_key=b"key",
+        sign_count=0,
+        name="Lan's laptop",
+        created_at=now,
+    )
+    await shop.desk.commit(now, rows=(passkey, replace(late, expires_at=now - timedelta(days=1))))
+    return {
+        "card_id": card["id"],
+        "code": card["ready"][0]["code"],
+        "expired_code": late.code,
+        "coupon_id": used["coupon"]["id"],
+        "redemption_id": used["redemption"]["id"],
+        "program_id": str(shop.program.id),
+        "offer_id": str(shop.offers["coffee"].id),
+        "used_offer_id": str(shop.offers["cookie"].id),
+        "location_id": str(shop.locations["Thảo Điền"].id),
+        "staff_id": str(hired.id),
+        "counter_id": str(counter.id),
+        "passkey_id": str(passkey.id),
+    }
+
+
+def made_up(shop: Shop) -> Things:
+    """The same, of nobody."""
+    ids = ("card", "coupon", "redemption", "program", "offer", "used_offer", "location", "staff", "counter", "passkey")
+    minted = {name: codes.mint(shop.desk.world.pick) for name in ("code", "expired_code")}
+    return {**minted, **{f"{name}_id": str(world.new_id()) for name in ids}}
+
+
+async def ask(client: httpx.AsyncClient, address: str, it: Things) -> tuple[int, str]:
+    """The status, and the body with the name of each thing instead of the thing itself."""
+    method, path = address.split()
+
+    def thing(match: re.Match[str]) -> str:
+        name = NAMES.get(match[1], match[1])
+        return it.get(name, name)
+
+    asked = WITH[address](it) if address in WITH else {}
+    headers = {"Idempotency-Key": str(uuid4()), **asked.pop("headers", {})}
+    if method == "GET":
+        asked = {}
+    answer = await client.request(method, re.sub(r"\{(\w+):\w+\}", thing, path), headers=headers, **asked)
+    text = answer.text
+    for name, value in it.items():
+        for shown in (value, codes.group(value), value.lower()) if "code" in name else (value,):
+            text = text.replace(shown, f"<{name}>")
+    return answer.status_code, text
+
+
+@pytest.fixture
+async def town(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Town]:
+    clock, certs = Clock(), tmp_path / "certs"
+    certs.mkdir()
+    async with application(sqlite_url, clock, certs=str(certs)) as (client, desk, followers):
+        shops = [await Shop(client, desk, clock, followers).open(name) for name in ("Cà Phê Sáng", "Tiệm Bánh Nguyệt")]
+        yield Town(shops[0], shops[1], certs)
+
+
+def everything_of(shop: Shop, database_url: str) -> dict[str, list[Any]]:
+    """All rows of a business."""
+    with closing(sqlite3.connect(database_url.removeprefix("sqlite:///"))) as connection:
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        columns = {name: {row[1] for row in connection.execute(f"PRAGMA table_info({name})")} for name in tables}
+        return {
+            name: connection.execute(f"SELECT * FROM {name} WHERE business_id = ?", (str(shop.business.id),)).fetchall()
+            for name in tables
+            if "business_id" in columns[name]
+        }
+
+
+def test_every_address_is_known_here() -> None:
+    unknown = [one for one in addresses() if one not in WITH | dict.fromkeys(NAMING_NOTHING | ONES_OWN) and not OPEN.match(one)]
+    assert unknown == [], "say in this file what these name: WITH, NAMING_NOTHING, ONES_OWN or OPEN"
+    named = [one for one in NAMING_NOTHING | ONES_OWN if "{" in one]
+    assert named == []
+
+
+@pytest.mark.parametrize("address", sorted(set(WITH) & set(addresses())))
+async def test_what_is_next_door_is_not_there(address: str, town: Town, sqlite_url: str) -> None:
+    client = await town.browser()
+    theirs = await things(town.theirs)
+    before = everything_of(town.theirs, sqlite_url)
+    foreign, nobody = await ask(client, address, theirs), await ask(client, address, made_up(town.ours))
+    assert foreign == nobody
+    assert everything_of(town.theirs, sqlite_url) == before
+    assert not any(value in foreign[1] for value in theirs.values())
+
+    ours = await things(town.ours)
+    status, text = await ask(await town.browser(), address, ours)
+    assert status < 400, text
+    assert (status, text) != nobody
+
+
+@pytest.mark.parametrize("address", sorted(NAMING_NOTHING & set(addresses())))
+async def test_nothing_of_next_door_is_shown(address: str, town: Town) -> None:
+    theirs = await things(town.theirs)
+    ours = await things(town.ours)
+    client = await town.browser()
+    method, path = address.split()
+    answer = await client.request(method, path, headers={"Accept": "text/html"}, **({"json": {"text": "Nguyệt"}} if "find" in path else {}))
+    assert answer.status_code < 400, answer.text
+    assert ours
+    shown = [value for value in (*theirs.values(), str(town.theirs.business.id), town.theirs.business.name) if value in answer.text]
+    assert shown == []
