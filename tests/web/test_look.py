@@ -1,0 +1,62 @@
+"""What every page brings along: the stylesheet, the business's colours, the typefaces, the icons."""
+
+import re
+
+import pytest
+from shop import Shop
+
+from app.web import brand
+from app.web.pages import POLICY
+
+LINK = re.compile(r'(?:href|src)="(/[^"#]*)"')
+URL = re.compile(r'url\("?([^")]+)')
+
+
+async def test_an_address_that_leads_nowhere_is_a_page_for_a_person(shop: Shop) -> None:
+    async with shop.browser() as browser:
+        answer = await browser.get("/nowhere", headers={"Accept": "text/html"})
+        assert answer.status_code == 404
+        assert answer.headers["content-security-policy"] == POLICY
+        assert '<main id="main"' in answer.text
+        assert "To the start page" in answer.text
+
+
+async def test_a_page_says_its_language_in_that_language(shop: Shop) -> None:
+    async with shop.browser(language="vi") as browser:
+        answer = await browser.get("/nowhere", headers={"Accept": "text/html"})
+        assert '<html lang="vi">' in answer.text
+        assert "Về trang đầu" in answer.text
+
+
+async def test_everything_that_a_page_and_its_stylesheet_ask_for_is_here(shop: Shop) -> None:
+    async with shop.browser() as browser:
+        page = (await browser.get("/nowhere", headers={"Accept": "text/html"})).text
+        wanted = [one for one in LINK.findall(page) if one.startswith(("/static", "/style", "/brand"))]
+        sheet = await browser.get(next(one for one in wanted if one.startswith("/style.css")))
+        assert "immutable" in sheet.headers["cache-control"]
+        fonts = URL.findall(sheet.text)
+        assert len(fonts) > 5
+        for address in [*wanted, *fonts]:
+            assert address.startswith("/"), "nothing leaves the origin"
+            assert (await browser.get(address)).status_code == 200, address
+
+
+async def test_no_page_has_a_style_or_a_script_of_its_own(shop: Shop) -> None:
+    async with shop.browser() as browser:
+        page = (await browser.get("/nowhere", headers={"Accept": "text/html"})).text
+    assert not re.search(r"<style|style=|<script(?! type=\"module\" src=)|\son\w+=", page)
+
+
+async def test_the_colours_of_a_business_are_readable_on_light_and_on_dark_paper_and_kept_for_good(shop: Shop) -> None:
+    (business,) = await shop.desk.store.businesses()
+    async with shop.browser() as browser:
+        answer = await browser.get(brand.address(business))
+        assert answer.headers["content-type"].startswith("text/css")
+        assert "immutable" in answer.headers["cache-control"]
+        assert re.fullmatch(r":root\{(--[a-z-]+:light-dark\(#[0-9a-f]{6},#[0-9a-f]{6}\);?){3}\}\n", answer.text)
+
+
+@pytest.mark.parametrize("colour", ["red", "12345g", "2b1d14%7D%20body%7B", "2b1d14.css"])
+async def test_what_is_no_colour_has_no_stylesheet(shop: Shop, colour: str) -> None:
+    async with shop.browser() as browser:
+        assert (await browser.get(f"/brand/{colour}.css")).status_code == 404
