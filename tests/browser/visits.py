@@ -1,6 +1,8 @@
 """A house with counters, seen through real browsers: a service in its own process, one Chromium, and one camera for all pages."""
 
+import asyncio
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
@@ -12,7 +14,7 @@ import cookies
 from browsers import CHROMIUM
 from camera import Camera
 from msgspec.structs import replace
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright, expect
 from servers import Launcher, Server
 from shop import Clock, Shop, application
 
@@ -168,3 +170,49 @@ class Visit:
         """The business decides something else."""
         self.shop.business = replace(self.shop.business, **changes)
         await self.shop.desk.store.replace_business(self.shop.business)
+
+
+# --- What is seen and done at a counter ---
+
+
+async def sees(page: Page, tone: str, *words: str, within: float = 5000) -> None:
+    """The answer on the screen has this tone (given, refused, decide, unsent, card) and these words."""
+    panel = page.locator(f'#answer .panel[data-tone="{tone}"]')
+    await expect(panel).to_be_visible(timeout=within)
+    for said in words:
+        await expect(panel).to_contain_text(said, timeout=within)
+
+
+async def types(page: Page, text: str) -> None:
+    """Somebody types a code and presses Enter."""
+    await page.fill("#code", text)
+    await page.press("#code", "Enter")
+
+
+async def camera_is_on(page: Page) -> None:
+    """The picture runs, and the scanner is warm."""
+    await expect(page.locator('#camera[data-state="on"][data-scanner="ready"]')).to_be_attached(timeout=10000)
+
+
+KEYS = {"-": "Minus", " ": "Space", "\\": "Backslash", "0": "Digit0"}
+
+
+async def scans(page: Page, text: str, *, arrives: Callable[[str], str] = str) -> None:
+    """A hardware scanner types, 5 ms from key to key, and Enter. ``arrives``: what the layout of the computer makes of a key."""
+    session = await page.context.new_cdp_session(page)
+    start, sent = time.time(), []
+    for number, char in enumerate((*text, "\r")):
+        code = KEYS.get(char) or (f"Digit{char}" if char.isdigit() else f"Key{char.upper()}")
+        seen = arrives(char)
+        key = (
+            {"key": seen, "code": code, "text": seen}
+            if char != "\r"
+            else {"key": "Enter", "code": "Enter", "text": "\r", "windowsVirtualKeyCode": 13}
+        )
+        when = start + number * 0.005
+        sent += [
+            session.send("Input.dispatchKeyEvent", {"type": "keyDown", "timestamp": when, **key}),
+            session.send("Input.dispatchKeyEvent", {"type": "keyUp", "timestamp": when + 0.002, **key, "text": ""}),
+        ]
+    await asyncio.gather(*sent)
+    await session.detach()
