@@ -26,6 +26,8 @@ AT_COUNTER: Final = "person"
 STAYS_SIGNED_IN: Final = timedelta(days=14)
 SHIFT: Final = timedelta(hours=16)
 """How long a PIN holds at a counter."""
+USED_WITHIN: Final = timedelta(minutes=1)
+"""How exactly it is known when a counter was last used: a write a minute, not one a request."""
 
 
 class _Cookie(ClientSideSessionBackend):
@@ -95,6 +97,10 @@ async def enrolled(connection: Connection, _handler: BaseRouteHandler) -> None:
     counting = await desk_of(connection).store.counting(secret_hash(secret)) if secret else None
     if counting is None:
         raise NotACounter
+    desk, last = desk_of(connection), counting.counter.used_at
+    now = desk.world.now()
+    if last is None or now - last > USED_WITHIN:
+        await desk.store.counter_used(counting.counter.id, now)
     connection.scope["state"]["counting"] = counting
     connection.scope["state"]["caller"] = await _caller(connection, counting)
 
