@@ -62,12 +62,12 @@ async function replace() {
 const scrolled = new IntersectionObserver((seen) => { if (seen.some((one) => one.isIntersecting)) more(); }, { rootMargin: "600px" });
 function watch() {
   scrolled.disconnect();
-  const last = rows.querySelector("tr.more");
+  const last = rows.querySelector("tr.older");
   if (last) scrolled.observe(last);
 }
 let adding = false;
 async function more() {
-  const last = rows.querySelector("tr.more");
+  const last = rows.querySelector("tr.older");
   if (!last || adding) return;
   adding = true;
   scrolled.disconnect();
@@ -221,7 +221,7 @@ if (rows) {
       return dropped.dataset.drop === "all" ? drop("status", "location", "staff", "offer", "since", "until", "q") : drop(dropped.dataset.drop);
     }
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
-    if (event.target.closest(".more a")) return event.preventDefault(), more();
+    if (event.target.closest(".older a")) return event.preventDefault(), more();
     const link = event.target.closest("a.story-link") ?? event.target.closest("tr[data-id]")?.querySelector("a.story-link");
     if (!link || (!event.target.closest("a") && String(getSelection()))) return;
     event.preventDefault();

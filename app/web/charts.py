@@ -63,7 +63,7 @@ def days(shown: Sequence[OnDay], *, title: str, described: str, day: Callable[[d
     near_the_edge = room < 100 / 14
     top = floor - PLOT * (last.redeemed + last.refused) / most
     parts.append(_text("last", 100 if near_the_edge else middle, top - 6, "end" if near_the_edge else "middle", last.redeemed))
-    named = range(len(shown)) if not near_the_edge else (0, len(shown) // 2, len(shown) - 1)
+    named = sorted({0, len(shown) // 2, len(shown) - 1})  # more would run into each other on a phone
     for number in named:
         place = {0: (0.0, "start"), len(shown) - 1: (100.0, "end")} if near_the_edge else {}
         x, anchor = place.get(number, ((number + 0.5) * room, "middle"))
