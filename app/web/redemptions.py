@@ -192,7 +192,7 @@ class Visit:
         return {
             "redeemed": self._signed(now.redeemed - now.redeemed_before),
             "active": self._signed(now.active - now.active_before),
-            "rate": "" if points is None else self.t("{change} points", change=self._signed(points)),
+            "rate": "" if points is None else self.t(N_("{change} points"), change=self._signed(points)),
         }
 
     def _signed(self, change: float) -> str:
@@ -242,13 +242,13 @@ class Visit:
     def _days(self, days: tuple[OnDay, ...]) -> str:
         def tip(one: OnDay) -> str:
             return self.t(
-                "{day}: {redeemed} redeemed, {refused} refused", day=self.say.day(one.day), redeemed=one.redeemed, refused=one.refused
+                N_("{day}: {redeemed} redeemed, {refused} refused"), day=self.say.day(one.day), redeemed=one.redeemed, refused=one.refused
             )
 
         return charts.days(
             days,
-            title=self.t("Redemptions by day"),
-            described=self.t("A bar for each day, with the refusals on top. The same numbers stand in the table below."),
+            title=self.t(N_("Redemptions by day")),
+            described=self.t(N_("A bar for each day, with the refusals on top. The same numbers stand in the table below.")),
             day=self.say.day,
             tip=tip,
         )
@@ -257,9 +257,9 @@ class Visit:
         return charts.hours(
             hours,
             weekdays=weekdays,
-            title=self.t("Redemptions by hour of the week"),
-            described=self.t("A square for each hour, the darker the more. The same numbers stand in the table below."),
-            tip=lambda name, hour, n: self.t("{weekday} {hour}:00: {redeemed} redeemed", weekday=name, hour=hour, redeemed=n),
+            title=self.t(N_("Redemptions by hour of the week")),
+            described=self.t(N_("A square for each hour, the darker the more. The same numbers stand in the table below.")),
+            tip=lambda name, hour, n: self.t(N_("{weekday} {hour}:00: {redeemed} redeemed"), weekday=name, hour=hour, redeemed=n),
         )
 
     async def choices(self) -> Facts:
