@@ -11,10 +11,10 @@ const ALONE = 20_000; // milliseconds after which a kiosk forgets the customer b
 const TWICE = 4000; // a scanner that nobody holds reads a card twice
 const PHOTO = 30_000; // milliseconds: a picture takes longer to send and to read
 // A phone's keyboard would cover the answer: only where there is a mouse does the field keep the focus.
-const desk = matchMedia("(hover: hover) and (pointer: fine)").matches || kind === "autopilot";
+const desk = kind === "autopilot" || (kind !== "kiosk" && matchMedia("(hover: hover) and (pointer: fine)").matches);
 let channel = "typed", sending = null, alone = 0, countdown = 0;
 
-const settle = () => desk && kind !== "kiosk" && field.focus({ preventScroll: true });
+const settle = () => desk && field.focus({ preventScroll: true });
 
 /** Put a panel on the screen: its tone colours everything, is heard and felt, and its words are read out. */
 function show(html, { quiet = false } = {}) {
