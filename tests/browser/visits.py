@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from servers import Launcher, Server
 from shop import Clock, Shop, application
 
 from app import world
-from app.store import CounterKind, Unit
+from app.store import CounterKind, Filter, Member, Past, Unit
 from passes import codes, coupons
 from passes.coupons import Redemption, Refusal, Reversal
 
@@ -148,6 +148,9 @@ class Visit:
 
     # --- The shop's data ---
 
+    async def member(self, who: str) -> Member:
+        return await cookies.member(self.shop, who)
+
     async def coupon(self, offer: str = "cookie", **changes: object) -> str:
         """The code, in groups, of a coupon that was printed and handed out."""
         now, desk = world.now(), self.shop.desk
@@ -165,6 +168,10 @@ class Visit:
 
     async def redemptions(self, code: str) -> list[Redemption]:
         return [one for one in await self.history(code) if isinstance(one, Redemption)]
+
+    async def past(self) -> Sequence[Past]:
+        """Everything that was presented, newest first."""
+        return await self.shop.desk.store.past(self.shop.business.id, Filter(), limit=100)
 
     async def rule(self, **changes: object) -> None:
         """The business decides something else."""

@@ -1,0 +1,150 @@
+"""Every page and every answer: no violation of WCAG 2.2 AA, on phone, tablet and desktop, by day and by night; nothing sticks out."""
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+from visits import DESKTOP, PHONE, SMALLEST, TABLET, Visit, sees, types
+
+from app import world
+from app.desk import enrolment, people
+from passes import codes
+
+VENDOR = Path(__file__).parents[1] / "vendor"
+SCREENS = [(PHONE, "light"), (PHONE, "dark"), (TABLET, "light"), (TABLET, "dark"), (DESKTOP, "light"), (DESKTOP, "dark")]
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+RUN = """rules => axe.run(document, {runOnly: rules, resultTypes: ["violations"]}).then(({violations}) => violations.map(
+    ({id, nodes}) => `${id}: ` + nodes.map(({html, failureSummary}) => `${html} (${failureSummary})`).join("\\n    ")))"""
+STICKS_OUT = """() => document.documentElement.scrollWidth <= innerWidth ? [] : ["too wide", ...[...document.querySelectorAll("body *")]
+    .filter(it => it.getBoundingClientRect().right > innerWidth + 1).slice(0, 5).map(it => it.outerHTML.slice(0, 120))]"""
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """axe-core, as it was published."""
+    (vendored,) = json.loads((VENDOR / "vendor.json").read_text())
+    for name, digest in vendored["sha256"].items():
+        assert hashlib.sha256((VENDOR / name).read_bytes()).hexdigest() == digest
+    return (VENDOR / "axe-core" / "axe.min.js").read_text()
+
+
+async def looks_right(page: Page, axe: str, what: str, *, screens: list[Any] = SCREENS) -> list[str]:
+    """What is wrong with the page as it is now, on each screen; and at 320 pixels, which is also 200 % of 640."""
+    wrong: list[str] = []
+    await page.evaluate(axe)
+    for (width, height), scheme in screens:
+        await page.set_viewport_size({"width": width, "height": height})
+        await page.emulate_media(color_scheme=scheme)
+        found = await page.evaluate(RUN, RULES)
+        wrong += [f"{what}, {width} {scheme}: {one}" for one in found]
+    await page.set_viewport_size({"width": SMALLEST[0], "height": SMALLEST[1]})
+    wrong += [f"{what}, {SMALLEST[0]}: {one}" for one in await page.evaluate(STICKS_OUT)]
+    return wrong
+
+
+async def fill(visit: Visit) -> dict[str, str]:
+    """A week of a shop: something of everything. The codes that a counter may be shown."""
+    shop = visit.shop
+    used = await visit.coupon()
+    assert (await shop.redeem(used, who="Bình")).status_code == 201
+    assert (await shop.redeem(used)).status_code == 409
+    taken_back = (await shop.redeem(await visit.coupon())).json()["redemption"]["id"]
+    assert (await shop.post(f"redemptions/{taken_back}/reversal", {"reason": "wrong order"})).status_code == 201
+    await shop.change_offer("coffee", locations=(shop.locations["Thảo Điền"].id,))
+    card = await shop.card_with_cookie("Nguyễn Thị Ngọc Hoa")
+    return {
+        "fresh": await visit.coupon(),
+        "used": used,
+        "expired": await visit.coupon(expires_at=world.now() - timedelta(days=1)),
+        "elsewhere": await visit.coupon("coffee"),
+        "not yet": await visit.coupon(valid_from=world.now() + timedelta(days=1)),
+        "voided": await visit.coupon(state="voided", voided_at=world.now()),
+        "unknown": codes.mint(shop.desk.world.pick),
+        "mistyped": "K7Q-M4X-RT9",
+        "card": card["number"],
+        "redemption": taken_back,
+    }
+
+
+async def test_pages_of_owners(visit: Visit, axe: str) -> None:
+    await fill(visit)
+    (story,) = {str(one.coupon_id) for one in await visit.past() if one.status == "reversed"}
+    wrong = []
+    page = await visit.signed_in()
+    paths = ("/redemptions", "/redemptions?view=trends", f"/redemptions/coupons/{story}", "/staff", "/counters", "/account", "/nowhere")
+    for path in paths:
+        await page.goto(path)
+        wrong += await looks_right(page, axe, path)
+    assert not wrong, "\n".join(wrong)
+
+
+async def test_pages_before_anybody_is_known(visit: Visit, axe: str) -> None:
+    owner = await visit.member("Lan")
+    _, invited = await people.new_link(visit.shop.desk, owner, visit.shop.staff["Minh"].id)
+    _, enrol = await enrolment.link(
+        visit.shop.desk, owner, location_id=visit.shop.locations["Bến Thành"].id, name="Till by the door", kind="staff"
+    )
+    page = await visit.browser()
+    wrong = []
+    for path in ("/sign-in", f"/invite/{invited}", f"/enrol/{enrol}", "/enrol/spent"):
+        await page.goto(path)
+        wrong += await looks_right(page, axe, path)
+    assert not wrong, "\n".join(wrong)
+
+
+async def test_every_answer_of_the_counter(visit: Visit, axe: str) -> None:
+    shown = await fill(visit)
+    page = await visit.counter("Minh")
+    wrong = await looks_right(page, axe, "ready")
+
+    async def state(what: str, tone: str, act: Callable[[], Awaitable[object]]) -> None:
+        await act()
+        await sees(page, tone)
+        wrong.extend(await looks_right(page, axe, what))
+
+    for code, tone in (
+        ("fresh", "given"),
+        ("used", "refused"),
+        ("expired", "decide"),
+        ("elsewhere", "refused"),
+        ("not yet", "refused"),
+        ("voided", "refused"),
+        ("unknown", "refused"),
+        ("mistyped", "refused"),
+        ("card", "card"),
+    ):
+        await state(code, tone, lambda code=code: types(page, shown[code]))
+    await state("last", "card", lambda: page.click("#last"))
+    await state("undone", "card", page.locator("#answer [data-action=undo]").first.click)
+    await state("find", "card", lambda: page.click("#find-open"))
+    await page.fill("#sought", "Hoa")
+    await page.press("#sought", "Enter")
+    await expect(page.locator("#hits .hit")).to_be_visible()
+    wrong += await looks_right(page, axe, "hits")
+    visit.forgive("ERR_INTERNET_DISCONNECTED")
+    await page.context.set_offline(True)
+    await state("unsent", "unsent", lambda: types(page, shown["card"]))
+    await page.context.set_offline(False)
+    assert not wrong, "\n".join(wrong)
+
+
+async def test_counters_that_ask_first_and_those_without_staff(visit: Visit, axe: str) -> None:
+    await visit.rule(asks_first=True)
+    code = await visit.coupon()
+    staff, kiosk, autopilot, nobody = [
+        await visit.counter("An"),
+        await visit.counter(kind="kiosk"),
+        await visit.counter(kind="autopilot"),
+        await visit.counter(""),
+    ]
+    await types(staff, code)
+    await sees(staff, "decide", "Ready to redeem")
+    wrong = await looks_right(staff, axe, "asks first")
+    for page, what in ((kiosk, "kiosk"), (autopilot, "autopilot"), (nobody, "who is there")):
+        wrong += await looks_right(page, axe, what)
+    assert not wrong, "\n".join(wrong)
