@@ -19,7 +19,7 @@ lint: $(UV)
 	$(UV) run mypy
 
 bench: $(UV)
-	for script in sign redeem push; do $(UV) run python bench/$$script.py || exit 1; done
+	for script in sign redeem push history; do $(UV) run python bench/$$script.py || exit 1; done
 
 # Take new sentences into the catalogue; then translate them in templates/locale/vi.po.
 words: $(UV)
