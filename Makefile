@@ -4,7 +4,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 export UV_SYSTEM_CERTS ?= 1
 export UV_NATIVE_TLS ?= 1
 
-.PHONY: demo test lint bench words
+.PHONY: demo test lint bench words pictures
 
 demo: $(UV)
 	$(UV) run counterpass demo
@@ -20,6 +20,10 @@ lint: $(UV)
 
 bench: $(UV)
 	for script in sign redeem push history; do $(UV) run python bench/$$script.py || exit 1; done
+
+# Every page and every answer of the counter, for docs/ and the README. Needs Chromium.
+pictures: $(UV)
+	$(UV) run python docs/pictures/make.py
 
 # Take new sentences into the catalogue; then translate them in templates/locale/vi.po.
 words: $(UV)

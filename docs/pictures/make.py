@@ -1,0 +1,561 @@
+"""The pictures of every page and of every answer of the counter: `make pictures`. The café, its people and its clock are always the same.
+
+Needs Chromium (apt-get install chromium, or CHROMIUM=/path). With names behind it (`make.py counter-given`) it makes only these.
+"""
+
+import asyncio
+import io
+import random
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+ROOT: Final = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests/browser")]
+
+import cookies  # noqa: E402 (the shop of the tests is the shop of the pictures)
+import httpx  # noqa: E402
+import structlog  # noqa: E402
+import uvicorn  # noqa: E402
+from browsers import CHROMIUM, MISSING  # noqa: E402
+from camera import Camera  # noqa: E402
+from msgspec.structs import replace  # noqa: E402
+from PIL import Image, ImageDraw, ImageFilter, ImageOps  # noqa: E402
+from playwright.async_api import Browser, Page, async_playwright, expect  # noqa: E402
+from shop import NOON, PIN, Clock, Shop  # noqa: E402
+
+from app import asgi, db, settings, world  # noqa: E402
+from app.desk import enrolment, people  # noqa: E402
+from app.followers import Followers  # noqa: E402
+from app.store import CounterKind, Unit  # noqa: E402
+from passes import codes, coupons  # noqa: E402
+from passes.businesses import Brand  # noqa: E402
+
+HERE: Final = Path(__file__).parent
+PHONE, SMALL, TABLET, DESKTOP = (390, 844), (320, 640), (820, 1180), (1440, 900)
+NOW: Final = NOON + timedelta(hours=3, minutes=5)  # Friday, five past three
+DAYS: Final = 62
+RUSH: Final = (0.4, 0.9, 1.5, 2.6, 5.2, 5.6, 7.1, 9.8, 10.3, 10.9, 11.4)
+"""Hours after seven in the morning at which people come: before work, at noon, after work."""
+CUSTOMERS: Final = (
+    "Nguyễn Thị Minh Khai", "Trần Văn An", "Lê Ngọc Ánh", "Phạm Quang Vinh", "Hoàng Bảo Ngọc", "Huỳnh Thanh Hà", "Đặng Minh Châu",
+    "Võ Thị Đào", "Ann Taylor", "Bùi Hồng Nhung", "Đỗ Gia Huy", "Ngô Phương Linh", "Dương Khánh Vy", "Lý Hải Đăng", "Mai Thu Trang",
+)  # fmt: skip
+
+
+class Cafe:
+    """The café with two months behind it, in a service of its own, and a browser to look at it."""
+
+    def __init__(self, shop: Shop, certs: Path, url: str, chromium: Browser) -> None:
+        self.shop, self.certs, self.url, self.chromium = shop, certs, url, chromium
+        self.chance = random.Random(20261120)
+        self.used = ""
+
+    async def live_for_two_months(self) -> None:
+        """Stamps, rewards, redemptions, some refusals and reversals, more of them on Saturdays and after work."""
+        shop, chance = self.shop, self.chance
+        shop.clock.now = NOW - timedelta(days=DAYS, hours=8)
+        cards = [await shop.join(name) for name in CUSTOMERS]
+        for day in range(DAYS + 1):
+            morning = NOW.replace(hour=0, minute=0) + timedelta(days=day - DAYS)  # seven in the morning there
+            busy = 5 + day // 16 + (5 if morning.weekday() in (4, 5) else 0)
+            hours = sorted(
+                chance.choice((0.4, 0.9, 1.5, 2.6, 5.2, 5.6, 7.1, 9.8, 10.3, 10.9, 11.4)) + chance.random() / 2 for _ in range(busy)
+            )
+            for hour in hours:
+                moment = morning + timedelta(hours=hour)
+                if moment < NOW:
+                    shop.clock.now = moment
+                    await self._somebody_comes(chance.choice(cards))
+        shop.clock.now = NOW
+
+    async def _somebody_comes(self, card: dict[str, Any]) -> None:
+        shop, chance = self.shop, self.chance
+        who = chance.choice(("An", "An", "Bình", "An in Thảo Điền", "Minh"))
+        ready = (await shop.stamp(card, 5, who=who))["card"]["ready"]
+        if chance.random() < 0.34 and ready:
+            shop.clock.forward(minutes=1)
+            reward = chance.choice(ready[-2:])
+            redeemed = (await shop.redeem(reward["code"], who=who)).json()
+            if chance.random() < 0.06:
+                await shop.post(f"redemptions/{redeemed['redemption']['id']}/reversal", {"reason": "Wrong drink"}, who="Minh")
+            else:
+                self.used = reward["shown"]
+        if chance.random() < 0.08 and self.used:
+            shop.clock.forward(minutes=1)
+            await shop.redeem(self.used, who=who)
+
+    # --- Browsers ---
+
+    @asynccontextmanager
+    async def page(
+        self, size: tuple[int, int], known: dict[str, str] | None = None, *, dark: bool = False, language: str = "en"
+    ) -> AsyncIterator[Page]:
+        """A new browser of this size with these cookies."""
+        context = await self.chromium.new_context(
+            base_url=self.url,
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme="dark" if dark else "light",
+            reduced_motion="reduce",
+            permissions=["camera"],
+            locale="vi-VN" if language == "vi" else "en-GB",
+        )
+        if known:
+            await context.add_cookies([{"name": name, "value": value, "url": self.url} for name, value in known.items()])
+        yield await context.new_page()
+        await context.close()
+
+    @asynccontextmanager
+    async def counter(
+        self, size: tuple[int, int], *, who: str = "An", where: str = "Bến Thành", kind: CounterKind = "staff", **look: Any
+    ) -> AsyncIterator[Page]:
+        """A counter with somebody at it, its camera looking at an empty table."""
+        there = await cookies.enrolled(self.shop, self.certs, who=who if kind == "staff" else "", where=where, kind=kind)
+        async with self.page(size, there.cookies, **look) as page:
+            await page.goto("/counter")
+            yield page
+        await enrolment.revoke(self.shop.desk, self.shop.business.id, there.counter.id)
+
+    @asynccontextmanager
+    async def office(self, size: tuple[int, int], path: str, *, who: str = "Lan", **look: Any) -> AsyncIterator[Page]:
+        """A page of the owner's."""
+        async with self.page(size, await cookies.signed_in(self.shop, self.certs, who), **look) as page:
+            await page.goto(path)
+            yield page
+
+    # --- What is presented ---
+
+    async def voucher(self, offer: str = "coffee", **changes: object) -> str:
+        """The code of a coupon that was handed out."""
+        shop = self.shop
+        now = shop.clock()
+        coupon = coupons.issue(shop.offers[offer], coupon_id=uuid4(), code=codes.mint(shop.desk.world.pick), now=now, zone=shop.business.tz)
+        await shop.desk.store.commit(Unit(at=now, due_at=now, rows=(replace(coupon, **changes),)))
+        return codes.group(coupon.code)
+
+    async def reward(self, name: str, stamps: int = 10) -> dict[str, Any]:
+        """The card of somebody new, with so many stamps and what they brought."""
+        return (await self.shop.stamp(await self.shop.join(name), stamps))["card"]
+
+
+async def present(page: Page, code: str, tone: str) -> None:
+    """Somebody types a code; the answer has this tone."""
+    await page.fill("#code", code)
+    await page.press("#code", "Enter")
+    await expect(page.locator(f'#answer .panel[data-tone="{tone}"]')).to_be_visible()
+
+
+async def keep(page: Page, name: str, *, whole: bool = False) -> None:
+    """A picture of what the browser shows (``whole``: with what one must scroll to), in 256 colours."""
+    await page.evaluate("document.fonts.ready")
+    shot = await page.screenshot(full_page=whole, animations="disabled")
+    picture = Image.open(io.BytesIO(shot)).convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    picture.save(HERE / f"{name}.png", optimize=True)
+    print(f"{name}.png", (HERE / f"{name}.png").stat().st_size // 1024, "kB")
+
+
+def table() -> Image.Image:
+    """What the camera looks at: a wooden table and a cup, out of focus."""
+    seen = Image.linear_gradient("L").resize((640, 480))
+    seen = ImageOps.colorize(seen, "#4a3324", "#8a6a4c")
+    draw = ImageDraw.Draw(seen)
+    for around, colour in ((150, "#d9d0c2"), (112, "#efe8dc"), (84, "#3a2417")):
+        draw.ellipse((520 - around, 60 - around, 520 + around, 60 + around), fill=colour)
+    return seen.filter(ImageFilter.GaussianBlur(14))
+
+
+PICTURES: Final[dict[str, Callable[[Cafe, str], Awaitable[None]]]] = {}
+
+
+def picture(name: str) -> Callable[[Callable[[Cafe, str], Awaitable[None]]], Callable[[Cafe, str], Awaitable[None]]]:
+    """This function makes the picture of this name."""
+
+    def known(make: Callable[[Cafe, str], Awaitable[None]]) -> Callable[[Cafe, str], Awaitable[None]]:
+        PICTURES[name] = make
+        return make
+
+    return known
+
+
+# --- The counter ---
+
+
+@picture("counter-ready-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.counter(PHONE) as page:
+        await expect(page.locator('#camera[data-state="on"]')).to_be_attached()
+        await keep(page, name)
+
+
+@picture("counter-ready-tablet-dark-vi")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.counter(TABLET, dark=True, language="vi") as page:
+        await expect(page.locator('#camera[data-state="on"]')).to_be_attached()
+        await keep(page, name)
+
+
+@picture("counter-given-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    card = await cafe.reward("Nguyễn Thị Hồng")
+    async with cafe.counter(PHONE) as page:
+        await present(page, card["ready"][-1]["shown"], "given")
+        await keep(page, name)
+
+
+@picture("counter-given-desktop")
+async def _(cafe: Cafe, name: str) -> None:
+    card = await cafe.reward("Ann Taylor")
+    async with cafe.counter(DESKTOP) as page:
+        await present(page, card["ready"][-1]["shown"], "given")
+        await keep(page, name)
+
+
+@picture("counter-given-tablet-dark-vi")
+async def _(cafe: Cafe, name: str) -> None:
+    card = await cafe.reward("Trần Thị Hoa", 5)
+    async with cafe.counter(TABLET, dark=True, language="vi") as page:
+        await present(page, card["ready"][-1]["shown"], "given")
+        await keep(page, name)
+
+
+@picture("counter-given-smallest")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.counter(SMALL) as page:
+        await present(page, await cafe.voucher(), "given")
+        await keep(page, name, whole=True)
+
+
+@picture("counter-turned-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.counter(PHONE) as page:
+        await present(page, (await cafe.reward("Hoa"))["ready"][-1]["shown"], "given")
+        await page.click('[data-action="turn"]')
+        await keep(page, name)
+
+
+@picture("counter-used-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.counter(PHONE) as page:
+        await present(page, cafe.used, "refused")
+        await keep(page, name)
+
+
+@picture("counter-used-desktop-dark")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.counter(DESKTOP, dark=True) as page:
+        await present(page, cafe.used, "refused")
+        await keep(page, name)
+
+
+@picture("counter-expired-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.counter(PHONE, who="Minh") as page:
+        await present(page, await cafe.voucher(expires_at=NOW - timedelta(days=1, hours=6)), "decide")
+        await keep(page, name, whole=True)
+
+
+@picture("counter-expired-desktop")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.counter(DESKTOP, who="Minh") as page:
+        await present(page, await cafe.voucher(expires_at=NOW - timedelta(days=1, hours=6)), "decide")
+        await keep(page, name)
+
+
+@picture("counter-wrong-place-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    shop = cafe.shop
+    code = await cafe.voucher("coffee")
+    await shop.change_offer("coffee", locations=(shop.locations["Thảo Điền"].id,))
+    async with cafe.counter(PHONE) as page:
+        await present(page, code, "refused")
+        await keep(page, name)
+    await shop.change_offer("coffee", locations=())
+
+
+@picture("counter-not-yet-phone-dark")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.counter(PHONE, dark=True) as page:
+        await present(page, await cafe.voucher(valid_from=NOW + timedelta(days=3)), "refused")
+        await keep(page, name)
+
+
+@picture("counter-voided-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.counter(PHONE) as page:
+        await present(page, await cafe.voucher(state="voided", voided_at=NOW - timedelta(days=2)), "refused")
+        await keep(page, name)
+
+
+@picture("counter-mistyped-phone-vi")
+async def _(cafe: Cafe, name: str) -> None:
+    code = await cafe.voucher()
+    async with cafe.counter(PHONE, language="vi") as page:
+        await present(page, code[:-1] + ("3" if code[-1] != "3" else "4"), "refused")
+        await keep(page, name)
+
+
+@picture("counter-unknown-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.counter(PHONE) as page:
+        await present(page, codes.group(codes.mint(cafe.chance.choice)), "refused")
+        await keep(page, name)
+
+
+@picture("counter-card-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    card = (await cafe.shop.stamp(await cafe.shop.join("Lê Ngọc Ánh"), 3))["card"]
+    async with cafe.counter(PHONE) as page:
+        await present(page, card["number"], "card")
+        await keep(page, name)
+
+
+@picture("counter-rewards-tablet")
+async def _(cafe: Cafe, name: str) -> None:
+    card = await cafe.reward("Phạm Quang Vinh", 13)
+    async with cafe.counter(TABLET) as page:
+        await present(page, card["number"], "card")
+        await keep(page, name)
+
+
+@picture("counter-ask-first-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    shop = cafe.shop
+    asks = replace(shop.business, asks_first=True)
+    await shop.desk.store.replace_business(asks)
+    card = await cafe.reward("Đỗ Gia Huy")
+    async with cafe.counter(PHONE) as page:
+        await page.fill("#code", card["ready"][-1]["shown"])
+        await page.press("#code", "Enter")
+        await page.locator('[data-action="redeem"]').wait_for()
+        await keep(page, name)
+    await shop.desk.store.replace_business(shop.business)
+
+
+@picture("counter-unsent-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    code = await cafe.voucher()
+    async with cafe.counter(PHONE) as page:
+        await expect(page.locator('#camera[data-state="on"]')).to_be_attached()
+        await page.context.set_offline(True)
+        await present(page, code, "unsent")
+        await keep(page, name)
+
+
+@picture("counter-last-ten-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.counter(PHONE) as page:
+        for _ in range(3):
+            await present(page, await cafe.voucher(), "given")
+            await page.keyboard.press("Escape")
+        await present(page, cafe.used, "refused")
+        await page.click("#last")
+        await expect(page.locator('#answer .panel[data-tone="card"]')).to_be_visible()
+        await keep(page, name)
+
+
+@picture("counter-find-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.counter(PHONE) as page:
+        await page.click("#find-open")
+        await page.fill("#sought", "ngoc")
+        await page.press("#sought", "Enter")
+        await expect(page.locator("#hits")).to_contain_text("Ngọc")
+        await keep(page, name)
+
+
+@picture("counter-kiosk-tablet")
+async def _(cafe: Cafe, name: str) -> None:
+    card = (await cafe.shop.stamp(await cafe.shop.join("Mai Thu Trang"), 7))["card"]
+    async with cafe.counter(TABLET, kind="kiosk") as page:
+        await present(page, card["number"], "card")
+        await keep(page, name)
+
+
+@picture("counter-autopilot-desktop")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.counter(DESKTOP, kind="autopilot") as page:
+        await expect(page.locator("#answer")).to_be_visible()
+        await keep(page, name)
+
+
+@picture("counter-people-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.counter(PHONE, who="") as page:
+        await keep(page, name)
+
+
+@picture("counter-pin-phone-dark-vi")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.counter(PHONE, who="", dark=True, language="vi") as page:
+        await page.click(".who-name")
+        await page.fill("#pin", "25")
+        await keep(page, name)
+
+
+# --- The owner's pages ---
+
+
+@picture("redemptions-desktop")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.office(DESKTOP, "/redemptions?period=month") as page:
+        await keep(page, name)
+
+
+@picture("redemptions-desktop-dark-vi")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.office(DESKTOP, "/redemptions?period=month", dark=True, language="vi") as page:
+        await keep(page, name)
+
+
+@picture("redemptions-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.office(PHONE, "/redemptions") as page:
+        await keep(page, name)
+
+
+@picture("redemptions-history-phone-dark")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.office(PHONE, "/redemptions", dark=True) as page:
+        await page.locator(".seek").evaluate("box => scrollTo(0, box.getBoundingClientRect().top - 80)")
+        await keep(page, name)
+
+
+@picture("redemptions-trends-desktop")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.office(DESKTOP, "/redemptions?period=month&view=trends") as page:
+        await keep(page, name, whole=True)
+
+
+@picture("redemptions-nothing-desktop")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.office(DESKTOP, "/redemptions") as page:
+        await page.fill("#q", "quetzal")
+        await expect(page.locator("#rows .empty")).to_be_visible()
+        await keep(page, name)
+
+
+@picture("redemptions-story-desktop")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.office(DESKTOP, "/redemptions") as page:
+        await page.locator(".story-link").first.click()
+        await expect(page.locator("#story-body h1, #story-body h2").first).to_be_visible()
+        await keep(page, name)
+
+
+@picture("staff-desktop")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.office(DESKTOP, "/staff") as page:
+        await keep(page, name)
+
+
+@picture("counters-desktop")
+async def _(cafe: Cafe, name: str) -> None:
+    for kind, where, called in (("staff", "Bến Thành", "Front till"), ("kiosk", "Bến Thành", "Window"), ("staff", "Thảo Điền", "Bar")):
+        await cookies.enrolled(cafe.shop, cafe.certs, where=where, kind=kind, name=called)  # type: ignore[arg-type]
+    async with cafe.office(DESKTOP, "/counters") as page:
+        await keep(page, name)
+
+
+@picture("account-phone-dark")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.office(PHONE, "/account", dark=True) as page:
+        await keep(page, name)
+
+
+@picture("sign-in-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.page(PHONE) as page:
+        await page.goto("/sign-in")
+        await keep(page, name)
+
+
+@picture("enrol-phone-vi")
+async def _(cafe: Cafe, name: str) -> None:
+    owner = await cookies.member(cafe.shop, "Lan")
+    _, secret = await enrolment.link(cafe.shop.desk, owner, location_id=cafe.shop.locations["Thảo Điền"].id, name="Quầy bar", kind="staff")
+    async with cafe.page(PHONE, language="vi") as page:
+        await page.goto(f"/enrol/{secret}")
+        await keep(page, name)
+
+
+@picture("invite-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    owner = await cookies.member(cafe.shop, "Lan")
+    _, secret = await people.invite(cafe.shop.desk, owner, name="Thu", email="", role="manager")
+    async with cafe.page(PHONE) as page:
+        await page.goto(f"/invite/{secret}")
+        await keep(page, name, whole=True)
+
+
+@picture("problem-phone-dark-vi")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.page(PHONE, dark=True, language="vi") as page:
+        await page.goto(f"/enrol/{'x' * 43}")
+        await keep(page, name)
+
+
+# --- The café opens ---
+
+
+@asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[Cafe]:
+    """The service on a port of its own in this process, with a clock that stands; one Chromium; two months of history."""
+    url = f"sqlite:///{folder}/counterpass.db"
+    await db.migrate(url)
+    clock = Clock(NOW)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    chance = random.Random(1)
+    ids = (UUID(int=number) for number in range(10**9, 10**10))
+    app = asgi.create_app(
+        settings.read({"DATABASE_URL": url, "COUNTERPASS_CERTS": str(folder), "COUNTERPASS_PUBLIC_URL": f"http://localhost:{port}"}),
+        followers=False,
+        world=lambda http: replace(world.real(http), now=clock, pick=chance.choice, new_id=lambda: next(ids)),
+    )
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=1))
+    serving = asyncio.create_task(server.serve())
+    async with AsyncExitStack() as stack:
+        while not server.started:
+            await asyncio.sleep(0.01)
+        client = await stack.enter_async_context(httpx.AsyncClient(base_url=f"http://localhost:{port}"))
+        playwright = await stack.enter_async_context(async_playwright())
+        film = folder / "film.mjpeg"
+        Camera(film).sees(table())
+        seeing = [
+            "--use-fake-ui-for-media-stream",
+            "--use-fake-device-for-media-stream",
+            f"--use-file-for-fake-video-capture={film}",
+        ]
+        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--mute-audio", *seeing])
+        stack.push_async_callback(chromium.close)
+        brand = Brand(background="#8a3b12", foreground="#fff8ef", label="#f4d3ae", symbol="cup")
+        shop = await Shop(client, app.state.desk, clock, Followers(app.state.desk, app.state.bell)).open(brand=brand)
+        for who in shop.staff:
+            await shop.give(who, pin=PIN)
+        cafe = Cafe(shop, folder, f"http://localhost:{port}", chromium)
+        await cafe.live_for_two_months()
+        yield cafe
+        server.should_exit = True
+    await serving
+
+
+async def main(names: list[str]) -> None:
+    """Make the pictures of these names, or all."""
+    if CHROMIUM is None:
+        raise SystemExit(MISSING)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    with tempfile.TemporaryDirectory() as folder:
+        async with opened(Path(folder)) as cafe:
+            for name in names or PICTURES:
+                await PICTURES[name](cafe, name)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1:]))
