@@ -18,9 +18,9 @@ from zoneinfo import ZoneInfo
 import uvicorn
 
 from app import asgi, certs, db, doctor, logs, settings, world
-from app.desk import Desk, examples, found, read, wallets
+from app.desk import Desk, examples, found, people, read, wallets
 from app.outbound import Outbound
-from app.store import Store
+from app.store import Staff, Store
 from passes.problems import NotFound, Problem
 
 DEVELOPMENT = "pass.dev.counterpass"
@@ -134,6 +134,12 @@ def _staff_commands(commands: Commands) -> None:
     token.add_argument("--name", required=True, help="the staff member's name; hired as --role if new")
     token.add_argument("--role", choices=("owner", "manager", "cashier"), default="cashier", help="the role of a new staff member")
     token.add_argument("--location", help="the location's name, if there are several")
+    invite = _command(
+        staff_, "invite", _invite, "print a link that works once, with which a person sets password and PIN: new, or locked out"
+    )
+    invite.add_argument("--business", help="the business's name or id, if there are several")
+    invite.add_argument("name", metavar="NAME", help="the person's name; hired as --role if new")
+    invite.add_argument("--role", choices=("owner", "manager", "cashier"), default="cashier", help="the role of a new staff member")
     revoke = _command(staff_, "revoke", _revoke, "take a staff member's tokens back, at once")
     revoke.add_argument("--business", help="the business's name or id, if there are several")
     revoke.add_argument("--name", required=True, help="the staff member's name")
@@ -229,10 +235,12 @@ async def _init(asked: argparse.Namespace, known: settings.Settings) -> int:
             location_id=founded.location.id,
             name="first token",
         )
+        link = await _link(store, real, known, founded.owner)
     print(f"business   {business.name} ({business.id})")
     for program in programs:
         print(f"program    {program.name.said(languages[0])} ({program.id})")
     print(f"token      {secret}   (shown once; it is the owner's)")
+    print(f"sign in    {link}   (works once, for 7 days, while the service runs: the owner sets a password)")
     print("next       counterpass serve")
     return 0
 
@@ -429,6 +437,28 @@ async def _token(asked: argparse.Namespace, known: settings.Settings) -> int:
         )
     print(secret)
     return 0
+
+
+async def _invite(asked: argparse.Namespace, known: settings.Settings) -> int:
+    await _must_be_migrated(known)
+    async with _store(known) as (store, real):
+        business = _the_one("business", await store.businesses(), asked.business)
+        person = next((one for one in await store.staff(business.id) if one.name == asked.name and not one.counter), None)
+        if person is None:
+            if not asked.name.strip():
+                raise ValueError("a person needs a name")
+            person = await found.hire(store, real, business, name=asked.name, role=asked.role)
+            print(f"hired {person.name} as {person.role}", file=sys.stderr)
+        elif person.suspended_at is not None:
+            raise ValueError(f"{person.name} is suspended: an owner or manager lets people back on the staff page")
+        print(await _link(store, real, known, person))
+    return 0
+
+
+async def _link(store: Store, real: world.World, known: settings.Settings, person: Staff) -> str:
+    """A link with which a person sets what they sign in with. The operator who prints it acts as that person."""
+    (member,) = await store.members(staff_id=person.id)
+    return f"{known.public_url.rstrip('/')}/invite/{await people.link(store, real, member, made_by=person.id)}"
 
 
 async def _revoke(asked: argparse.Namespace, known: settings.Settings) -> int:

@@ -32,7 +32,7 @@ WAY_OUT: Final = "is the way out to oauth2.googleapis.com and walletobjects.goog
 
 async def examine(settings: Settings, *, now: datetime) -> AsyncIterator[Finding]:
     """Each finding as it is made; nothing is changed."""
-    for finding in (*public_url(settings.public_url), *files(settings)):
+    for finding in (*public_url(settings.public_url), *files(settings), *session_key(settings.certs)):
         yield finding
     outbound = Outbound(trust=settings.trust)
     try:
@@ -79,6 +79,20 @@ def files(settings: Settings) -> Sequence[Finding]:
         cure = "set COUNTERPASS_APNS_KEY to the .p8 file, or remove the id"
         found.append(_finding("warning", "apns_key_id_alone", "COUNTERPASS_APNS_KEY_ID is set, and no key: it is not used", cure))
     return found
+
+
+def session_key(folder: Path) -> Sequence[Finding]:
+    """Whether people stay signed in over a restart, and whether others could read the key that their sessions are encrypted with."""
+    path = folder / certs.SESSION_KEY
+    if not path.exists():
+        problem = f"there is no {path}: everybody is signed out at each start, and no process knows the sessions of another"
+        made = "start the service: it makes the key"
+        cure = made if folder.is_dir() else f"make the folder {folder} (or correct COUNTERPASS_CERTS), then {made}"
+        return [_finding("note" if folder.is_dir() else "warning", "session_key_missing", problem, cure)]
+    if path.stat().st_mode & 0o077:
+        problem = f"others on this machine can read {path}, and sign in as anybody with it"
+        return [_error("session_key_open", problem, f"chmod 600 {path}; if somebody did read it, remove it and restart: all sign in again")]
+    return []
 
 
 async def database(settings: Settings) -> AsyncIterator[Finding]:

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from app.desk import Desk
 from app.desk.found import login, secret_hash
-from app.store import Counter, CounterKind, Counting, Member, Row, Staff, Ticket
+from app.store import Counter, CounterKind, Counting, Member, Row, Staff, Store, Ticket, Unit
+from app.world import World
 from passes.businesses import Business, Location
 from passes.problems import LinkSpent, NotFound
 from passes.words import N_
@@ -36,20 +37,27 @@ async def _location(desk: Desk, business_id: UUID, location_id: UUID | None) -> 
 async def link(desk: Desk, member: Member, *, location_id: UUID, name: str, kind: CounterKind) -> tuple[Ticket, str]:
     """A link that makes the browser that opens it a counter, and its secret. Raises NotFound for a location of somebody else."""
     location = await _location(desk, member.business.id, location_id)
-    now, secret = desk.world.now(), desk.world.token()
+    return await hand_out(desk.store, desk.world, member.staff, location, name=name, kind=kind)
+
+
+async def hand_out(
+    store: Store, world: World, maker: Staff, location: Location, *, name: str, kind: CounterKind, works: timedelta = LINK_WORKS
+) -> tuple[Ticket, str]:
+    """The same, for this location and as long as is said."""
+    now, secret = world.now(), world.token()
     ticket = Ticket(
-        id=desk.world.new_id(),
-        business_id=member.business.id,
+        id=world.new_id(),
+        business_id=maker.business_id,
         kind="counter",
         secret_hash=secret_hash(secret),
-        made_by=member.staff.id,
+        made_by=maker.id,
         made_at=now,
-        expires_at=now + LINK_WORKS,
+        expires_at=now + works,
         location_id=location.id,
         name=name.strip(),
         counter=kind,
     )
-    await desk.commit(now, rows=(ticket,))
+    await store.commit(Unit(at=now, due_at=now, rows=(ticket,)))
     return ticket, secret
 
 

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from app.desk import Desk, found, signing_in
 from app.desk.found import secret_hash
 from app.desk.hashing import fits, hashed
+from app.desk.signing_in import PERSON
 from app.store import Duplicate, Member, Staff, Store, Ticket, Unit
 from app.world import World
 from passes import guesses
@@ -27,7 +28,7 @@ async def person(desk: Desk, business_id: UUID, staff_id: UUID) -> Member:
     there = await desk.store.members(business_id=business_id, staff_id=staff_id)
     member = next((one for one in there if not one.staff.counter), None)
     if member is None:
-        raise NotFound(what=signing_in.PERSON)
+        raise NotFound(what=PERSON)
     return member
 
 

@@ -10,22 +10,26 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec.structs import replace
 
 from app import certs, db
-from app.desk import examples, found
+from app.desk import enrolment, examples, found
+from app.desk.hashing import hashed
 from app.outbound import Outbound
 from app.sandbox.apns import ApnsSandbox
 from app.sandbox.google import GoogleSandbox
 from app.sandbox.page import Holder, SandboxPage, Shelf, Try
 from app.sandbox.passfile import Shown
 from app.sandbox.phone import Phone
-from app.world import now, real
+from app.store import CounterKind, Staff, Store
+from app.world import World, now, real
 from passes.businesses import Brand
 from passes.wallets.base import Answer, Ask, Unreachable
 
@@ -35,6 +39,11 @@ PATIENCE: Final = 15.0
 """Seconds in which a phone must have seen a change; it usually takes one."""
 CREATED: Final = 201
 READY_BY: Final = 20.0
+DOMAIN: Final = "caphesang.example"
+PASSWORD: Final = "tea with milk and honey"
+"""The demo owner's. The demo answers on this machine only, and forgets everything in the end."""
+COUNTERS: Final[Mapping[CounterKind, str]] = {"staff": "Till by the door", "kiosk": "Kiosk at the window"}
+PINS: Final = {"Lan": "7413", "An": "2580"}
 
 
 class NotSeen(Exception):
@@ -88,6 +97,7 @@ class Stage:
         self.port = port or _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.customers: dict[str, Customer] = {}
+        self.doors: dict[CounterKind, str] = {}
         self.till: Till
         self.manager: Till
         self.apns: ApnsSandbox
@@ -125,7 +135,8 @@ class Stage:
                 languages=("en", "vi"),
                 location="Bến Thành",
                 owner="Lan",
-                contact="028 1234 5678 · xinchao@caphesang.example",
+                email=f"lan@{DOMAIN}",
+                contact=f"028 1234 5678 · xinchao@{DOMAIN}",
                 brand=Brand(background="#5b3a29", foreground="#fff8ef", label="#f0cfa0", symbol="cup"),
             )
             business = await examples.cafe(store, world, founded.business)
@@ -137,6 +148,13 @@ class Stage:
                 )
                 for who in (cashier, founded.owner)
             ]
+            for who in (founded.owner, cashier):
+                await _let_in(store, world, who)
+            for kind, name in COUNTERS.items():
+                _, secret = await enrolment.hand_out(
+                    store, world, founded.owner, founded.location, name=name, kind=kind, works=timedelta(days=1)
+                )
+                self.doors[kind] = f"{self.url}/enrol/{secret}"
         finally:
             await store.close()
         self.till, self.manager = (Till(self.http, self.url, token) for token in tokens)
@@ -224,6 +242,14 @@ class Stage:
         except (TimeoutError, AssertionError) as late:
             raise NotSeen(f"{what}: a phone of {customer.phone.name} does not show {progress} with {code}: {late}") from late
         return time.monotonic() - begun
+
+
+async def _let_in(store: Store, world: World, who: Staff) -> None:
+    """What this person of the demo signs in with, as if they had opened their invitation."""
+    (member,) = await store.members(staff_id=who.id)
+    password = await hashed(world, PASSWORD) if who.role == "owner" else ""
+    login = replace(member.login, password=password, pin=await hashed(world, PINS[who.name]), version=1)
+    await store.replace_member(who, login, seen=0)
 
 
 def _free_port() -> int:
@@ -389,6 +415,9 @@ async def _people(stage: Stage, shelf: Shelf) -> list[Try]:
     ann, ben = ready["Ann"], ready["Ben"]
     code = ann.card["ready"][0]["shown"]
     return [
+        Try(f"Be the counter: make a browser one, choose An, PIN {PINS['An']}, then scan or type {code}", stage.doors["staff"]),
+        Try(f"Be the owner: sign in as lan@{DOMAIN} with “{PASSWORD}”", f"{stage.url}/sign-in"),
+        Try("Be a kiosk in another browser (or a private window)", stage.doors["kiosk"]),
         Try("Redeem Ann's cookie: watch both of her cards change", curl("redemptions", {"code": code})),
         Try("Try it once more: refused, with the time of the first", curl("redemptions", {"code": code})),
         Try("Give Ben a stamp (three to his coffee)", curl(f"cards/{ben.card['number']}/earn", {"count": 1})),

@@ -56,7 +56,7 @@ async def _counters(request: Ask, **more: object) -> Response[str]:
     store, business = desk_of(request).store, me(request).business
     places = await store.locations(business.id)
     here = await _here(request)
-    facts = {
+    facts: dict[str, Any] = {
         "counters": [one for one in await store.counters(business.id) if one.revoked_at is None],
         "places": places,
         "place_names": {place.id: place.name for place in places},

@@ -46,7 +46,7 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 async def _staff(request: Ask, *, problem: Problem | None = None, **more: object) -> Response[str]:
     actor = me(request)
     there = await people.everybody(desk_of(request), actor.business.id)
-    facts = {
+    facts: dict[str, Any] = {
         "people": there,
         "mine": {one.staff.id for one in there if people.may_touch(actor, one.staff)},
         "owner": actor.staff.role == "owner",

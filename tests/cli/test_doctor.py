@@ -76,8 +76,23 @@ async def shop(made: Path, tmp_path: Path, sqlite_url: str) -> AsyncIterator[Sho
 
 async def test_a_shop_where_all_is_well_has_only_notes(shop: Shop) -> None:
     found = await shop.found()
-    assert {word: level for word, (level, *_) in found.items()} == {"no_business": "warning", "development": "note"}
+    assert {word: level for word, (level, *_) in found.items()} == {
+        "no_business": "warning",
+        "development": "note",
+        "session_key_missing": "note",
+    }
     assert [push.topic for push in shop.apns.pushes] == [PASS_TYPE], "Apple's service was asked whether it takes the certificate"
+
+
+def test_the_key_of_sessions_is_made_at_the_first_start_and_is_nobody_elses(tmp_path: Path) -> None:
+    (missing,) = doctor.session_key(tmp_path / "nowhere")
+    assert (missing.word, missing.level) == ("session_key_missing", "warning")
+    chains.session_key(tmp_path, drawn=lambda: "x")
+    assert doctor.session_key(tmp_path) == []
+    (tmp_path / "session.key").chmod(0o640)
+    (open_,) = doctor.session_key(tmp_path)
+    assert (open_.word, open_.level) == ("session_key_open", "error")
+    assert f"chmod 600 {tmp_path}/session.key" in open_.cure
 
 
 async def test_apple_answering_bad_device_token_means_that_the_credentials_are_good(shop: Shop) -> None:
