@@ -28,7 +28,8 @@ STREAMED: Final = {**HEADERS, "X-Accel-Buffering": "no"}
 class Live:
     """Who listens in this process, business by business. What happens in another process arrives through app.asgi."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, ping: float = PING) -> None:
+        self._ping = ping
         self._listening: defaultdict[UUID, set[asyncio.Event]] = defaultdict(set)
         self._closed = False
 
@@ -65,7 +66,7 @@ class Live:
             yield LISTENS
             while not self._closed:
                 try:
-                    async with asyncio.timeout(PING):
+                    async with asyncio.timeout(self._ping):
                         await heard.wait()
                 except TimeoutError:
                     await managers(request, handler)
