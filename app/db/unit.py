@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from app.db.shapes import CARD, CHANGING, ROWS, Shape, Values, checked
-from app.store import Unit
+from app.store import Count, Unit
 from passes.cards import Card
 
 VERSION: Final = CARD.columns.index("version")
@@ -28,16 +28,16 @@ class Comparison(msgspec.Struct, frozen=True):
 class Ready(msgspec.Struct, frozen=True, kw_only=True):
     """A unit as the writers take it. ``ticks`` is how many places it takes on the clock.
 
-    ``tallies`` are (business, key, by, most), and ``counts`` are ((business, kind, by, which, day), n).
-    Each event (and each thing configured) takes a place of its own, so that events keep their order within a unit too; the
-    unit's place, which its cards get as their version, is the last of them.
+    ``tallies`` are (business, key, by, most); ``counts`` are all of one business. Each event (and each thing configured) takes
+    a place of its own, so that events keep their order within a unit too; the unit's place, which its cards get as their
+    version, is the last of them.
     """
 
     at: datetime
     due_at: datetime
     comparisons: tuple[Comparison, ...]
     tallies: tuple[Values, ...]
-    counts: tuple[tuple[Values, int], ...]
+    counts: tuple[Count, ...]
     rows: tuple[tuple[Shape[Any], Values], ...]
     touches: tuple[UUID, ...]
     ticks: int
@@ -70,20 +70,31 @@ def ready(unit: Unit) -> Ready:
             [Comparison(change.of, change.id, _values(change.of, change.seen), _values(change.of, change.to)) for change in unit.changes]
         ),
         tallies=tuple((tally.business_id, checked(tally.key), tally.by, tally.most) for tally in unit.tallies),
-        counts=tuple([((one.business_id, one.kind, one.by, checked(one.which), one.day), one.n) for one in unit.counts]),
+        counts=_counts(unit.counts),
         rows=rows,
         touches=touches,
         ticks=max(1, sum([shape.ordered for shape, _ in rows])),
     )
 
 
+def _counts(counts: tuple[Count, ...]) -> tuple[Count, ...]:
+    for one in counts:
+        checked(one.which)
+        if one.business_id is not counts[0].business_id and one.business_id != counts[0].business_id:
+            raise ValueError("a unit counts for one business")
+    return counts
+
+
 def summed(units: Iterable[Ready]) -> list[Values]:
     """What units count, each key once, as rows of day_count in the order in which everybody holds them."""
-    total: dict[Values, int] = {}
+    totals: dict[UUID, dict[Values, int]] = {}
     for unit in units:
-        for key, n in unit.counts:
-            total[key] = total.get(key, 0) + n
-    return [(*key, n) for key, n in sorted(total.items())]
+        if unit.counts:
+            total = totals.setdefault(unit.counts[0].business_id, {})
+            for one in unit.counts:
+                key = (one.kind, one.by, one.which, one.day)
+                total[key] = total.get(key, 0) + one.n
+    return [(business_id, *key, n) for business_id, total in sorted(totals.items()) for key, n in sorted(total.items())]
 
 
 def later(changed_at: datetime, at: datetime) -> datetime:
