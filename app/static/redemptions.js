@@ -2,7 +2,7 @@
 import { post } from "/static/page.js";
 
 const WAIT = 150; // milliseconds after a key until the search is asked: most people type the next key sooner
-const APART = 300; // milliseconds between two looks at what is new, so that a rush at the counters is no rush here
+const APART = 150; // milliseconds between two looks at what is new, so that a rush at the counters is no rush here
 const AGAIN = 5000; // milliseconds until a broken stream is tried again
 const by = (id) => document.getElementById(id);
 const rows = by("rows"), filters = by("filters"), seek = by("q"), fresh = by("fresh"), trouble = by("trouble");
