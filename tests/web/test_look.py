@@ -1,6 +1,7 @@
 """What every page brings along: the stylesheet, the business's colours, the typefaces, the icons."""
 
 import re
+from pathlib import Path
 
 import pytest
 from shop import Shop
@@ -60,3 +61,12 @@ async def test_the_colours_of_a_business_are_readable_on_light_and_on_dark_paper
 async def test_what_is_no_colour_has_no_stylesheet(shop: Shop, colour: str) -> None:
     async with shop.browser() as browser:
         assert (await browser.get(f"/brand/{colour}.css")).status_code == 404
+
+
+def test_every_picture_of_the_docs_is_made_by_the_command_and_shown_and_small() -> None:
+    pictures = Path(__file__).parents[2] / "docs/pictures"
+    made = set(re.findall(r'^@picture\("([\w-]+)"\)$', (pictures / "make.py").read_text(encoding="utf-8"), re.MULTILINE))
+    there = {path.stem for path in pictures.glob("*.png")} - {"demo"}
+    assert there == made
+    assert set(re.findall(r"\(([\w-]+)\.png\)", (pictures / "README.md").read_text(encoding="utf-8"))) == made
+    assert [path.name for path in pictures.glob("*.png") if path.stem in made and path.stat().st_size > 120_000] == []
