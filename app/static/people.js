@@ -7,6 +7,7 @@ function pinPad(form) {
   const pad = form.querySelector("[data-pad]");
   const chosen = () => form.querySelector("[name=staff_id]:checked");
   pad.hidden = false;
+  if (matchMedia("(pointer: coarse)").matches) pin.inputMode = "none"; // the pad is here: the system's keys would cover it
   form.querySelector("[data-no-script]").remove();
   form.toggleAttribute("data-chosen", Boolean(chosen()));
 

@@ -16,7 +16,7 @@ from litestar.status_codes import HTTP_303_SEE_OTHER
 from litestar.utils.scope.state import ScopeState
 
 from app import problems
-from app.problems import STATUS, SignInNeeded
+from app.problems import STATUS, SignInNeeded, StalePage
 from app.store import Counting, Member
 from app.web import brand, style, wire
 from app.web.saying import Saying
@@ -28,6 +28,8 @@ from passes.words import Words
 HTML: Final = "text/html"
 LANGUAGE: Final = "language"
 """The cookie in which a person's choice of language is kept."""
+CSRF: Final = "csrf"
+"""The cookie of the secret that forms carry (app.asgi)."""
 FRAGMENT: Final = "x-fragment"
 """A request with this header is made by a page's own script, which puts the answer into the page: no page around it."""
 POLICY: Final = (
@@ -142,7 +144,10 @@ def on_problem(request: Ask, problem: Problem) -> Response[Any]:
     headers = {"X-Problem": problem.word}
     if "retry_after" in problem.facts:
         headers["Retry-After"] = str(problem.facts["retry_after"])
-    return render(request, template, status=STATUS[type(problem)], headers=headers, problem=document(request, problem))
+    page = render(request, template, status=STATUS[type(problem)], headers=headers, problem=document(request, problem))
+    if isinstance(problem, StalePage) and CSRF in request.cookies:
+        page.delete_cookie(CSRF)  # signed with a key that is gone: the next page brings a new one (it never came from another site)
+    return page
 
 
 def _drawn(answer: Any) -> Any:

@@ -109,6 +109,14 @@ async def test_a_form_without_its_secret_is_too_old(shop: Shop, door: httpx.Asyn
     assert "This page is too old" in answer.text
 
 
+async def test_a_secret_that_was_signed_with_a_key_that_is_gone_is_replaced(shop: Shop, door: httpx.AsyncClient) -> None:
+    door.cookies.set("csrf", "0" * 128, domain="cards.example")
+    await door.get("/sign-in")
+    assert (await tried(door, "lan@example.com", PASSWORD)).status_code == 403
+    await door.get("/sign-in")
+    assert (await tried(door, "lan@example.com", PASSWORD)).status_code == 303
+
+
 async def test_a_form_carries_its_secret_itself(shop: Shop, door: httpx.AsyncClient) -> None:
     page = (await door.get("/sign-in")).text
     secret = re.search(r'name="_csrf_token" value="(\w+)"', page)
