@@ -16,15 +16,7 @@ export class Camera {
     this.found = found;
     this.video = place.querySelector("video");
     this.held = []; // groups of codes that are in view: {codes: Set, seen: milliseconds}
-    this.busy = true; // until the scanner is warm
-    this.scanner = new Worker("/static/scanner.js", { type: "module" });
-    this.scanner.onmessage = ({ data }) => {
-      this.busy = false;
-      if (data.ready !== undefined) place.dataset.scanner = data.ready ? "ready" : "broken";
-      if (data.broken) console.error(data.broken);
-      if (data.texts.length) this.seen(data.texts);
-    };
-    this.scanner.onerror = () => (place.dataset.scanner = "broken");
+    this.hire();
     document.addEventListener("visibilitychange", () => (document.hidden ? this.stop() : this.start()));
     place.querySelector("#camera-start").addEventListener("click", () => this.start());
     this.picker = place.querySelector("#cameras");
@@ -35,6 +27,26 @@ export class Camera {
     });
     this.torch = place.querySelector("#torch");
     this.torch.addEventListener("click", () => this.light(this.torch.getAttribute("aria-pressed") !== "true"));
+  }
+
+  /** A scanner, and another one in a moment if this one could not be had (the network went while the page was opened). */
+  hire() {
+    const { dataset } = this.place;
+    const again = () => {
+      dataset.scanner = "broken";
+      this.busy = true;
+      this.scanner.terminate();
+      setTimeout(() => this.hire(), GONE);
+    };
+    this.busy = true; // until it is warm
+    this.scanner = new Worker("/static/scanner.js", { type: "module" });
+    this.scanner.onerror = (event) => (event.preventDefault(), again());
+    this.scanner.onmessage = ({ data }) => {
+      if (data.ready === false) return again();
+      if (data.ready) dataset.scanner = "ready";
+      this.busy = false;
+      if (data.texts.length) this.seen(data.texts);
+    };
   }
 
   async start() {

@@ -204,4 +204,5 @@ $("#find-open")?.addEventListener("click", () => {
 });
 
 settle();
-if ("serviceWorker" in navigator) navigator.serviceWorker.register("/counter/worker.js", { scope: "/counter" });
+// Without it only the page that says "no connection" is missing; the next opening of the counter tries again.
+navigator.serviceWorker?.register("/counter/worker.js", { scope: "/counter" }).catch(() => {});

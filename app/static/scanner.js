@@ -2,7 +2,7 @@
 import { BarcodeDetector, prepareZXingModule } from "/static/vendor/barcode-detector/ponyfill.js";
 
 // Without this it would fetch itself from somebody else's server.
-prepareZXingModule({ overrides: { locateFile: () => "/static/vendor/zxing-wasm/zxing_reader.wasm" }, fireImmediately: true });
+prepareZXingModule({ overrides: { locateFile: () => "/static/vendor/zxing-wasm/zxing_reader.wasm" } });
 const codes = new BarcodeDetector({ formats: ["qr_code"] });
 const others = ["code_128", "pdf417", "aztec"].map((format) => new BarcodeDetector({ formats: [format] }));
 let turn = 0;
@@ -30,14 +30,14 @@ async function read(picture) {
   return found.sort((one, other) => far(one) - far(other)).map((code) => code.rawValue);
 }
 
-const warm = warmUp().then((found) => postMessage({ ready: found.length > 0, texts: [] }));
+const tell = (ready) => postMessage({ ready, texts: [] });
+warmUp().then((found) => tell(found.length > 0), () => tell(false));
 
 onmessage = async ({ data: picture }) => {
-  await warm;
   try {
     postMessage({ texts: await read(picture) });
-  } catch (error) {
-    postMessage({ texts: [], broken: String(error) });
+  } catch {
+    tell(false); // it ran out of memory, or the like: a new one is hired
   } finally {
     picture.close();
   }
