@@ -162,27 +162,29 @@ class History:
 
     def _by_name(self, pattern: str) -> Talk[list[Found]]:
         found: list[Found] = []
-        rare: set[Of] = set()
-        for walk in _walks(self._wanted):
-            newest, enough = yield from self._walked(walk, pattern)
-            found += newest
-            if not enough:
-                rare.add(walk.of)
-        for walk in _lookups(self._wanted):
-            if walk.of in rare:
+        wanted = self._wanted
+        for lookup in _lookups(wanted):
+            rare = False
+            for walk in (walk for walk in _walks(wanted) if walk.of == lookup.of):
+                newest, enough = yield from self._walked(wanted, walk, pattern)
+                found += newest
+                rare = rare or not enough
+            if rare:
                 query = Query(self._say)
                 customers = _customers(self._say, query, self._business_id, pattern)
-                found += _found(walk.of, (yield query.ask(self._of_these(query, self._wanted, walk, customers, "customer_id"))))
+                found += _found(lookup.of, (yield query.ask(self._of_these(query, wanted, lookup, customers, "customer_id"))))
+            if len(page := sorted(set(found), reverse=True)[: self._limit]) == self._limit:  # nothing older can be on it
+                wanted = replace(wanted, since=page[-1].at)
         return found
 
-    def _walked(self, walk: Walk, pattern: str) -> Talk[tuple[list[Found], bool]]:
+    def _walked(self, wanted: Filter, walk: Walk, pattern: str) -> Talk[tuple[list[Found], bool]]:
         """The newest of customers whose name is like the pattern, and whether that is all of the page."""
         found: list[Found] = []
         after = self._after
         for length in WALKS:
             query = Query(self._say)
             rows = yield query.ask(f"""
-                WITH walked AS MATERIALIZED ({self._walk(query, self._wanted, walk, after, length)})
+                WITH walked AS MATERIALIZED ({self._walk(query, wanted, walk, after, length)})
                 SELECT at, id, 0 FROM walked
                 WHERE (SELECT u.sought FROM customer AS u WHERE u.id = walked.customer_id) LIKE {query.given(pattern)}
                 UNION ALL SELECT * FROM (
