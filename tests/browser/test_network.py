@@ -61,7 +61,6 @@ async def test_an_answer_that_is_lost_on_the_way_is_asked_for_again_and_is_the_t
         await sees(page, "refused" if used_before else "given", code)
         await page.context.close()
     assert len(await visit.redemptions(code)) == 1
-        await expect(page.locator("#camera[data-scanner=ready]")).to_be_attached()
 
 
 async def test_a_cable_that_is_pulled_while_the_answer_is_awaited_loses_nothing(visit: Visit) -> None:
@@ -69,7 +68,7 @@ async def test_a_cable_that_is_pulled_while_the_answer_is_awaited_loses_nothing(
     visit.forgive(BROKEN)
     async with wire_to(visit.house.server.port) as wire:
         page = await visit.counter("An", url=wire.url)
-        await expect(page.locator("#code")).to_be_editable()
+        await expect(page.locator("#camera[data-scanner=ready]")).to_be_attached()
         wire.pull()
         await types(page, code)
         await sees(page, "unsent", "Not redeemed")
@@ -90,3 +89,14 @@ async def test_who_stops_trying_is_told_that_nobody_knows_and_presents_again_lat
     await page.context.set_offline(False)
     await types(page, code)
     await sees(page, "given", code)
+
+
+async def test_a_code_that_is_typed_before_the_page_is_ready_stands_in_no_address(visit: Visit) -> None:
+    code = await visit.coupon()
+    page = await visit.counter("An", open_=False)
+    visit.forgive("ERR_FAILED")
+    await page.route("**/static/counter.js", lambda route: route.abort())
+    await page.goto("/counter")
+    await types(page, code)
+    await expect(page.locator("#code")).to_have_value(code)
+    assert page.url == f"{visit.house.url}/counter"
