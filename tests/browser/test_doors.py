@@ -96,6 +96,8 @@ async def test_an_owner_makes_a_browser_a_counter_with_a_link_that_works_once_an
     await till.get_by_role("radio", name="An").check()
     await till.fill("#pin", PIN)
     await till.press("#pin", "Enter")
+    await expect(till.locator("#counter")).to_be_visible()
+    await till.wait_for_load_state()
     code = await visit.coupon()
     await types(till, code)
     await sees(till, "given", code)

@@ -23,6 +23,9 @@ from app.store import CounterKind, Filter, Member, Past, Unit
 from passes import codes, coupons
 from passes.coupons import Redemption, Refusal, Reversal
 
+PATIENCE = 20_000
+"""Milliseconds until something that should be there is missing: a busy machine is slow, not wrong. What must be quick is measured."""
+expect.set_options(timeout=PATIENCE)
 PHONE, SMALLEST, TABLET, DESKTOP = (390, 844), (320, 640), (820, 1180), (1440, 900)
 
 
@@ -99,7 +102,7 @@ class Visit:
             reduced_motion="reduce",
             **options,
         )
-        context.set_default_timeout(8000)
+        context.set_default_timeout(PATIENCE)
         self._contexts.append(context)
         if cookies_:
             await context.add_cookies([{"name": name, "value": value, "url": base} for name, value in cookies_.items()])
@@ -182,12 +185,12 @@ class Visit:
 # --- What is seen and done at a counter ---
 
 
-async def sees(page: Page, tone: str, *words: str, within: float = 5000) -> None:
+async def sees(page: Page, tone: str, *words: str) -> None:
     """The answer on the screen has this tone (given, refused, decide, unsent, card) and these words."""
     panel = page.locator(f'#answer .panel[data-tone="{tone}"]')
-    await expect(panel).to_be_visible(timeout=within)
+    await expect(panel).to_be_visible()
     for said in words:
-        await expect(panel).to_contain_text(said, timeout=within)
+        await expect(panel).to_contain_text(said)
 
 
 async def types(page: Page, text: str) -> None:
@@ -198,7 +201,7 @@ async def types(page: Page, text: str) -> None:
 
 async def camera_is_on(page: Page) -> None:
     """The picture runs, and the scanner is warm."""
-    await expect(page.locator('#camera[data-state="on"][data-scanner="ready"]')).to_be_attached(timeout=10000)
+    await expect(page.locator('#camera[data-state="on"][data-scanner="ready"]')).to_be_attached()
 
 
 KEYS = {"-": "Minus", " ": "Space", "\\": "Backslash", "0": "Digit0"}
