@@ -3,12 +3,13 @@
 import asyncio
 import json
 import os
+import random
 import shutil
 import socket
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -19,10 +20,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec.structs import replace
 
-from app import certs, db
-from app.desk import enrolment, examples, found
+from app import asgi, certs, db
+from app.desk import Desk, enrolment, examples, found
 from app.desk.hashing import hashed
 from app.outbound import Outbound
+from app.sandbox import past
 from app.sandbox.apns import ApnsSandbox
 from app.sandbox.google import GoogleSandbox
 from app.sandbox.page import Holder, SandboxPage, Shelf, Try
@@ -42,6 +44,8 @@ READY_BY: Final = 20.0
 DOMAIN: Final = "caphesang.example"
 PASSWORD: Final = "tea with milk and honey"
 """The demo owner's. The demo answers on this machine only, and forgets everything in the end."""
+PAST: Final = 30
+"""Days that lie behind the café when somebody comes to look."""
 COUNTERS: Final[Mapping[CounterKind, str]] = {"staff": "Till by the door", "kiosk": "Kiosk at the window"}
 PINS: Final = {"Lan": "7413", "An": "2580"}
 
@@ -91,8 +95,9 @@ class Customer(msgspec.Struct):
 class Stage:
     """Everything of a demo while it runs: stand-ins, the service, the café, its people."""
 
-    def __init__(self, folder: Path, *, database: str | None, port: int | None) -> None:
+    def __init__(self, folder: Path, *, database: str | None, port: int | None, days: int = 0) -> None:
         self.folder = folder
+        self.days = days
         self.database = database or f"sqlite:///{folder}/counterpass.db"
         self.port = port or _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -155,9 +160,19 @@ class Stage:
                     store, world, founded.owner, founded.location, name=name, kind=kind, works=timedelta(days=1)
                 )
                 self.doors[kind] = f"{self.url}/enrol/{secret}"
+            if self.days:
+                await self._have_a_past(store, world, tokens)
         finally:
             await store.close()
         self.till, self.manager = (Till(self.http, self.url, token) for token in tokens)
+
+    async def _have_a_past(self, store: Store, world: World, tokens: Sequence[str]) -> None:
+        """So that the owner's pages have something to show."""
+        callers = [caller for token in tokens if (caller := await store.caller(found.secret_hash(token)))]
+        manager = callers[-1]
+        (program,) = await store.programs(manager.business.id)
+        desk = Desk(store=store, world=world, words=asgi.words(), apple=None, google=None, public_url=self.url, bell=lambda: None)
+        await past.live(desk, program, callers, manager=manager, until=now(), days=self.days, chance=random.Random())
 
     @asynccontextmanager
     async def _service(self, chain: Path) -> AsyncIterator[None]:
@@ -381,7 +396,7 @@ def _keep(stage: Stage, customer: Customer, folder: Path, *, link: str, pkpass: 
 async def stay(*, database: str | None, port: int) -> int:
     """The café with its customers, until somebody presses Ctrl-C; prints where to look and what to try."""
     with tempfile.TemporaryDirectory(prefix="counterpass-demo-") as folder:
-        stage = Stage(Path(folder), database=database, port=port)
+        stage = Stage(Path(folder), database=database, port=port, days=PAST)
         async with stage.open():
             shelf = Shelf(title="Cà Phê Sáng", google=stage.google)
             async with SandboxPage(shelf, http=stage.http, port=port + 1) as page:

@@ -32,7 +32,9 @@ from shop import NOON, PIN, Clock, Shop  # noqa: E402
 
 from app import asgi, db, settings, world  # noqa: E402
 from app.desk import enrolment, people  # noqa: E402
+from app.desk.found import secret_hash  # noqa: E402
 from app.followers import Followers  # noqa: E402
+from app.sandbox import past  # noqa: E402
 from app.store import CounterKind, Unit  # noqa: E402
 from passes import codes, coupons  # noqa: E402
 from passes.businesses import Brand  # noqa: E402
@@ -41,12 +43,6 @@ HERE: Final = Path(__file__).parent
 PHONE, SMALL, TABLET, DESKTOP = (390, 844), (320, 640), (820, 1180), (1440, 900)
 NOW: Final = NOON + timedelta(hours=3, minutes=5)  # Friday, five past three
 DAYS: Final = 62
-RUSH: Final = (0.4, 0.9, 1.5, 2.6, 5.2, 5.6, 7.1, 9.8, 10.3, 10.9, 11.4)
-"""Hours after seven in the morning at which people come: before work, at noon, after work."""
-FAMILIES: Final = ("Nguyễn", "Trần", "Lê", "Phạm", "Huỳnh", "Võ", "Đặng", "Bùi")
-GIVEN: Final = ("Minh Khai", "Ngọc Ánh", "Quang Vinh", "Thanh Hà", "Bảo Ngọc")
-REGULARS: Final = 15
-"""Of those, so many use what they earn soon; the others collect."""
 
 
 class Cafe:
@@ -54,43 +50,17 @@ class Cafe:
 
     def __init__(self, shop: Shop, certs: Path, url: str, chromium: Browser) -> None:
         self.shop, self.certs, self.url, self.chromium = shop, certs, url, chromium
-        self.chance = random.Random(20261120)
         self.used = ""
 
     async def live_for_two_months(self) -> None:
-        """Stamps, rewards, redemptions, some refusals and reversals, more of them on Saturdays and after work."""
-        shop, chance = self.shop, self.chance
-        shop.clock.now = NOW - timedelta(days=DAYS, hours=8)
-        cards = [await shop.join(f"{family} {given}") for given in GIVEN for family in FAMILIES]
-        for day in range(DAYS + 1):
-            morning = NOW.replace(hour=0, minute=0) + timedelta(days=day - DAYS)  # seven in the morning there
-            busy = 8 + day // 10 + (7 if morning.weekday() in (4, 5) else 0)
-            hours = sorted(
-                chance.choice((0.4, 0.9, 1.5, 2.6, 5.2, 5.6, 7.1, 9.8, 10.3, 10.9, 11.4)) + chance.random() / 2 for _ in range(busy)
-            )
-            for hour in hours:
-                moment = morning + timedelta(hours=hour)
-                if moment < NOW:
-                    shop.clock.now = moment
-                    which = chance.randrange(len(cards))
-                    await self._somebody_comes(cards[which], uses=0.75 if which < REGULARS else 0.12)
+        """A past, the same each time; then the clock stands still."""
+        shop = self.shop
         shop.clock.now = NOW
-
-    async def _somebody_comes(self, card: dict[str, Any], *, uses: float) -> None:
-        shop, chance = self.shop, self.chance
-        who = chance.choice(("An", "An", "Bình", "An in Thảo Điền", "Minh"))
-        ready = (await shop.stamp(card, chance.choice((1, 2, 2, 3)), who=who))["card"]["ready"]
-        if chance.random() < uses and ready:
-            shop.clock.forward(minutes=1)
-            reward = chance.choice(ready[-2:])
-            redeemed = (await shop.redeem(reward["code"], who=who)).json()
-            if chance.random() < 0.06:
-                await shop.post(f"redemptions/{redeemed['redemption']['id']}/reversal", {"reason": "Wrong drink"}, who="Minh")
-            else:
-                self.used = reward["shown"]
-        if chance.random() < 0.04 and self.used:
-            shop.clock.forward(minutes=1)
-            await shop.redeem(self.used, who=who)
+        who = {name: await shop.desk.store.caller(secret_hash(token)) for name, token in shop.tokens.items()}
+        staff = [who[name] for name in ("An", "An", "Bình", "An in Thảo Điền", "Minh")]
+        self.used = await past.live(
+            shop.desk, shop.program, staff, manager=who["Minh"], until=NOW, days=DAYS, chance=random.Random(20261120)
+        )
 
     # --- Browsers ---
 
@@ -304,7 +274,7 @@ async def _(cafe: Cafe, name: str) -> None:
 @picture("counter-unknown-phone")
 async def _(cafe: Cafe, name: str) -> None:
     async with cafe.counter(PHONE) as page:
-        await present(page, codes.group(codes.mint(cafe.chance.choice)), "refused")
+        await present(page, codes.group(codes.mint(cafe.shop.desk.world.pick)), "refused")
         await keep(page, name)
 
 
