@@ -77,6 +77,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     amount: int = 0
     wallet: Literal["", "apple", "google"] = ""
+    reason: str = ""
+    """Why a coupon was issued as compensation."""
 
 
 class Earned(msgspec.Struct, frozen=True, kw_only=True):

@@ -273,6 +273,7 @@ class Event(Table, tablename="event"):
     at = Timestamptz(default=None)
     amount = BigInt(default=None)
     wallet = Text(default=None)
+    reason = Text(default="")
     seq = BigInt(default=None)
 
 

@@ -59,6 +59,7 @@ async def issue(desk: Desk, caller: Caller, card_id: UUID, offer_id: UUID, *, re
             coupon_id=coupon.id,
             kind="issued",
             at=now,
+            reason=why,
         )
         view = IssuedView(
             coupon=desk.look(business, once.language, now).coupon(coupon, offer), card_id=card.id, customer=facts.customer.name, reason=why

@@ -402,7 +402,7 @@ async def test_a_manager_gives_a_coupon_as_compensation_and_a_cashier_does_not(s
     (code,) = re.findall(r'name="code" value="(\w+)"', panel.html)
     assert (await till.present(code)).tone == "given"
     events = await shop.desk.store.card_history(shop.business.id, UUID(card["id"]))
-    assert [event.kind for event in events if event.kind == "issued"] == ["issued"]
+    assert [event.reason for event in events if event.kind == "issued"] == ["The first one was cold"]
     today = shop.clock().date()
     issued = [one for one in await shop.desk.store.counted(shop.business.id, since=today, until=today) if one.kind == "issued"]
     assert {one.by: one.n for one in issued} == {"all": 1, "offer": 1}
