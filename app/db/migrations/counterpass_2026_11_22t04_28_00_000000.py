@@ -8,9 +8,7 @@ DESCRIPTION = "why a coupon was given as compensation"
 
 
 async def forwards():
-    manager = MigrationManager(
-        migration_id=ID, app_name="counterpass", description=DESCRIPTION
-    )
+    manager = MigrationManager(migration_id=ID, app_name="counterpass", description=DESCRIPTION)
 
     manager.add_column(
         table_class_name="Event",
