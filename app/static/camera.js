@@ -120,10 +120,11 @@ export class Camera {
   seen(texts) {
     const now = performance.now();
     this.held = this.held.filter((group) => now - group.seen < GONE);
-    for (const text of texts) {
-      if (text.includes("://") || text.length > 256) continue; // the poster behind the phone
+    const codes = texts.filter((text) => !text.includes("://") && text.length <= 256); // not the poster behind the phone
+    for (const [place, text] of codes.entries()) {
       const group = this.held.find(({ codes }) => codes.has(text.toUpperCase()));
       if (group) group.seen = now;
+      else if (place > 0) continue; // only what is nearest to the middle is meant: a sheet of vouchers is not redeemed at once
       else if (this.found(text)) this.held.push({ codes: new Set([text.toUpperCase()]), seen: now });
     }
   }

@@ -81,10 +81,10 @@ def printed(text: str) -> Image.Image:
     return Image.blend(seen, noise, 0.16)
 
 
-def side_by_side(texts: Iterable[str]) -> Image.Image:
-    """Two vouchers that lie next to each other."""
+def sheet(texts: Iterable[str]) -> Image.Image:
+    """Vouchers that lie next to each other; the first one is nearest to the middle."""
     seen = table()
-    for text, right in zip(texts, (-150, 150), strict=True):
+    for text, right in zip(texts, (-110, 160), strict=True):
         _laid(_code(text, scale=6), seen, right=right)
     return seen
 

@@ -37,6 +37,19 @@ async def test_a_code_that_is_held_there_counts_once_and_the_next_one_is_taken_a
     assert len(await visit.history(second)) == 1
 
 
+async def test_of_two_vouchers_in_view_only_the_one_in_the_middle_is_meant(visit: Visit) -> None:
+    middle, beside = await visit.coupon(), await visit.coupon()
+    visit.camera.sees(camera.sheet((middle, beside)))
+    page = await visit.counter("An")
+    await sees(page, "given", middle)
+    third = await visit.coupon()
+    await types(page, third)  # meanwhile the camera has seen both many times
+    await sees(page, "given", third)
+    assert await visit.history(beside) == []
+    visit.camera.sees(camera.on_a_screen(beside))
+    await sees(page, "given", beside)
+
+
 async def test_a_code_may_be_typed_sloppily(visit: Visit) -> None:
     page = await visit.counter("An")
     for sloppily in (str.lower, lambda code: code.replace("-", ""), lambda code: f"  {code.replace('-', ' ')} "):
