@@ -103,6 +103,8 @@ def redemption(of: Coupon, by: Person = AN, at: datetime = NOON, **given: Any) -
         "staff_id": by.staff_id,
         "counter_id": by.counter_id,
         "channel": "typed",
+        "offer_id": of.offer_id,
+        "customer_id": of.customer_id,
     }
     return Redemption(**{**usual, **given})
 
