@@ -8,6 +8,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.middleware import DefineMiddleware
 from litestar.middleware.session import SessionMiddleware
 from litestar.middleware.session.client_side import ClientSideSessionBackend, CookieBackendConfig
+from litestar.types import Message, ScopeSession
 
 from app.desk import Desk
 from app.desk.found import secret_hash
@@ -35,6 +36,11 @@ class _Cookie(ClientSideSessionBackend):
 
     def __deepcopy__(self, _: object) -> Self:
         return self
+
+    async def store_in_message(self, scope_session: ScopeSession, message: Message, connection: Connection) -> None:
+        """Send the cookie if the session changed: an answer that was long on its way would bring back whoever left meanwhile."""
+        if (scope_session or {}) != await self.load_from_connection(connection):
+            await super().store_in_message(scope_session, message, connection)
 
 
 def sessions(key: bytes, *, secure: bool) -> DefineMiddleware:

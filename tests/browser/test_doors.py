@@ -133,6 +133,7 @@ async def test_five_wrong_pins_lock_a_name_until_a_manager_unlocks_it(visit: Vis
     await till.fill("#pin", PIN)
     await till.press("#pin", "Enter")
     await expect(till.locator("#counter")).to_be_visible()
+    await till.wait_for_load_state()
     await till.click("#switch")
     await expect(till.get_by_text("Who is at the counter?")).to_be_visible()
 

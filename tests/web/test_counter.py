@@ -124,6 +124,8 @@ async def test_a_request_without_the_secret_of_the_page_changes_nothing(shop: Sh
     answer = await till.browser.post("/counter/present", json={"code": code}, headers=headers)
     assert answer.status_code == 403
     assert answer.headers["X-Problem"] == "stale_page"
+    await till.browser.get("/counter")  # the page is loaded again, and brings a new one
+    till.browser.headers["X-CSRFToken"] = till.browser.cookies["csrf"]
     assert (await till.present(code)).tone == "given"
 
 
