@@ -126,7 +126,7 @@ async def numbers(desk: Desk, business: Business, during: Period) -> Numbers:
     today = now.astimezone(business.tz).date()
     before = during.before
     active, over = await desk.store.active_coupons(business.id, now=now, expired_since=begins(during.first, business.tz))
-    counts = [one for one in await desk.store.counted(business.id, since=before.first, until=today) if one.by == "all"]
+    counts = await desk.store.counted(business.id, since=before.first, until=today, by=("all",))
 
     def total(kind: str, first: date, last: date) -> int:
         return sum(one.n for one in counts if one.kind == kind and first <= one.day <= last)
