@@ -507,7 +507,9 @@ class Store(Protocol):
         """Remember that it was used now (the caller asks once a minute at most)."""
         ...
 
-    async def change_counter(self, business_id: UUID, counter_id: UUID, *, name: str | None = None, revoked_at: datetime | None = None) -> bool:
+    async def change_counter(
+        self, business_id: UUID, counter_id: UUID, *, name: str | None = None, revoked_at: datetime | None = None
+    ) -> bool:
         """Rename or revoke a counter of this business; False if there is none such (any more)."""
         ...
 
