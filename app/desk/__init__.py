@@ -54,7 +54,10 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
         rows: Sequence[Row] = (),
         touches: Sequence[UUID] = (),
     ) -> int:
-        """Make it true; then, if a card's face changed, wake the followers, and if something was counted, the live pages. Raises Lost, Duplicate or Overloaded."""
+        """Make it true; then wake the followers if a card's face changed, and the live pages if something was counted.
+
+        Raises Lost, Duplicate or Overloaded.
+        """
         unit = Unit(
             at=now,
             due_at=now + SOON,
