@@ -16,7 +16,6 @@ from litestar.config.csrf import CSRFConfig
 from litestar.datastructures import CacheControlHeader
 from litestar.exceptions import HTTPException
 from litestar.middleware import DefineMiddleware
-from litestar.middleware.csrf import CSRFMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.static_files import create_static_files_router
@@ -30,7 +29,7 @@ from app.outbound import Outbound
 from app.settings import Settings
 from app.web import api, apple, at_counter, brand, counter, counters, pages, people, public, redemptions, signing_in, style
 from app.web.live import Live
-from app.web.sessions import sessions
+from app.web.sessions import LARGEST_FORM, Forms, sessions
 from app.web.wire import HANDLERS
 from app.world import World, real, token
 from passes.wallets.apple import Apple, Certificate, PushKey
@@ -164,7 +163,8 @@ def create_app(settings: Settings, *, followers: bool = True, world: Callable[[H
     looked_at = Router(
         "/",
         route_handlers=PAGES,
-        middleware=[sessions(key, secure=secure), DefineMiddleware(CSRFMiddleware, config=csrf)],
+        middleware=[sessions(key, secure=secure), DefineMiddleware(Forms, config=csrf)],
+        request_max_body_size=LARGEST_FORM,
         exception_handlers=pages.HANDLERS,
         include_in_schema=False,
     )

@@ -90,7 +90,7 @@ async def new_link(desk: Desk, actor: Member, staff_id: UUID) -> tuple[Staff, st
 
 
 async def invited(desk: Desk, secret: str) -> tuple[Ticket, Member]:
-    """Whose link this is. Raises LinkSpent."""
+    """Whose link this is. Raises LinkSpent, also if who made it may not make it any more (the command line: in the person's own name)."""
     ticket = await desk.store.ticket(secret_hash(secret))
     if ticket is None or ticket.kind != "person" or ticket.used_at is not None or ticket.expires_at <= desk.world.now():
         raise LinkSpent
@@ -98,6 +98,10 @@ async def invited(desk: Desk, secret: str) -> tuple[Ticket, Member]:
     member = next(iter(there), None)
     if member is None or member.staff.suspended_at is not None or str(member.login.version) != ticket.name:
         raise LinkSpent
+    if ticket.made_by != member.staff.id:
+        maker = next(iter(await desk.store.members(business_id=ticket.business_id, staff_id=ticket.made_by)), None)
+        if maker is None or maker.staff.suspended_at is not None or not may_touch(maker, member.staff):
+            raise LinkSpent
     return ticket, member
 
 

@@ -1,14 +1,17 @@
 """Who is on a browser: a person who signed in, or a counter with somebody at it. Guards put them where pages find them."""
 
 from datetime import datetime, timedelta
-from typing import Final, Self
+from typing import Any, Final, Self
 from uuid import UUID
 
+from litestar.datastructures import Headers
+from litestar.exceptions import PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
 from litestar.middleware import DefineMiddleware
+from litestar.middleware.csrf import CSRFMiddleware
 from litestar.middleware.session import SessionMiddleware
 from litestar.middleware.session.client_side import ClientSideSessionBackend, CookieBackendConfig
-from litestar.types import Message, ScopeSession
+from litestar.types import Message, Receive, Scope, ScopeSession, Send
 
 from app.desk import Desk
 from app.desk.found import secret_hash
@@ -27,6 +30,8 @@ AT_COUNTER: Final = "person"
 STAYS_SIGNED_IN: Final = timedelta(days=14)
 SHIFT: Final = timedelta(hours=16)
 """How long a PIN holds at a counter."""
+LARGEST_FORM: Final = 64 * 1024
+"""Bytes. A form is read whole before anybody knows who sends it, and nothing else is answered while it is taken apart."""
 USED_WITHIN: Final = timedelta(minutes=1)
 """How exactly it is known when a counter was last used: a write a minute, not one a request."""
 
@@ -41,6 +46,24 @@ class _Cookie(ClientSideSessionBackend):
         """Send the cookie if the session changed: an answer that was long on its way would bring back whoever left meanwhile."""
         if (scope_session or {}) != await self.load_from_connection(connection):
             await super().store_in_message(scope_session, message, connection)
+
+
+class Forms(CSRFMiddleware):
+    """Each form carries the secret of its page. Where larger bodies are taken (photos), no form is read."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse a form where there is none, before it is read; else see to its secret."""
+        handler: Any = scope["route_handler"]
+        kind = Headers.from_scope(scope).get("content-type", "").lower()
+        is_form = kind.startswith(("application/x-www-form-urlencoded", "multipart/form-data"))
+        if is_form and handler.resolve_request_max_body_size() > LARGEST_FORM:
+            raise PermissionDeniedException
+        await super().__call__(scope, receive, send)
+
+    def _csrf_tokens_match(self, request_csrf_token: Any, cookie_csrf_token: str) -> bool:
+        """Litestar's, which breaks at what can be no secret: another script, or a file."""
+        can_be = isinstance(request_csrf_token, str) and request_csrf_token.isascii() and cookie_csrf_token.isascii()
+        return can_be and super()._csrf_tokens_match(request_csrf_token, cookie_csrf_token)
 
 
 def sessions(key: bytes, *, secure: bool) -> DefineMiddleware:

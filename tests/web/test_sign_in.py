@@ -217,3 +217,19 @@ async def test_what_people_type_never_reaches_the_log(shop: Shop, door: httpx.As
     assert lines
     for secret in (PASSWORD, "a wrong secret", email_of("Lan"), "9182", PIN, "a-link-that-never-was", "x" * 300, "y" * 300):
         assert secret not in written
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/counter/photo"])
+async def test_a_huge_form_is_not_read(shop: Shop, door: httpx.AsyncClient, path: str) -> None:
+    for kind in ("application/x-www-form-urlencoded", "Multipart/Form-Data; boundary=a"):
+        answer = await shop.browser().post(path, content=b"a=1&" * 50_000, headers={"Content-Type": kind})
+        assert answer.status_code in (403, 413), answer.status_code
+
+
+async def test_a_secret_that_is_no_secret_is_refused(shop: Shop) -> None:
+    browser = shop.browser()
+    await browser.get("/sign-in")
+    for fields in ({"data": {"_csrf_token": "é" * 150}}, {"files": {"_csrf_token": ("secret", b"0" * 128)}}):
+        answer = await browser.post("/sign-in", headers={"X-CSRFToken": ""}, **fields)  # type: ignore[arg-type]
+        assert answer.status_code == 403
+        await browser.get("/sign-in")

@@ -188,3 +188,14 @@ async def test_names_are_text_and_nothing_else(shop: Shop) -> None:
     page = (await owner.get("/staff")).text
     assert "<script>alert" not in page
     assert "{{ 7*7 }}" in page
+
+
+async def test_a_link_ends_with_the_right_of_who_made_it(shop: Shop) -> None:
+    owner, manager = await shop.sign_in("Lan"), await shop.sign_in("Minh")
+    by_manager, by_owner = await invited(shop, manager, "manager"), await invited(shop, owner, "manager", name="Quân")
+    assert (await owner.post(f"/staff/{shop.staff['Minh'].id}/role", data={"role": "cashier"})).status_code == 303
+    assert (await shop.browser().get(by_manager)).status_code == 410
+    assert (await shop.browser().get(by_owner)).status_code == 200
+    for act in ("resume", "suspend"):
+        assert (await owner.post(f"/staff/{shop.staff['Minh'].id}/{act}")).status_code == 303
+    assert (await shop.browser().get(by_manager)).status_code == 410
