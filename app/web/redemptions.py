@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import AsyncIterator, Iterable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
@@ -140,8 +140,8 @@ def _place(after: str) -> Place | None:
         return None
     at, _, id_ = after.partition("~")
     try:
-        return Place(msgspec.convert(at, Moment), UUID(id_))
-    except (msgspec.ValidationError, ValueError):
+        return Place(msgspec.convert(at, Moment).astimezone(UTC), UUID(id_))
+    except (msgspec.ValidationError, ValueError, OverflowError):
         raise InvalidRequest(errors="after") from None
 
 

@@ -246,7 +246,8 @@ async def test_another_business_has_other_rows_numbers_and_stories(shop: Shop) -
 
 async def test_what_cannot_be_asked_is_refused_and_nothing_is_a_500(shop: Shop) -> None:
     owner = await shop.sign_in("Lan")
-    for wrong in ("status=eaten", "location=here", "since=yesterday", "after=x", "after=2026-11-20~x", "period=ever"):
+    past_the_end = f"after=9999-12-31T23:59:59-14:00~{shop.business.id}"
+    for wrong in ("status=eaten", "location=here", "since=yesterday", "after=x", "after=2026-11-20~x", "period=ever", past_the_end):
         assert (await owner.get(f"/redemptions?{wrong}")).status_code == 400, wrong
     for odd in ("since=0001-01-01", "until=9999-12-31", "period=custom&first=0001-01-01&last=9999-12-31", "q=Hoa", "utm=1"):
         assert (await owner.get(f"/redemptions?{odd}")).status_code == 200, odd
