@@ -1,6 +1,6 @@
 """Problems on the wire: one status each, and problem+json (RFC 9457) with the machine word, the facts and the sentences."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from http import HTTPStatus
 from typing import Final
@@ -182,11 +182,20 @@ STATUS: Final[Mapping[type[Problem], int]] = {
 }
 
 
-def document(problem: Problem, words: Words, language: str, zone: ZoneInfo) -> dict[str, object]:
-    """The problem document: what RFC 9457 names, then ``word``, ``say`` (for the customer) and ``facts``."""
+Moment = Callable[[datetime], str]
+"""How the sentences say a moment."""
 
-    def moment(at: datetime) -> str:
+
+def document(problem: Problem, words: Words, language: str, zone: ZoneInfo, *, moment: Moment | None = None) -> dict[str, object]:
+    """The problem document: what RFC 9457 names, then ``word``, ``say`` (for the customer) and ``facts``.
+
+    ``moment``: how its sentences say a moment where people read them; else as "2026-11-22 14:05", which programs may read too.
+    """
+
+    def unless_said(at: datetime) -> str:
         return f"{at.astimezone(zone):{MOMENT}}"
+
+    moment = moment or unless_said
 
     def fact(value: object) -> object:
         match value:
@@ -208,6 +217,6 @@ def document(problem: Problem, words: Words, language: str, zone: ZoneInfo) -> d
     }
 
 
-def encoded(problem: Problem, words: Words, language: str, zone: ZoneInfo) -> tuple[int, bytes]:
+def encoded(problem: Problem, words: Words, language: str, zone: ZoneInfo, *, moment: Moment | None = None) -> tuple[int, bytes]:
     """The status and the body of a problem's answer."""
-    return STATUS[type(problem)], msgspec.json.encode(document(problem, words, language, zone))
+    return STATUS[type(problem)], msgspec.json.encode(document(problem, words, language, zone, moment=moment))

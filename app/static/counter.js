@@ -14,6 +14,8 @@ const PHOTO = 30_000; // milliseconds: a picture takes longer to send and to rea
 const desk = kind === "autopilot" || (kind !== "kiosk" && matchMedia("(hover: hover) and (pointer: fine)").matches);
 let channel = "typed", sending = null, alone = 0, countdown = 0;
 
+field.addEventListener("focus", () => setTimeout(() => field.select())); // after the tap has set its caret: what is typed replaces the code before
+
 const settle = () => desk && field.focus({ preventScroll: true });
 
 /** Put a panel on the screen: its tone colours everything, is heard and felt, and its words are read out. */
@@ -31,6 +33,7 @@ function show(html, { quiet = false } = {}) {
   camera?.same((panel.dataset.same ?? "").split(" ").filter(Boolean));
   for (const undo of answer.querySelectorAll("[data-left]")) count(undo);
   answer.scrollTop = 0;
+  scrollTo({ top: 0, behavior: "instant" }); // on a phone the page itself may stand lower, where the answer before was read
   clearTimeout(alone);
   if (kind === "kiosk") alone = setTimeout(clear, ALONE);
   return tone;
@@ -93,6 +96,7 @@ function answered(got, code = "") {
     if (code && channel !== "camera") field.value = code;
     settle();
     if (desk) field.select();
+    else field.blur();
   } else {
     field.value = "";
     settle();

@@ -174,15 +174,14 @@ def language_of(request: Ask) -> str:
 
 def document(request: Ask, problem: Problem) -> Document:
     """A problem's document as JSON has it."""
-    _, body = problems.encoded(problem, desk_of(request).words, language_of(request), caller_of(request).business.tz)
-    said: Document = msgspec.json.decode(body)
+    said: Document = msgspec.json.decode(msgspec.json.encode(pages.document(request, problem)))
     return said
 
 
 async def settled(request: Ask, story: Story) -> tuple[bytes, Document | None]:
     """Run a story once per key: its answer as JSON, or the document of its refusal. A request that is no presentation raises."""
     try:
-        answer = await once(request, HTTP_201_CREATED, story, language=language_of(request))
+        answer = await once(request, HTTP_201_CREATED, story, language=language_of(request), moment=pages.saying_of(request).dated)
     except (Busy, KeyInFlight, KeyMissing, KeyReused):
         raise
     except Problem as problem:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Response
 from litestar.connection import ASGIConnection
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, MethodNotAllowedException
 from litestar.response import Redirect
 from litestar.status_codes import HTTP_303_SEE_OTHER
 from litestar.utils.scope.state import ScopeState
@@ -83,6 +83,12 @@ def language_of(connection: Connection, words: Words) -> str:
     return asked or next((one for one in (business.languages if business else ()) if one in words.languages), "en")
 
 
+def saying_of(connection: Connection) -> Saying:
+    """How this page says moments and numbers."""
+    desk, business = desk_of(connection), business_of(connection)
+    return Saying(desk.words, language_of(connection, desk.words), business.tz if business else UTC_ZONE, desk.world.now())
+
+
 def render(
     request: Connection, template: str, /, *, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None, **facts: object
 ) -> Response[str]:
@@ -96,7 +102,6 @@ def render(
     desk = desk_of(request)
     language = language_of(request, desk.words)
     business = business_of(request)
-    now = desk.world.now()
     text = (
         _templates(request.app.state.pages)
         .get_template(template)
@@ -104,7 +109,7 @@ def render(
             t=partial(desk.words.said, language),
             language=language,
             languages=desk.words.languages,
-            say=Saying(desk.words, language, business.tz if business else UTC_ZONE, now),
+            say=saying_of(request),
             csrf_token=ScopeState.from_scope(request.scope).csrf_token or "",
             member=member_of(request),
             counting=counting_of(request),
@@ -112,7 +117,7 @@ def render(
             style=style.address(),
             brand=brand.address(business) if business else "",
             path=request.scope["path"],
-            now=now,
+            now=desk.world.now(),
             **facts,
         )
     )
@@ -125,9 +130,10 @@ def go(path: str) -> Redirect:
 
 
 def document(request: Connection, problem: Problem) -> dict[str, object]:
-    """A problem's document (app.problems.document) in the page's language and the business's zone."""
+    """A problem's document (app.problems.document) in the page's language and the business's zone, its moments as pages say them."""
     desk, business = desk_of(request), business_of(request)
-    return problems.document(problem, desk.words, language_of(request, desk.words), business.tz if business else UTC_ZONE)
+    zone = business.tz if business else UTC_ZONE
+    return problems.document(problem, desk.words, language_of(request, desk.words), zone, moment=saying_of(request).dated)
 
 
 def is_fragment(request: Connection) -> bool:
@@ -167,7 +173,15 @@ HANDLERS: Final[dict[int | type[Exception], Any]] = {
 
 
 def on_nowhere(request: Ask, error: HTTPException) -> Response[Any]:
-    """An address that leads nowhere: a page for a person, a document for a program."""
+    """An address that leads nowhere: a page for a person, a document for a program.
+
+    An address that only a form is sent to is opened when a browser brings back the answer that it had, or when another
+    language is chosen on it: then the page that the form is on is meant.
+    """
     if "text/html" in request.headers.get("accept", ""):
+        path = request.scope["path"]
+        if request.method == "GET" and isinstance(error, MethodNotAllowedException):
+            page = "/" + path.split("/")[1]
+            return go(page if page != path else "/")
         return on_problem(request, wire.of_http(request, error))
     return wire.on_http(request, error)

@@ -369,7 +369,11 @@ async def take_back(request: Ask, redemption_id: UUID) -> Response[str]:
     caller = caller_at(here.member, location, counter_id=here.member.staff.id)
     request.scope["state"]["caller"] = caller
     answer = await once(
-        request, HTTP_201_CREATED, lambda answering: reverse.reverse(here.desk, caller, redemption_id, reason=reason, once=answering)
+        request,
+        HTTP_201_CREATED,
+        lambda answering: reverse.reverse(here.desk, caller, redemption_id, reason=reason, once=answering),
+        language=here.language,
+        moment=here.say.dated,
     )
     status = answer.status_code or HTTP_201_CREATED
     if status >= HTTP_400_BAD_REQUEST:  # refused before, and the same request came again

@@ -32,7 +32,12 @@ class Saying:
         """A moment as people say it: "today 14:05", "yesterday 09:12", "12 Nov 14:05", "12 Nov 2025 14:05"."""
         at = moment.astimezone(self._zone)
         near = {0: TODAY, -1: YESTERDAY, 1: TOMORROW}.get((at.date() - self._now.date()) // timedelta(days=1))
-        return self._words.said(self._language, near or (THIS_YEAR if at.year == self._now.year else ANY_YEAR), at=at)
+        return self._words.said(self._language, near, at=at) if near else self.dated(at)
+
+    def dated(self, moment: datetime) -> str:
+        """The same within a sentence, where "today" does not fit: "12 Nov 14:05", "12 Nov 2025 14:05"."""
+        at = moment.astimezone(self._zone)
+        return self._words.said(self._language, THIS_YEAR if at.year == self._now.year else ANY_YEAR, at=at)
 
     def fully(self, moment: datetime) -> str:
         """The same moment beyond doubt: "Thursday 12 November 2026, 14:05:09"."""

@@ -125,8 +125,11 @@ def language_of(connection: ASGIConnection[Any, Any, Any, Any], words: Words) ->
 class Answering:
     """One request with an Idempotency-Key: writes its answer once, and hands the stories the row that keeps it (desk.Once)."""
 
-    def __init__(self, desk: Desk, *, caller: Caller, key: str, digest: bytes, language: str, status: int) -> None:
+    def __init__(
+        self, desk: Desk, *, caller: Caller, key: str, digest: bytes, language: str, status: int, moment: problems.Moment | None = None
+    ) -> None:
         self.language = language
+        self.moment = moment
         self.status = status
         self.body = b""
         self.kept = False
@@ -140,7 +143,7 @@ class Answering:
 
     def refused(self, problem: Problem, caller: Caller, now: datetime) -> tuple[Kept, ...]:
         """The answer of a story that was refused."""
-        self.status, self.body = problems.encoded(problem, self._words, self.language, caller.business.tz)
+        self.status, self.body = problems.encoded(problem, self._words, self.language, caller.business.tz, moment=self.moment)
         self.kept = True
         return self._keep(now)
 
@@ -152,7 +155,7 @@ class Answering:
 Story = Callable[[Answering], Awaitable[object]]
 
 
-async def once(request: Ask, status: int, story: Story, *, language: str = "") -> Response[bytes]:
+async def once(request: Ask, status: int, story: Story, *, language: str = "", moment: problems.Moment | None = None) -> Response[bytes]:
     """Run a story that changes something, exactly once per Idempotency-Key of this caller; its answer is said in ``language``.
 
     The kept answer is committed in the story's own unit, so a crash leaves either both or neither: nothing can be stuck in
@@ -174,7 +177,13 @@ async def once(request: Ask, status: int, story: Story, *, language: str = "") -
         if kept is not None:
             return _again(kept, digest)
         answering = Answering(
-            desk, caller=caller, key=key, digest=digest, language=language or language_of(request, desk.words), status=status
+            desk,
+            caller=caller,
+            key=key,
+            digest=digest,
+            language=language or language_of(request, desk.words),
+            status=status,
+            moment=moment,
         )
         try:
             await story(answering)

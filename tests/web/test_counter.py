@@ -178,6 +178,7 @@ async def test_the_same_presentation_sent_again_draws_the_same_panel_and_counts_
     assert first.html == again.html
     refused, refused_again = await till.present(code, key="two"), await till.present(code, key="two")
     assert (refused.status, refused.tone, refused.word) == (409, "refused", "already_redeemed")
+    assert "already used on 20 Nov 12:00" in refused.text
     assert (refused.status, refused.html, refused.word) == (refused_again.status, refused_again.html, refused_again.word)
 
 
@@ -188,6 +189,7 @@ async def test_used_says_when_where_and_by_whom(shop: Shop, till: Till, manager:
     panel = await manager.present(code)
     for words in ("Already used", "yesterday 12:00", "Bến Thành", "An", "Hoa", "Say to the customer:"):
         assert words in panel.text
+    assert "This reward was already used on 20 Nov 12:00 at Bến Thành." in panel.text
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,17 @@ async def test_an_address_that_leads_nowhere_is_a_page_for_a_person(shop: Shop) 
         assert "To the start page" in answer.text
 
 
+@pytest.mark.parametrize(
+    ("opened", "page"),
+    [("/staff/01a200f7-bc9e-7068-b890-3e6f2b0df2ed/link", "/staff"), ("/account/password", "/account"), ("/language", "/")],
+)
+async def test_the_address_of_a_form_s_answer_leads_back_to_the_page(shop: Shop, opened: str, page: str) -> None:
+    async with shop.browser() as browser:
+        answer = await browser.get(opened, headers={"Accept": "text/html"})
+        assert (answer.status_code, answer.headers["location"]) == (303, page)
+        assert (await browser.get(opened, headers={"Accept": "application/json"})).status_code == 405
+
+
 async def test_a_page_says_its_language_in_that_language(shop: Shop) -> None:
     async with shop.browser(language="vi") as browser:
         answer = await browser.get("/nowhere", headers={"Accept": "text/html"})

@@ -61,3 +61,8 @@ def test_numbers_and_shares_are_written_as_the_reader_writes_them() -> None:
 
 def test_a_language_is_called_by_its_own_name() -> None:
     assert [reader("en").language(code) for code in WORDS.languages] == ["English", "Tiếng Việt"]
+
+
+def test_within_a_sentence_a_moment_has_its_date() -> None:
+    assert (reader("en").dated(NOW), reader("vi").dated(NOW)) == ("22 Nov 14:05", "22/11 14:05")
+    assert reader("en").dated(NOW - timedelta(days=326)) == "31 Dec 2025 14:05"
