@@ -15,24 +15,27 @@ MEMORY: Final = 19 * 1024
 ITERATIONS: Final = 2
 LANES: Final = 1
 """The least that OWASP's Password Storage Cheat Sheet advises for Argon2id: 19 MiB, two passes, one lane."""
-AT_ONCE: Final = 2
-"""Hashes made at one time: each takes 19 MiB and a core for 35 ms, and the others can wait."""
+AT_ONCE: Final = 1
+"""Hashes made at one time in each line: each takes 19 MiB and a core for 35 ms, and the others can wait."""
 NOBODY: Final = "$argon2id$v=19$m=19456,t=2,p=1$Wf6BwiZ/eKfngKH/q3wrrg$IZGML+B5c31TBGVOuqTXlDsgNkksiV6UxdB+Gnl7vus"
 """Compared with where there is nothing to compare with, so that nobody learns from the time that nobody is there."""
 
-_limiter: RunVar[CapacityLimiter] = RunVar("hashing")
+Line = RunVar[CapacityLimiter]
+AT_THE_DOOR: Final[Line] = RunVar("at the door")
+AT_COUNTER: Final[Line] = RunVar("at a counter")
+"""Where hashes wait: however many strangers try passwords at the door, a PIN at a counter does not wait for them."""
 
 
 async def hashed(world: World, secret: str) -> str:
     """What is kept of a password or PIN: Argon2id with a new salt, in PHC format."""
     salt = hashlib.sha256(world.token().encode()).digest()[:16]
     kdf = Argon2id(salt=salt, length=32, iterations=ITERATIONS, lanes=LANES, memory_cost=MEMORY)
-    return await to_thread.run_sync(kdf.derive_phc_encoded, folded(secret).encode(), limiter=_line())
+    return await to_thread.run_sync(kdf.derive_phc_encoded, folded(secret).encode(), limiter=_limiter(AT_COUNTER))
 
 
-async def fits(phc: str, secret: str) -> bool:
+async def fits(phc: str, secret: str, *, line: Line = AT_THE_DOOR) -> bool:
     """Whether this is the secret behind a hash. Takes as long with an empty one, which nothing fits."""
-    same = await to_thread.run_sync(_same, phc or NOBODY, folded(secret).encode(), limiter=_line())
+    same = await to_thread.run_sync(_same, phc or NOBODY, folded(secret).encode(), limiter=_limiter(line))
     return same and phc != ""
 
 
@@ -44,11 +47,11 @@ def _same(phc: str, secret: bytes) -> bool:
     return True
 
 
-def _line() -> CapacityLimiter:
+def _limiter(line: Line) -> CapacityLimiter:
     """One line for everybody in this loop."""
     try:
-        return _limiter.get()
+        return line.get()
     except LookupError:
         limiter = CapacityLimiter(AT_ONCE)
-        _limiter.set(limiter)
+        line.set(limiter)
         return limiter

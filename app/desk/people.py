@@ -128,7 +128,7 @@ async def accept(desk: Desk, secret: str, *, email: str, password: str, pin: str
     if not await desk.store.replace_member(changed.staff, changed.login, seen=member.login.version):
         raise LinkSpent
     await signing_in.forgive_pins(desk, staff.id)
-    await desk.store.forgive(signing_in.key("sign-in", login.email))
+    await desk.store.forgive(signing_in.account_of(changed))
     return changed
 
 
@@ -235,7 +235,7 @@ async def rename(desk: Desk, me: Member, name: str) -> Member:
 
 async def change_password(desk: Desk, me: Member, *, present: str, new: str) -> Member:
     """Another password; all sessions end. Raises TooManyGuesses, WrongSignIn (not the present one), RefusedSecret."""
-    account = signing_in.key("sign-in", me.login.email)
+    account = signing_in.account_of(me)
     await signing_in.count(desk, account, guesses.ACCOUNT)
     if not await fits(me.login.password, present):
         raise WrongSignIn

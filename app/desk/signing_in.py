@@ -11,7 +11,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from app.desk import Desk
-from app.desk.hashing import fits
+from app.desk.hashing import AT_COUNTER, fits
 from app.store import Counting, Member
 from passes import guesses
 from passes.businesses import MANAGERS
@@ -63,6 +63,11 @@ def _too_many(wait: timedelta) -> TooManyGuesses:
     return TooManyGuesses(wait=said, count=count_, retry_after=seconds)
 
 
+def account_of(member: Member) -> str:
+    """Under which guesses at a person's password are counted: one shop's, for in another one anybody may have the same address."""
+    return key("sign-in", str(member.staff.id))
+
+
 def may_sign_in(member: Member) -> bool:
     """Whether the pages of the business are for this person: an owner or manager who is not suspended."""
     staff = member.staff
@@ -75,16 +80,26 @@ async def sign_in(desk: Desk, email: str, password: str, *, address: str) -> Seq
     Raises TooManyGuesses or WrongSignIn, and the latter takes equally long for an address that nobody has.
     """
     email = email.strip().lower()
-    account = key("sign-in", email)
     await count(desk, key("address", network(address)), guesses.ADDRESS)
-    await count(desk, account, guesses.ACCOUNT)
     there = [one for one in await desk.store.members(email=email) if may_sign_in(one)] if email else []
-    hashes = [*(one.login.password for one in there), *[""] * (AT_LEAST - len(there))]
+    accounts: dict[str, Member | None] = {account_of(one): one for one in there}
+    tried, early = [], None
+    for account, one in (accounts or {key("sign-in", email): None}).items():
+        try:
+            await count(desk, account, guesses.ACCOUNT)
+        except TooManyGuesses as problem:
+            early = problem
+        else:
+            tried.append(one)
+    if early is not None and not tried:
+        raise early
+    hashes = [*(one.login.password if one else "" for one in tried), *[""] * (AT_LEAST - len(tried))]
     fitting = [await fits(phc, password) for phc in hashes]
-    found = [one for one, fit in zip(there, fitting, strict=False) if fit]
+    found = [one for one, fit in zip(tried, fitting, strict=False) if one and fit]
     if not found:
         raise WrongSignIn
-    await desk.store.forgive(account)
+    for one in found:
+        await desk.store.forgive(account_of(one))
     return found
 
 
@@ -114,7 +129,7 @@ async def take_the_counter(desk: Desk, counting: Counting, staff_id: UUID, pin: 
     await count(desk, counter, guesses.COUNTER)
     now, pins = desk.world.now(), _pins_of(staff_id)
     struck = await desk.store.strike(pins, at=now, fresh=now - guesses.REMEMBERED)
-    right = struck.n <= guesses.PINS and await fits(member.login.pin, pin)
+    right = struck.n <= guesses.PINS and await fits(member.login.pin, pin, line=AT_COUNTER)
     if right:
         await desk.store.forgive(pins)
         await desk.store.forgive(counter)

@@ -9,7 +9,7 @@ import structlog
 from msgspec.structs import replace
 from shop import PASSWORD, PIN, Shop, email_of
 
-from app.desk import found
+from app.desk import found, hashing, signing_in
 
 NEW = "twelve tall cranes"
 
@@ -233,3 +233,24 @@ async def test_a_secret_that_is_no_secret_is_refused(shop: Shop) -> None:
         answer = await browser.post("/sign-in", headers={"X-CSRFToken": ""}, **fields)  # type: ignore[arg-type]
         assert answer.status_code == 403
         await browser.get("/sign-in")
+
+
+async def test_who_has_the_same_address_in_another_shop_wins_no_guesses_by_signing_in_there(shop: Shop, door: httpx.AsyncClient) -> None:
+    other = await Shop(shop.client, shop.desk, shop.clock, shop.followers).open("Nhà Bên")
+    await other.give("Lan", password=NEW)
+    for _ in range(5):
+        assert (await tried(door, "lan@example.com", "a wrong guess")).status_code == 401
+        shop.clock.forward(minutes=15)
+        assert (await tried(door, "lan@example.com", NEW)).status_code == 303
+    (ours,) = await shop.desk.store.members(staff_id=shop.staff["Lan"].id)
+    assert (await shop.desk.store.strikes(signing_in.account_of(ours))).n > 5
+    assert (await tried(door, "lan@example.com", PASSWORD)).status_code == 401  # too early there, and wrong next door
+    shop.clock.forward(minutes=15)
+    assert (await tried(door, "lan@example.com", PASSWORD)).status_code == 303
+
+
+async def test_a_pin_at_a_counter_does_not_wait_behind_a_crowd_at_the_door() -> None:
+    crowd = asyncio.gather(*(hashing.fits("", "whatever") for _ in range(20)))
+    await hashing.fits("", "2580", line=hashing.AT_COUNTER)
+    assert not crowd.done()
+    await crowd
