@@ -83,7 +83,7 @@ def check_password(password: str, names: Iterable[str]) -> None:
     repeated = any(re.fullmatch(f"(?:{re.escape(word)})+", letters) for word in obvious)
     run = said in _RUN * 2 or said in (_RUN * 2)[::-1]
     if repeated or run or len(set(said)) < 4:  # noqa: PLR2004 (aaaabbbbcccc)
-        raise RefusedSecret(field="password", why=N_("This is among the first that somebody would try"), least=LEAST)
+        raise RefusedSecret(field="password", why=N_("This is among the first that somebody would try: choose another one"), least=LEAST)
 
 
 def check_pin(pin: str) -> str:
@@ -93,7 +93,7 @@ def check_pin(pin: str) -> str:
         raise RefusedSecret(field="pin", why=N_("A PIN has four to six digits"), least=4)
     pairs = re.fullmatch(r"(..)\1+", said)
     if len(set(said)) == 1 or pairs or said in _RUN or said in _RUN[::-1]:
-        raise RefusedSecret(field="pin", why=N_("This PIN is among the first that somebody would try"), least=4)
+        raise RefusedSecret(field="pin", why=N_("This PIN is among the first that somebody would try: choose another one"), least=4)
     return said
 
 
