@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from playwright.async_api import expect
-from visits import DESKTOP, PHONE, Visit, sees, types
+from visits import DESKTOP, PHONE, SMALLEST, Visit, sees, types
 
 from app import world
 from passes import codes
@@ -150,3 +150,20 @@ async def test_the_counter_speaks_the_language_of_who_stands_there(visit: Visit)
     await types(page, code)
     await sees(page, "given", "Bánh quy miễn phí", "Bấm BÁNH QUY MIỄN PHÍ")
     await expect(page.locator("html")).to_have_attribute("lang", "vi")
+
+
+async def test_on_a_phone_an_answer_begins_at_its_top_and_no_keyboard_covers_it(visit: Visit) -> None:
+    page = await visit.counter("Minh", size=SMALLEST, has_touch=True, is_mobile=True)
+    await page.locator("#code").tap()
+    await types(page, await visit.coupon(expires_at=world.now() - timedelta(days=1)))
+    await sees(page, "decide", "Expired")
+    await page.evaluate("scrollTo(0, 9999)")
+    assert await page.evaluate("scrollY") > 0
+    await types(page, "K7Q-M4X-RT9")
+    await sees(page, "refused", "One character is wrong")
+    assert await page.evaluate("scrollY") == 0
+    await expect(page.locator("#code")).not_to_be_focused()
+    await page.locator("#code").tap()
+    await page.evaluate("() => new Promise(done => setTimeout(done))")  # the selection comes after the tap
+    await page.keyboard.type("4711")
+    await expect(page.locator("#code")).to_have_value("4711")
