@@ -175,6 +175,7 @@ def create_app(settings: Settings, *, followers: bool = True, world: Callable[[H
         include_in_schema=False,
     )
     return Litestar(
+        before_send=[pages.guarded],
         route_handlers=[
             api.router,
             Router("/apple", route_handlers=[apple.router]),

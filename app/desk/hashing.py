@@ -26,6 +26,11 @@ AT_COUNTER: Final[Line] = RunVar("at a counter")
 """Where hashes wait: however many strangers try passwords at the door, a PIN at a counter does not wait for them."""
 
 
+def waiting(line: Line) -> int:
+    """How many wait in a line."""
+    return _limiter(line).statistics().tasks_waiting
+
+
 async def hashed(world: World, secret: str) -> str:
     """What is kept of a password or PIN: Argon2id with a new salt, in PHC format."""
     salt = hashlib.sha256(world.token().encode()).digest()[:16]

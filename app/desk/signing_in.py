@@ -11,17 +11,19 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from app.desk import Desk
-from app.desk.hashing import AT_COUNTER, fits
+from app.desk.hashing import AT_COUNTER, AT_THE_DOOR, fits, waiting
 from app.store import Counting, Member
 from passes import guesses
 from passes.businesses import MANAGERS
 from passes.guesses import Patience
-from passes.problems import NotFound, PinLocked, TooManyGuesses, WrongPin, WrongSignIn
+from passes.problems import Busy, NotFound, PinLocked, TooManyGuesses, WrongPin, WrongSignIn
 from passes.words import N_
 
 PERSON: Final = N_("person")
 AT_LEAST: Final = 2
 """Hashes compared at each sign-in, so that an address of nobody, of one shop and of two shops takes equally long."""
+LONGEST_LINE: Final = 50
+"""Passwords that wait to be compared, some two seconds' worth: whoever comes then is told so at once, and it is no guess."""
 MINUTE: Final = 60
 
 
@@ -77,8 +79,10 @@ def may_sign_in(member: Member) -> bool:
 async def sign_in(desk: Desk, email: str, password: str, *, address: str) -> Sequence[Member]:
     """Who this is: one person, or one in each of several shops with the same address and password.
 
-    Raises TooManyGuesses or WrongSignIn, and the latter takes equally long for an address that nobody has.
+    Raises Busy, TooManyGuesses or WrongSignIn, and the latter takes equally long for an address that nobody has.
     """
+    if waiting(AT_THE_DOOR) >= LONGEST_LINE:
+        raise Busy(retry_after=2)
     email = email.strip().lower()
     await count(desk, key("address", network(address)), guesses.ADDRESS)
     there = [one for one in await desk.store.members(email=email) if may_sign_in(one)] if email else []

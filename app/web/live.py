@@ -1,22 +1,23 @@
 """Live pages: an event stream that says when something happened at a counter of the business, and never what."""
 
 import asyncio
+import contextlib
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 from uuid import UUID
 
 from litestar import get
-from litestar.handlers import BaseRouteHandler
 from litestar.response import Stream
 
+from app.store import DatabaseProblem, Overloaded
 from app.web.pages import HEADERS
 from app.web.sessions import managers
 from app.web.wire import Ask
 from passes.problems import Problem
 
 PING: Final = 15.0
-"""Seconds of silence after which a stream says that it is there, and asks whether its reader may still listen."""
+"""Seconds of silence after which a stream says that it is there."""
 CHANGED: Final = b"data: changed\n\n"
 HERE: Final = b": here\n\n"
 LISTENS: Final = b"retry: 1000\n" + CHANGED
@@ -55,27 +56,27 @@ class Live:
         self._closed = True
         self.all_news()
 
-    async def stream(self, request: Ask, handler: BaseRouteHandler, business_id: UUID) -> AsyncIterator[bytes]:
+    async def stream(self, business_id: UUID, still: Callable[[], Awaitable[None]]) -> AsyncIterator[bytes]:
         """What a page hears until it leaves, its person may not listen any more, or the service stops.
 
-        Several things that happen before the page has heard of the first are one event.
+        ``still`` raises a Problem for who may not: it is asked before each word. Several things that happen before the page has
+        heard of the first are one event.
         """
         heard = asyncio.Event()
         self._listening[business_id].add(heard)
         try:
             yield LISTENS
             while not self._closed:
-                try:
+                with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._ping):
                         await heard.wait()
-                except TimeoutError:
-                    await managers(request, handler)
-                    yield HERE
-                    continue
+                if self._closed:
+                    return
+                await still()
+                word = CHANGED if heard.is_set() else HERE
                 heard.clear()
-                if not self._closed:
-                    yield CHANGED
-        except Problem:  # signed out, suspended, or no manager any more: the browser asks again, and is told so
+                yield word
+        except (Problem, DatabaseProblem, Overloaded):  # may not listen any more, or nobody knows now: the browser asks again, and is told
             return
         finally:
             self._listening[business_id].discard(heard)
@@ -88,7 +89,11 @@ async def live(request: Ask) -> Stream:
     """Server-Sent Events for the redemptions page."""
     member = request.scope["state"]["member"]
     streams: Live = request.app.state.live
-    return Stream(streams.stream(request, request.route_handler, member.business.id), media_type="text/event-stream", headers=STREAMED)
+
+    async def still() -> None:
+        await managers(request, request.route_handler)
+
+    return Stream(streams.stream(member.business.id, still), media_type="text/event-stream", headers=STREAMED)
 
 
 handlers = (live,)

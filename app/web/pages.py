@@ -10,9 +10,11 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Response
 from litestar.connection import ASGIConnection
+from litestar.datastructures import MutableScopeHeaders
 from litestar.exceptions import HTTPException, MethodNotAllowedException
 from litestar.response import Redirect
 from litestar.status_codes import HTTP_303_SEE_OTHER
+from litestar.types import Message, Scope
 from litestar.utils.scope.state import ScopeState
 
 from app import problems
@@ -163,6 +165,12 @@ def _drawn(answer: Any) -> Any:
         return on_problem(request, answer(request, error))
 
     return handler
+
+
+async def guarded(message: Message, _scope: Scope) -> None:
+    """What is no page (files, pictures, documents) is not to be taken for one either, whatever is in it."""
+    if message["type"] == "http.response.start":
+        MutableScopeHeaders.from_message(message).setdefault("X-Content-Type-Options", "nosniff")
 
 
 HANDLERS: Final[dict[int | type[Exception], Any]] = {

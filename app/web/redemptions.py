@@ -20,6 +20,7 @@ from app.history import Numbers, OnDay, Period, PeriodName
 from app.problems import InvalidRequest
 from app.store import Filter, Member, Past, Place, Status
 from app.web import charts, live
+from app.web.forms import Line, filled_in
 from app.web.pages import HEADERS, is_fragment, language_of, member_of, render
 from app.web.saying import Saying
 from app.web.sessions import caller_at, managers
@@ -109,6 +110,12 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
                 continue
             pairs += [(field.name, str(one)) for one in (value if isinstance(value, tuple) else (value,))]
         return f"/redemptions?{urlencode(pairs)}" if pairs else "/redemptions"
+
+
+class TakeBack(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a redemption is taken back."""
+
+    reason: Line = ""
 
 
 def _asked(pairs: Iterable[tuple[str, Any]]) -> Asked:
@@ -360,7 +367,7 @@ async def story(request: Ask, coupon_id: UUID) -> Response[str]:
 async def take_back(request: Ask, redemption_id: UUID) -> Response[str]:
     """Take a redemption back, with a reason: the coupon is active again. Asked by our script, with an Idempotency-Key."""
     here = Visit(request)
-    reason = str((await request.form()).get("reason", ""))[:200]
+    reason = (await filled_in(request, TakeBack)).reason
     found = await here.desk.store.redemption(here.business.id, redemption_id)
     if found is None:
         raise NotFound(what=N_("redemption"))

@@ -1,5 +1,6 @@
 """The front door: which page is for this browser, signing in and out, the language, and what people change about themselves."""
 
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
@@ -23,7 +24,8 @@ YEAR: Final = 365 * 24 * 3600
 SHOPS: Final = "shops"
 """In a session: the shops in which an address and its password fit, until one is chosen."""
 ASKED: Final = "challenge"
-"""In a session: what the next passkey's answer must be to."""
+"""In a session: what the next passkey's answer must be to, and when that was asked."""
+ANSWERED_WITHIN: Final = timedelta(minutes=5)
 
 
 class SignIn(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,21 +180,33 @@ async def _body(request: Ask, form: type[Any]) -> Any:
         raise PasskeyRefused from None
 
 
+def _ask(request: Ask) -> str:
+    """A new question."""
+    desk = desk_of(request)
+    asked = passkeys.challenge(desk)
+    request.session[ASKED] = [asked, desk.world.now().isoformat()]
+    return asked
+
+
+def _asked(request: Ask) -> str:
+    """What was asked last. Raises PasskeyRefused if nothing was, or too long ago: a cookie can be copied, and its questions with it."""
+    asked, at = request.session.pop(ASKED, None) or ("", "")
+    if not asked or desk_of(request).world.now() - datetime.fromisoformat(at) > ANSWERED_WITHIN:
+        raise PasskeyRefused
+    return str(asked)
+
+
 @post("/sign-in/passkey/options", guards=[known], status_code=200)
 async def passkey_question(request: Ask) -> Response[str]:
     """What to ask a passkey."""
-    desk = desk_of(request)
-    request.session[ASKED] = asked = passkeys.challenge(desk)
-    return _json(passkeys.question(desk, asked))
+    return _json(passkeys.question(desk_of(request), _ask(request)))
 
 
 @post("/sign-in/passkey", guards=[known], status_code=200)
 async def passkey_sign_in(request: Ask) -> Response[str]:
     """A passkey's answer; where to go then."""
-    asked = request.session.pop(ASKED, "")
+    asked = _asked(request)
     said: Answered = await _body(request, Answered)
-    if not asked:
-        raise PasskeyRefused
     answer = bytes(said.credential).decode()
     remember(request, await passkeys.sign_in(desk_of(request), asked=asked, answer=answer, address=address_of(request)))
     return _json(msgspec.json.encode({"to": path_within(said.to) if said.to else HOME}).decode())
@@ -201,18 +215,14 @@ async def passkey_sign_in(request: Ask) -> Response[str]:
 @post("/account/passkeys/options", guards=[managers], status_code=200)
 async def passkey_wanted(request: Ask) -> Response[str]:
     """What the browser needs to make a passkey."""
-    desk = desk_of(request)
-    request.session[ASKED] = asked = passkeys.challenge(desk)
-    return _json(await passkeys.registration(desk, me(request), asked))
+    return _json(await passkeys.registration(desk_of(request), me(request), _ask(request)))
 
 
 @post("/account/passkeys", guards=[managers], status_code=200)
 async def passkey_made(request: Ask) -> Response[str]:
     """A passkey that the browser made; where to go then."""
-    asked = request.session.pop(ASKED, "")
+    asked = _asked(request)
     said: Made = await _body(request, Made)
-    if not asked:
-        raise PasskeyRefused
     await passkeys.register(desk_of(request), me(request), name=said.name, asked=asked, answer=bytes(said.credential).decode())
     return _json('{"to":"/account?done=passkey"}')
 

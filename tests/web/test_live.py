@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import NamedTuple
 from uuid import UUID
 
@@ -17,7 +16,8 @@ from servers import Launcher, Server
 from shop import Clock, Shop, application
 
 from app import db, world
-from app.web.live import CHANGED, LISTENS, Live
+from app.problems import SignInNeeded
+from app.web.live import CHANGED, HERE, LISTENS, Live
 
 
 class RealClock(Clock):
@@ -137,8 +137,12 @@ class Ear:
     """A page's stream, read by hand."""
 
     def __init__(self, streams: Live, business_id: UUID) -> None:
-        request = SimpleNamespace(scope={"state": {}}, session={})  # nobody is signed in (any more)
-        self._stream = streams.stream(request, None, business_id)  # type: ignore[arg-type]
+        self.may = True
+        self._stream = streams.stream(business_id, self._still)
+
+    async def _still(self) -> None:
+        if not self.may:
+            raise SignInNeeded
 
     async def hear(self) -> bytes | None:
         async with asyncio.timeout(5):
@@ -173,6 +177,19 @@ async def test_what_is_told_while_nobody_listens_costs_nothing_and_fails_never(s
 async def test_a_page_ends_at_the_next_ping_after_its_person_was_signed_out(shop: Shop) -> None:
     ear = Ear(Live(ping=0.01), shop.business.id)
     assert await ear.hear() == LISTENS
+    assert await ear.hear() == HERE
+    ear.may = False
+    assert await ear.hear() is None
+
+
+async def test_a_page_that_hears_something_all_the_time_ends_as_soon(shop: Shop) -> None:
+    streams = Live()
+    ear = Ear(streams, shop.business.id)
+    assert await ear.hear() == LISTENS
+    streams.news(shop.business.id)
+    assert await ear.hear() == CHANGED
+    ear.may = False
+    streams.news(shop.business.id)
     assert await ear.hear() is None
 
 

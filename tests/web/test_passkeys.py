@@ -117,6 +117,14 @@ async def test_what_a_passkey_answered_once_is_no_answer_again(owner: httpx.Asyn
     await refused(await door.post("/sign-in/passkey", json=answer, headers=SCRIPT))
 
 
+async def test_a_question_to_a_passkey_is_answered_within_minutes(shop: Shop, owner: httpx.AsyncClient, door: httpx.AsyncClient) -> None:
+    phone = Authenticator()
+    await added(owner, phone)
+    answer = {"credential": phone.get(await asked(door, "/sign-in/passkey/options")), "to": ""}
+    shop.clock.forward(minutes=6)
+    await refused(await door.post("/sign-in/passkey", json=answer, headers=SCRIPT))
+
+
 async def test_a_copied_passkey_whose_counter_went_back_is_refused(owner: httpx.AsyncClient, door: httpx.AsyncClient) -> None:
     phone = Authenticator()
     await added(owner, phone)

@@ -254,6 +254,14 @@ async def test_what_cannot_be_asked_is_refused_and_nothing_is_a_500(shop: Shop) 
     assert await rows(owner, q="\x00%_'\"\ud7ff\\") == []
 
 
+async def test_a_reason_that_nothing_can_keep_is_refused_as_such(shop: Shop) -> None:
+    receipt = (await shop.redeem(await shop.cookie())).json()
+    owner = await shop.sign_in("Lan")
+    address = f"/redemptions/{receipt['redemption']['id']}/reversal"
+    answer = await owner.post(address, data={"reason": "a\0b"}, headers={**FRAGMENT, "Idempotency-Key": "k"})
+    assert (answer.status_code, answer.headers["x-problem"]) == (400, "invalid_request")
+
+
 async def test_trends_are_by_day_hour_offer_location_and_person(shop: Shop) -> None:
     first, second = await shop.cookie("Hoa"), await shop.cookie("Mai")
     await shop.redeem(first)

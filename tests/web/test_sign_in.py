@@ -249,6 +249,19 @@ async def test_who_has_the_same_address_in_another_shop_wins_no_guesses_by_signi
     assert (await tried(door, "lan@example.com", PASSWORD)).status_code == 303
 
 
+async def test_whoever_comes_when_a_crowd_is_at_the_door_is_told_so_at_once_and_has_guessed_nothing(
+    shop: Shop, door: httpx.AsyncClient
+) -> None:
+    crowd = [asyncio.create_task(hashing.fits("", "whatever")) for _ in range(2 * signing_in.LONGEST_LINE)]
+    await asyncio.sleep(0)
+    answer = await tried(door, "lan@example.com", PASSWORD)
+    assert (answer.status_code, answer.headers.get("retry-after")) == (503, "2")
+    for one in crowd:
+        one.cancel()  # they have seen the line, and go
+    (lan,) = await shop.desk.store.members(staff_id=shop.staff["Lan"].id)
+    assert (await shop.desk.store.strikes(signing_in.account_of(lan))).n == 0
+
+
 async def test_a_pin_at_a_counter_does_not_wait_behind_a_crowd_at_the_door() -> None:
     crowd = asyncio.gather(*(hashing.fits("", "whatever") for _ in range(20)))
     await hashing.fits("", "2580", line=hashing.AT_COUNTER)
