@@ -1,6 +1,6 @@
 """A customer whose phone is dead is found by name or phone number, by staff and never by a kiosk."""
 
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -16,12 +16,15 @@ TAIL: Final = 3
 
 
 class Hit(msgspec.Struct, frozen=True, kw_only=True):
-    """A card that was found, with its customer's name and the end of their phone number ("" if there is none)."""
+    """A card that was found: its customer's name, the end of their phone number ("" if there is none), and how far it is."""
 
     card_id: UUID
     customer: str
     phone: str
     program: str
+    unit: Literal["stamps", "points"]
+    balance: int
+    goal: int
 
 
 async def find(desk: Desk, caller: Caller, text: str, *, language: str) -> tuple[Hit, ...]:
@@ -31,8 +34,17 @@ async def find(desk: Desk, caller: Caller, text: str, *, language: str) -> tuple
     sought = "".join(char for char in text if char.isprintable()).strip()
     if len(sought) < LEAST:
         return ()
-    programs = {one.id: one.name.said(language) for one in await desk.store.programs(caller.business.id)}
+    programs = {one.id: one for one in await desk.store.programs(caller.business.id)}
     return tuple(
-        Hit(card_id=card.id, customer=customer.name, phone=customer.phone[-TAIL:], program=programs[card.program_id])
+        Hit(
+            card_id=card.id,
+            customer=customer.name,
+            phone=customer.phone[-TAIL:],
+            program=program.name.said(language),
+            unit=program.unit,
+            balance=card.balance,
+            goal=program.next_goal(card.balance).at,
+        )
         for card, customer in await desk.store.find_cards(caller.business.id, sought)
+        for program in (programs[card.program_id],)
     )

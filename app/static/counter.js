@@ -193,12 +193,13 @@ addEventListener("keydown", (event) => {
 });
 
 const silence = $("#mute");
-const tell = () => silence.setAttribute("aria-pressed", String(muted()));
-silence.addEventListener("click", () => {
+const tell = () => silence?.setAttribute("aria-pressed", String(muted()));
+silence?.addEventListener("click", () => {
   mute(!muted());
   tell();
   play("decide");
 });
+if (!silence) mute(false); // a kiosk has no such button: what this browser was before does not silence it
 tell();
 
 $("#find-open")?.addEventListener("click", () => {

@@ -35,7 +35,8 @@ function pinPad(form) {
     form.setAttribute("aria-busy", "true");
     try {
       const answer = await post(form.action, { staff_id: chosen().value, pin: pin.value });
-      if (answer.ok) return location.reload();
+      // Whose PIN is locked cannot be chosen any more: the page itself says so, and who unlocks it.
+      if (answer.ok || answer.word === "pin_locked") return location.reload();
       said.innerHTML = answer.html;
     } catch (error) {
       if (!(error instanceof TypeError)) throw error;

@@ -114,6 +114,14 @@ def asks_first(connection: Connection) -> bool:
     return kind == "kiosk" or (kind == "staff" and caller_of(connection).business.asks_first)
 
 
+async def by_staff_only(request: Ask) -> frozenset[UUID]:
+    """The offers that this counter may not give although their code is ready on a card: at a kiosk, those that want staff."""
+    counting = here(request)
+    if counting.counter.kind != "kiosk":
+        return frozenset()
+    return frozenset(offer.id for offer in await desk_of(request).store.all_offers(counting.business.id) if not offer.at_kiosk)
+
+
 # --- The page ---
 
 
@@ -217,6 +225,7 @@ async def refused(
         card=verdict.card if verdict else None,
         typed=typed,
         channel=channel,
+        by_staff_only=await by_staff_only(request),
     )
 
 
@@ -239,6 +248,7 @@ async def looked(request: Ask, typed: str, *, channel: Seen) -> Response[str]:
         card=verdict.card,
         typed=typed,
         channel=channel,
+        by_staff_only=await by_staff_only(request),
     )
 
 
@@ -254,6 +264,7 @@ async def given(request: Ask, body: bytes) -> Response[str]:
         kind=here(request).counter.kind,
         receipt=receipt,
         card=card,
+        by_staff_only=await by_staff_only(request),
         left=max(0, int((receipt.redemption.at + coupons.UNDO - desk.world.now()).total_seconds())),
     )
 
@@ -271,6 +282,7 @@ async def card_panel(request: Ask, card_id: UUID, *, earned: EarnedView | None =
         "counter_card.html",
         kind=here(request).counter.kind,
         card=look.card(facts),
+        by_staff_only=await by_staff_only(request),
         by_spend=isinstance(facts.program.earning, BySpend),
         each=facts.program.earning.each,
         cents=cents(business.currency),

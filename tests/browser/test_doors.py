@@ -122,8 +122,8 @@ async def test_five_wrong_pins_lock_a_name_until_a_manager_unlocks_it(visit: Vis
         await till.fill("#pin", f"13{wrong}9")
         async with till.expect_response("**/counter/person"):
             await till.press("#pin", "Enter")
-    await till.goto("/counter")
     await expect(till.get_by_role("radio", name="An")).to_be_disabled()
+    await expect(till.locator("[data-pad]")).to_be_hidden()
 
     manager = await visit.signed_in("Minh", "/staff")
     await manager.get_by_role("button", name="Change An", exact=True).click()

@@ -18,6 +18,9 @@ async def test_at_a_kiosk_a_customer_sees_their_own_card_and_uses_a_reward(visit
     await sees(page, "given", "Free cookie")
     (redemption,) = await visit.redemptions(card["ready"][0]["shown"])
     assert redemption.counter_id == visit.enrolled.counter.id
+    visit.camera.sees_nothing()
+    await page.get_by_role("button", name="Done").click()
+    await expect(page.get_by_text("Hold your card to the camera")).to_be_visible()
 
 
 async def test_what_only_staff_can_give_is_not_used_up_at_a_kiosk(visit: Visit) -> None:

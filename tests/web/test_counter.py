@@ -228,6 +228,24 @@ async def test_a_mistyped_code_is_told_from_an_unknown_one(shop: Shop, till: Til
     assert "Is it from our shop?" in (await till.present("hello")).text
 
 
+async def test_nobody_says_that_they_mistyped_what_a_machine_has_read(shop: Shop, till: Till) -> None:
+    code = await coupon_of(shop)
+    wrong = code[:-1] + next(char for char in "0123456789" if char != code[-1])
+    assert "I mistyped your code" in (await till.present(wrong)).text
+    for channel in ("camera", "scanner", "photo"):
+        panel = await till.present(wrong, channel=channel)
+        assert panel.word == "mistyped_code"
+        assert "mistyped" not in panel.text
+        assert "read wrongly" in panel.text
+        assert "Could you make the screen brighter" in panel.text
+    kiosk = Till(await shop.enrol(kind="kiosk"))
+    assert "type it again" in (await kiosk.present(wrong)).text
+    assert "read wrongly" in (await kiosk.present(wrong, channel="camera")).text
+    for channel in ("typed", "camera"):
+        assert "Say to the customer" not in (panel := await kiosk.present(wrong, channel=channel)).text
+        assert "I mistyped" not in panel.text
+
+
 async def test_what_people_wrote_is_escaped(shop: Shop, till: Till) -> None:
     panel = await till.present(await shop.cookie("<script>alert(1)</script>"))
     assert "<script" not in panel.html
@@ -289,6 +307,18 @@ async def test_my_last_ten_are_mine_and_can_be_undone_for_a_while(shop: Shop, ti
     await till.present(mine)
     shop.clock.forward(minutes=16)
     assert "/counter/reversal/" not in (await till.ask("/counter/last")).html
+
+
+async def test_whoever_is_at_the_counter_changes_its_language_and_stays(till: Till) -> None:
+    last = await till.ask("/counter/last")
+    to = re.findall(r'name="to" value="([^"]*)"', last.html)
+    token = re.findall(r'name="_csrf_token" value="([^"]+)"', last.html)
+    assert "Tiếng Việt" in last.text
+    changed = await till.browser.post("/language", data={"language": "vi", "to": to[0], "_csrf_token": token[0]})
+    assert changed.headers["location"] == "/counter"
+    page = await till.browser.get("/counter")
+    assert 'lang="vi"' in page.text
+    assert "An</span>" in page.text
 
 
 async def test_the_last_ten_teach_when_there_is_nothing(till: Till) -> None:
@@ -387,6 +417,8 @@ async def test_a_customer_is_found_by_name_without_accents_or_by_phone(shop: Sho
         assert "Nguyễn Thị Hoa" in found.text
         assert "0903123678" not in found.html
     assert "Nguyễn Thị Hoa" in (await till.ask(found.posts("/counter/cards/"))).text
+    assert "…678" in found.text
+    assert "0 of 5 stamps" in found.text
     assert "Type at least 3 characters." in (await till.ask("/counter/find", {"text": " Ho "})).text
     assert "Nobody found." in (await till.ask("/counter/find", {"text": "nobody"})).text
 
@@ -432,6 +464,35 @@ async def test_a_kiosk_shows_first_and_gives_only_what_the_offer_allows(shop: Sh
     assert "Undo" not in given.text
     card = await shop.join("Bảo")
     assert "Nothing is ready yet." in (await kiosk.present(card["number"])).text
+
+
+async def test_what_a_kiosk_may_not_give_is_a_note_and_no_button(shop: Shop) -> None:
+    kiosk, card = Till(await shop.enrol(kind="kiosk")), await shop.card_with_cookie("Hoa")
+    (ready,) = card["ready"]
+    panel = await kiosk.present(card["number"])
+    assert "Show this code at the counter: our staff give it to you." in panel.text
+    assert ready["shown"] in panel.text
+    assert 'data-action="reward"' not in panel.html
+    await shop.change_offer("cookie", at_kiosk=True)
+    panel = await kiosk.present(card["number"])
+    assert 'data-action="reward"' in panel.html
+    assert "Show this code at the counter" not in panel.text
+
+
+async def test_a_kiosk_asks_for_no_photo_and_cannot_be_silenced_and_ends_at_done(shop: Shop, till: Till) -> None:
+    page = await till.browser.get("/counter")
+    assert 'id="photo"' in page.text
+    assert 'id="mute"' in page.text
+    kiosk, card = Till(await shop.enrol(kind="kiosk")), await shop.card_with_cookie("Hoa")
+    page = await kiosk.browser.get("/counter")
+    assert 'id="photo"' not in page.text
+    assert 'id="mute"' not in page.text
+    await shop.change_offer("cookie", at_kiosk=True)
+    code = card["ready"][0]["code"]
+    for panel in (await kiosk.present(card["number"]), await kiosk.present(code, sure=True), await kiosk.present(code)):
+        assert "Done" in panel.text
+        assert 'data-action="clear"' in panel.html
+    assert "Done" not in (await till.present(card["number"])).text
 
 
 @pytest.mark.parametrize("kind", ["kiosk", "autopilot"])

@@ -196,10 +196,12 @@ async def test_counters_and_locations_of_another_shop_are_like_none(shop: Shop) 
 async def test_an_owner_decides_whether_counters_ask_first(shop: Shop) -> None:
     owner, manager = await shop.sign_in("Lan"), await shop.sign_in("Minh")
     assert (await manager.post("/counters/mode", data={"asks_first": "true"})).status_code == 403
+    assert "Change to: ask first" in (await owner.get("/counters")).text
     assert (await owner.post("/counters/mode", data={"asks_first": "true"})).status_code == 303
     (business,) = await shop.desk.store.businesses()
     assert business.asks_first
     assert "Ask first: the counter shows" in (await manager.get("/counters")).text
+    assert "Change to: redeem at once" in (await owner.get("/counters")).text
 
 
 async def test_the_page_knows_when_a_counter_was_last_used(shop: Shop) -> None:
