@@ -1,5 +1,6 @@
 """The catalogue: templates/locale/*.po, read at start (there is no .mo step), for pages, passes and Google alike."""
 
+from functools import lru_cache
 from pathlib import Path
 
 from babel.messages.pofile import read_po
@@ -7,8 +8,9 @@ from babel.messages.pofile import read_po
 from passes.words import Words
 
 
+@lru_cache
 def load(folder: Path) -> Words:
-    """The words of every ``<language>.po`` in a folder. Raises ValueError naming what a translator has not finished."""
+    """The words of every ``<language>.po`` in a folder, read once. Raises ValueError naming what a translator has not finished."""
     return Words({path.stem: _translations(path) for path in sorted(folder.glob("*.po"))})
 
 
