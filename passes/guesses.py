@@ -32,6 +32,13 @@ OBVIOUS: Final = (
     "changeme",
 )
 _RUN: Final = "0123456789" * 3
+_UP, _DOWN = ("|".join(f"{n}(?={(n + step) % 10}|$)" for n in range(10)) for step in (1, -1))
+PIN: Final = rf"(?!([0-9])\1+$)(?!([0-9][0-9])\2+$)(?!(?:{_UP})+$)(?!(?:{_DOWN})+$)[0-9]{{4,6}}"
+"""A PIN that is not tried first: not one digit, not two digits again and again, no run up or down. For a page's ``pattern``, too."""
+NO_PIN: Final = N_("A PIN has four to six digits")
+EASY_PIN: Final = N_("This PIN is among the first that somebody would try: choose another one")
+PIN_RULE: Final = {"pattern": PIN, "none": NO_PIN, "easy": EASY_PIN}
+"""What a page says about a PIN before it is sent: what it must be like, and the sentences for what is none and for what is too easy."""
 
 
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,10 +97,9 @@ def check_pin(pin: str) -> str:
     """The PIN as it is kept: four to six digits. Raises RefusedSecret for anything else, and for those that are tried first."""
     said = folded(pin)
     if not re.fullmatch("[0-9]{4,6}", said):
-        raise RefusedSecret(field="pin", why=N_("A PIN has four to six digits"), least=4)
-    pairs = re.fullmatch(r"(..)\1+", said)
-    if len(set(said)) == 1 or pairs or said in _RUN or said in _RUN[::-1]:
-        raise RefusedSecret(field="pin", why=N_("This PIN is among the first that somebody would try: choose another one"), least=4)
+        raise RefusedSecret(field="pin", why=NO_PIN, least=4)
+    if not re.fullmatch(PIN, said):
+        raise RefusedSecret(field="pin", why=EASY_PIN, least=4)
     return said
 
 

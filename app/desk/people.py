@@ -15,7 +15,7 @@ from app.store import Duplicate, Member, Staff, Store, Ticket, Unit
 from app.world import World
 from passes import guesses
 from passes.businesses import MANAGERS, Role
-from passes.problems import Busy, EmailTaken, LastOwner, LinkSpent, NotAllowed, NotFound, WrongSignIn
+from passes.problems import Busy, EmailTaken, LastOwner, LinkSpent, NotAllowed, NotFound, RefusedSecret, WrongSignIn
 
 INVITED: Final = timedelta(days=7)
 """How long an invitation works."""
@@ -105,23 +105,40 @@ async def invited(desk: Desk, secret: str) -> tuple[Ticket, Member]:
     return ticket, member
 
 
+async def objections(desk: Desk, member: Member, *, email: str, password: str, pin: str) -> dict[str, RefusedSecret | EmailTaken]:
+    """All that stands against what a person chose, by the field of the form: what is said at once is corrected at once."""
+    against: dict[str, RefusedSecret | EmailTaken] = {}
+    if member.staff.role in MANAGERS:
+        address = member.login.email or email.strip().lower()
+        colleagues = await desk.store.members(business_id=member.business.id, email=address)
+        if any(one.staff.id != member.staff.id for one in colleagues):
+            against["email"] = EmailTaken()
+        try:
+            guesses.check_password(password, _names(member, address))
+        except RefusedSecret as refused:
+            against["password"] = refused
+    if pin or member.staff.role not in MANAGERS:
+        try:
+            guesses.check_pin(pin)
+        except RefusedSecret as refused:
+            against["pin"] = refused
+    return against
+
+
 async def accept(desk: Desk, secret: str, *, email: str, password: str, pin: str) -> Member:
     """A person sets what they sign in with: a PIN, and who has pages to see also address and password.
 
-    The link is used up first, so that two who hold it cannot both. Raises LinkSpent, RefusedSecret, EmailTaken.
+    The link is used up first, so that two who hold it cannot both. Raises LinkSpent, and the first objection: RefusedSecret, EmailTaken.
     """
     ticket, member = await invited(desk, secret)
+    for refused in (await objections(desk, member, email=email, password=password, pin=pin)).values():
+        raise refused
     staff, login = member.staff, member.login
     if staff.role in MANAGERS:
-        address = login.email or email.strip().lower()
-        guesses.check_password(password, _names(member, address))
-        colleagues = await desk.store.members(business_id=staff.business_id, email=address)
-        if any(one.staff.id != staff.id for one in colleagues):
-            raise EmailTaken
         staff = replace(staff, email=staff.email or email.strip())
-        login = replace(login, email=address, password=await hashed(desk.world, password))
+        login = replace(login, email=login.email or email.strip().lower(), password=await hashed(desk.world, password))
     if pin or staff.role not in MANAGERS:
-        login = replace(login, pin=await hashed(desk.world, guesses.check_pin(pin)))
+        login = replace(login, pin=await hashed(desk.world, pin))
     if not await desk.store.use_ticket(ticket.id, at=desk.world.now()):
         raise LinkSpent
     changed = Member(staff=staff, login=replace(login, version=login.version + 1, locked_at=None), business=member.business)

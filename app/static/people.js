@@ -1,4 +1,4 @@
-/** People: the PIN pad at a counter, links that are copied, sheets that open where something must be corrected. */
+/** People: the PIN pad at a counter, a new PIN, links that are copied, sheets that open where something must be corrected. */
 import { post } from "/static/page.js";
 
 function pinPad(form) {
@@ -58,7 +58,18 @@ function copies(button) {
   });
 }
 
+// A PIN that would be refused is said before it is sent, in the same words: a refusal takes the password beside it along.
+function newPin(field) {
+  const pin = field.querySelector("input");
+  const check = () => {
+    pin.setCustomValidity("");
+    if (pin.validity.patternMismatch) pin.setCustomValidity(/^[0-9]{4,6}$/.test(pin.value) ? field.dataset.easy : field.dataset.none);
+  };
+  pin.addEventListener("input", check);
+}
+
 for (const form of document.querySelectorAll("form[data-who]")) pinPad(form);
+for (const field of document.querySelectorAll("[data-pin]")) newPin(field);
 for (const button of document.querySelectorAll("[data-copy]")) copies(button);
 for (const sheet of document.querySelectorAll("[popover][data-open]")) sheet.showPopover();
 document.querySelector("[data-focus]")?.focus();

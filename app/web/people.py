@@ -1,5 +1,6 @@
 """The staff page, and the links with which people set what they sign in with."""
 
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from app.web.signing_in import HOME, me, remember
 from app.web.wire import Ask, desk_of
 from passes import scan
 from passes.businesses import MANAGERS, Role
-from passes.guesses import LEAST
+from passes.guesses import LEAST, PIN_RULE
 from passes.problems import EmailTaken, Problem, RefusedSecret
 
 
@@ -115,12 +116,22 @@ async def invitation(request: Ask, secret: FromPath[str]) -> Response[str]:
     return _invite(request, member, secret)
 
 
-def _invite(request: Ask, invited: Member, secret: str, *, email: str = "", problem: Problem | None = None) -> Response[str]:
-    status = STATUS[type(problem)] if problem else 200
+def _invite(request: Ask, invited: Member, secret: str, *, email: str = "", against: Mapping[str, Problem] | None = None) -> Response[str]:
+    refused = against or {}
+    status = max((STATUS[type(problem)] for problem in refused.values()), default=200)
     pages = invited.staff.role in MANAGERS
-    said = document(request, problem) if problem else None
+    errors = {field: document(request, problem)["detail"] for field, problem in refused.items()}
     return render(
-        request, "invite.html", status=status, invited=invited, secret=secret, pages=pages, least=LEAST, email=email, problem=said
+        request,
+        "invite.html",
+        status=status,
+        invited=invited,
+        secret=secret,
+        pages=pages,
+        least=LEAST,
+        email=email,
+        errors=errors,
+        pins=PIN_RULE,
     )
 
 
@@ -131,9 +142,10 @@ async def accept(request: Ask, secret: FromPath[str]) -> Response[Any]:
     said = await filled_in(request, Accepted)
     try:
         member = await people.accept(desk, secret, email=said.email, password=said.password, pin=said.pin)
-    except (RefusedSecret, EmailTaken) as problem:
+    except (RefusedSecret, EmailTaken):
         _, invited = await people.invited(desk, secret)
-        return _invite(request, invited, secret, email=said.email, problem=problem)
+        against = await people.objections(desk, invited, email=said.email, password=said.password, pin=said.pin)
+        return _invite(request, invited, secret, email=said.email, against=against)
     if member.staff.role not in MANAGERS:
         return render(request, "invite_done.html", invited=member)
     remember(request, member)

@@ -17,6 +17,7 @@ from app.web.forms import Line, Name, Secret, address_of, filled_in, is_secure, 
 from app.web.pages import LANGUAGE, document, go, member_of, render
 from app.web.sessions import COUNTER, SIGNED_IN, known, managers
 from app.web.wire import Ask, desk_of
+from passes.guesses import PIN_RULE
 from passes.problems import PasskeyRefused, Problem, RefusedSecret, WrongSignIn
 
 HOME: Final = "/redemptions"
@@ -243,7 +244,7 @@ async def _account(request: Ask, *, done: str = "", problem: Problem | None = No
     mine = await desk_of(request).store.passkeys(staff_id=me(request).staff.id)
     said = document(request, problem) if problem else None
     status = STATUS[type(problem)] if problem else 200
-    return render(request, "account.html", status=status, passkeys=mine, done=done, problem=said, field=field)
+    return render(request, "account.html", status=status, passkeys=mine, done=done, problem=said, field=field, pins=PIN_RULE)
 
 
 @get("/account", guards=[managers])

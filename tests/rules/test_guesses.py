@@ -1,8 +1,9 @@
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from passes.guesses import ACCOUNT, check_password, check_pin, counted, folded, wait
+from passes.guesses import ACCOUNT, PIN, check_password, check_pin, counted, folded, wait
 from passes.problems import RefusedSecret
 
 NOW = datetime(2026, 11, 20, 5, 0, tzinfo=UTC)
@@ -50,6 +51,13 @@ def test_a_password_that_is_short_or_tried_first_is_refused(password: str) -> No
 @pytest.mark.parametrize("password", ["seven quiet herons", "lan likes coffee", "ba con vịt xoè ra hai cái cánh", "82 41 93 07 16"])
 def test_any_long_password_will_do(password: str) -> None:
     check_password(password, ("Lan", "Cà Phê Sáng"))
+
+
+def test_of_four_digits_those_are_refused_that_are_one_digit_a_pair_twice_or_a_run() -> None:
+    tried_first = {f"{n:02}" * 2 for n in range(100)} | {
+        "".join(str((n + step * i) % 10) for i in range(4)) for n in range(10) for step in (1, -1)
+    }
+    assert {pin for n in range(10000) if not re.fullmatch(PIN, pin := f"{n:04}")} == tried_first
 
 
 @pytest.mark.parametrize("pin", ["", "123", "1234567", "12a4", "0000", "1111", "1234", "4321", "2345", "8901", "1212", "121212", "999999"])

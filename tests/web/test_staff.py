@@ -1,6 +1,7 @@
 """People are invited, change and go: who may do what to whom, and links that work once."""
 
 import asyncio
+import html
 import re
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ from shop import PASSWORD, Shop
 
 from app.desk import people
 from app.store import Member
+from passes.guesses import PIN
 
 
 async def member(shop: Shop, who: str) -> Member:
@@ -75,6 +77,27 @@ async def test_what_cannot_be_kept_is_said_beside_the_field_and_the_link_still_w
     assert refused.status_code == status
     assert says.lower() in refused.text.lower()
     assert (await browser.post(link, data={"email": "thao@example.com", "password": "nine small boats"})).status_code == 303
+
+
+async def test_all_that_cannot_be_kept_is_said_at_once_and_no_password_comes_back(shop: Shop) -> None:
+    link, browser = await invited(shop, await shop.sign_in("Lan")), shop.browser()
+    await browser.get(link)
+    refused = await browser.post(link, data={"email": "Lan@Example.com", "password": "too short", "pin": "4321"})
+    assert refused.status_code == 422
+    for says in ("has this e-mail address already", "Use at least 12 characters", "This PIN is among the first"):
+        assert says in refused.text.split("<h1>")[1]
+    assert 'value="Lan@Example.com"' in refused.text
+    assert "too short" not in refused.text
+    assert "4321" not in refused.text
+
+
+async def test_the_page_knows_which_pins_are_tried_first_and_says_so_in_our_words(shop: Shop) -> None:
+    link = await invited(shop, await shop.sign_in("Lan"), "cashier")
+    page = (await shop.browser().get(link)).text
+    pattern = re.search(r'name="pin"[^>]* pattern="([^"]+)"', page)
+    assert pattern
+    assert html.unescape(pattern[1]) == PIN
+    assert 'data-easy="This PIN is among the first that somebody would try: choose another one."' in page
 
 
 async def test_of_two_who_hold_a_link_one_is_let_in(shop: Shop) -> None:
