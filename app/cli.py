@@ -9,7 +9,7 @@ import re
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 from uuid import UUID
@@ -20,7 +20,7 @@ import uvicorn
 from app import asgi, certs, db, doctor, logs, settings, world
 from app.desk import Desk, examples, found, people, read, wallets
 from app.outbound import Outbound
-from app.store import Staff, Store
+from app.store import Member, Staff, Store
 from passes.problems import NotFound, Problem
 
 DEVELOPMENT = "pass.dev.counterpass"
@@ -144,7 +144,7 @@ def _staff_commands(commands: Commands) -> None:
     revoke.add_argument("--business", help="the business's name or id, if there are several")
     revoke.add_argument("--name", required=True, help="the staff member's name")
     revoke.add_argument("--location", help="only the tokens for the location of this name")
-    list_ = _command(staff_, "list", _list, "the people of a business, and the tokens that they have")
+    list_ = _command(staff_, "list", _list, "the people of a business, who of them cannot sign in and why, and the tokens that they have")
     list_.add_argument("--business", help="the business's name or id, if there are several")
 
 
@@ -485,12 +485,24 @@ async def _list(asked: argparse.Namespace, known: settings.Settings) -> int:
         business = _the_one("business", await store.businesses(), asked.business)
         places = {location.id: location.name for location in await store.locations(business.id)}
         tokens = [token for token in await store.tokens(business.id) if token.revoked_at is None]
-        for person in await store.staff(business.id):
-            print(f"{person.name}, {person.role}{', suspended' if person.suspended_at else ''}")
+        for member in await store.members(business_id=business.id):
+            print(", ".join((member.staff.name, "machine" if member.staff.counter else member.staff.role, *_notes(member))))
             for token in tokens:
-                if token.staff_id == person.id:
+                if token.staff_id == member.staff.id:
                     print(f"    a token at {places[token.location_id]}, made {token.created_at.astimezone(business.tz):%Y-%m-%d %H:%M}")
     return 0
+
+
+def _notes(member: Member) -> Iterator[str]:
+    """What keeps a person out, or may yet: as the staff page says it."""
+    if member.staff.suspended_at:
+        yield "suspended"
+    if member.staff.counter:
+        return
+    if member.login.locked_at:
+        yield "PIN locked"
+    if not member.login.pin:
+        yield "no PIN" if member.login.password else "invited (no password or PIN yet)"
 
 
 def _the_one(what: str, all_: Sequence[Named], wanted: str | None) -> Any:

@@ -395,6 +395,7 @@ def _keep(stage: Stage, customer: Customer, folder: Path, *, link: str, pkpass: 
 
 async def stay(*, database: str | None, port: int) -> int:
     """The café with its customers, until somebody presses Ctrl-C; prints where to look and what to try."""
+    print(f"Making a café with {PAST} days of visits behind it: this takes a moment …", flush=True)
     with tempfile.TemporaryDirectory(prefix="counterpass-demo-") as folder:
         stage = Stage(Path(folder), database=database, port=port, days=PAST)
         async with stage.open():

@@ -12,11 +12,13 @@ import time
 import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
-from app import cli, world
+from app import cli, db, world
 from app.certs import make_development_chain
 from app.outbound import Outbound
 from app.sandbox.apns import ApnsSandbox
@@ -187,7 +189,9 @@ def test_a_second_business_begins_beside_the_first_when_asked_to(folder: Folder)
     assert "certs csr --certificate saigon" in said
     assert TOKEN.search(said)
     assert "Tiệm Bánh, Saigon Bagels" in folder.refused("staff", "list")
-    assert folder.run("staff", "list", "--business", "Saigon Bagels")[0].startswith("Sam, owner\n    a token at Main counter, made 20")
+    assert folder.run("staff", "list", "--business", "Saigon Bagels")[0].startswith(
+        "Sam, owner, invited (no password or PIN yet)\n    a token at Main counter, made 20"
+    )
     assert "certs csr" in folder.run("doctor", status=1)[0]
     assert "apple-saigon/request.csr" in folder.run("certs", "csr", "--email", "a@b.c", "--name", "S", "--certificate", "saigon")[0]
 
@@ -296,6 +300,33 @@ async def test_who_has_the_shell_is_let_in_by_a_link_that_works_once(begun: tupl
             assert (await browser.get(line.strip())).status_code == 410
 
 
+async def test_the_list_says_who_cannot_sign_in_and_why(folder: Folder) -> None:
+    await asyncio.to_thread(folder.run, "init", "--owner", "Lan")
+    for name in ("An", "Bình", "Chi", "Dũng"):
+        await asyncio.to_thread(folder.run, "staff", "invite", name)
+    changes: dict[str, dict[str, Any]] = {
+        "Lan": {"password": "x"},
+        "An": {"pin": "x", "locked_at": world.now()},
+        "Bình": {"pin": "x"},
+        "Dũng": {"pin": "x"},
+    }
+    store = await db.open_store(f"sqlite:///{folder.path}/counterpass.db", queue=10)
+    (business,) = await store.businesses()
+    for member in await store.members(business_id=business.id):
+        gone = world.now() if member.staff.name == "Dũng" else None
+        login = replace(member.login, version=member.login.version + 1, **changes.get(member.staff.name, {}))
+        await store.replace_member(replace(member.staff, suspended_at=gone), login, seen=member.login.version)
+    await store.close()
+    said, _ = await asyncio.to_thread(folder.run, "staff", "list")
+    assert [line for line in said.splitlines() if not line.startswith(" ")] == [
+        "Lan, owner, no PIN",
+        "An, cashier, PIN locked",
+        "Bình, cashier",
+        "Chi, cashier, invited (no password or PIN yet)",
+        "Dũng, cashier, suspended",
+    ]
+
+
 async def test_a_token_that_was_revoked_stands_for_nobody_at_the_next_request(tmp_path: Path, database_url: str) -> None:
     one = Folder(tmp_path)
     one.settings["DATABASE_URL"] = database_url
@@ -318,7 +349,7 @@ async def test_a_token_that_was_revoked_stands_for_nobody_at_the_next_request(tm
         assert await statuses() == [401, 401, 404]
     assert await run("staff", "revoke", "--name", "An") == "no tokens of An revoked\n"
     assert await run("staff", "revoke", "--name", "Lan") == "1 token of Lan revoked\n"
-    assert await run("staff", "list") == "Lan, owner\nAn, cashier\n"
+    assert await run("staff", "list") == "".join(f"{who}, invited (no password or PIN yet)\n" for who in ("Lan, owner", "An, cashier"))
     assert "Lan, An" in await asyncio.to_thread(one.refused, "staff", "revoke", "--name", "Nobody")
     assert "Main counter" in await asyncio.to_thread(one.refused, "staff", "revoke", "--name", "An", "--location", "Nowhere")
 
