@@ -26,6 +26,8 @@ LATEST: Final = date(9000, 1, 1)
 """Dates that somebody may ask for: the calendar ends soon after, and sums with it."""
 PAGE: Final = 50
 EXPORTED_AT_ONCE: Final = 1000
+REMEMBERED: Final = 500
+"""Events of a card among which a coupon's beginning is looked for."""
 WEAK: Final = 10
 WORKS: Final = 30
 """Below WEAK percent an offer is weak or reaches the wrong people; above WORKS percent it works."""
@@ -266,12 +268,18 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CouponLife(msgspec.Struct, frozen=True, kw_only=True):
-    """A coupon, whose it is, everything that happened to it (oldest first), and where its card lives."""
+    """A coupon, whose it is, everything that happened to it (oldest first), and where its card lives.
+
+    Why it was issued: it was earned on the program ``earned_on``, or given as ``compensation`` for this reason. Neither is known of
+    a coupon without a card, or one that many things on its card came after.
+    """
 
     coupon: CouponView
     customer: str
     steps: tuple[Step, ...]
     phones: tuple[InstallationView, ...]
+    earned_on: str = ""
+    compensation: str = ""
 
 
 async def story(desk: Desk, caller: Caller, coupon_id: UUID, *, language: str) -> CouponLife:
@@ -286,9 +294,13 @@ async def story(desk: Desk, caller: Caller, coupon_id: UUID, *, language: str) -
     if coupon.state == "expired" and coupon.expires_at is not None:
         steps.append(Step(kind="expired", at=coupon.expires_at))
     card = await read.story(desk, caller, str(coupon.card_id), language=language) if coupon.card_id else None
+    events = await desk.store.card_history(caller.business.id, coupon.card_id, limit=REMEMBERED) if coupon.card_id else ()
+    why = next((one for one in events if one.coupon_id == coupon_id and one.kind in ("earned", "issued")), None)
     return CouponLife(
         coupon=coupon,
         customer=presented.customer if presented else "",
         steps=tuple(sorted(steps, key=lambda one: one.at)),
         phones=card.installations if card else (),
+        earned_on=card.card.program if card and why and why.kind == "earned" else "",
+        compensation=why.reason if why else "",
     )

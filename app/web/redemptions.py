@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response, get, post
+from litestar.params import FromPath
 from litestar.response import Stream
 from litestar.status_codes import HTTP_201_CREATED, HTTP_400_BAD_REQUEST
 
@@ -357,14 +358,14 @@ def _defused(cell: str) -> str:
 
 
 @get("/redemptions/coupons/{coupon_id:uuid}", guards=[managers])
-async def story(request: Ask, coupon_id: UUID) -> Response[str]:
+async def story(request: Ask, coupon_id: FromPath[UUID]) -> Response[str]:
     """The story of a coupon, as a page, or as the panel of a row."""
     template = "redemptions_story.html" if is_fragment(request) else "story.html"
     return render(request, template, undone=False, **await Visit(request).story(coupon_id))
 
 
 @post("/redemptions/{redemption_id:uuid}/reversal", guards=[managers])
-async def take_back(request: Ask, redemption_id: UUID) -> Response[str]:
+async def take_back(request: Ask, redemption_id: FromPath[UUID]) -> Response[str]:
     """Take a redemption back, with a reason: the coupon is active again. Asked by our script, with an Idempotency-Key."""
     here = Visit(request)
     reason = (await filled_in(request, TakeBack)).reason

@@ -5,7 +5,7 @@ import io
 import re
 import tracemalloc
 from datetime import date, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -15,6 +15,8 @@ from shop import Shop
 from app import history
 from app.store import Filter, Unit
 from app.world import new_id
+from passes import coupons
+from passes.cards import Event
 from passes.coupons import Refusal
 
 FRAGMENT = {"X-Fragment": "1"}
@@ -218,6 +220,32 @@ async def test_the_story_of_a_coupon_says_everything_that_happened_to_it(shop: S
     assert await numbers(owner) == ["0", "1", "0%"]
     twice = await owner.post(address, data={"reason": "Wrong drink"}, headers={**FRAGMENT, "Idempotency-Key": "c"})
     assert twice.headers["x-problem"] == "nothing_to_reverse"
+
+
+async def test_the_story_says_why_a_coupon_was_issued(shop: Shop) -> None:
+    owner, card = await shop.sign_in("Lan"), await shop.card_with_cookie("Hoa")
+    earned = (await owner.get(f"/redemptions/coupons/{card['ready'][0]['id']}", headers=FRAGMENT)).text
+    assert "Earned on the card: Coffee card" in earned
+    assert "As compensation" not in earned
+    now = shop.clock()
+    given = coupons.issue(
+        shop.offers["coffee"],
+        coupon_id=new_id(),
+        code="00K5P3X",
+        now=now,
+        zone=shop.business.tz,
+        card_id=UUID(card["id"]),
+        customer_id=None,
+    )
+    why = Event(
+        id=new_id(), business_id=shop.business.id, card_id=given.card_id, customer_id=None, coupon_id=given.id, kind="issued", at=now,
+        reason="The first one was cold",
+    )  # fmt: skip
+    await shop.desk.commit(now, rows=(given, why))
+    story = (await owner.get(f"/redemptions/coupons/{given.id}", headers=FRAGMENT)).text
+    assert "As compensation" in story
+    assert "The first one was cold" in story
+    assert "Earned on the card" not in story
 
 
 async def test_cashiers_and_strangers_see_nothing_of_it(shop: Shop) -> None:
