@@ -440,7 +440,7 @@ async def test_a_queue_that_is_too_long_is_later(phone: Phone):
     phone.wallet._turns.extend([asyncio.get_running_loop().time() + 9] * 20)
     outcome = await phone.tell()
     assert isinstance(outcome, Later)
-    assert outcome.after == pytest.approx(10.1, abs=0.5)
+    assert outcome.after == pytest.approx(10.25, abs=0.5)
 
 
 async def test_links_take_half_of_the_turns_and_leave_the_others_to_cards_that_changed(phone: Phone):
@@ -461,7 +461,7 @@ async def test_a_queue_of_links_that_is_too_long_is_later_for_links_only(phone: 
     phone.wallet._aside.extend([asyncio.get_running_loop().time() + 9] * 10)
     outcome = await phone.open()
     assert isinstance(outcome, Later)
-    assert outcome.after == pytest.approx(10.1, abs=0.5)
+    assert outcome.after == pytest.approx(10.25, abs=0.5)
     assert await phone.tell() == Delivered()
 
 
