@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import cookies
+import pytest
 from browsers import CHROMIUM
 from camera import Camera
 from msgspec.structs import replace
@@ -128,7 +129,8 @@ class Visit:
         for context in self._contexts:
             await context.close()
         wrongs = [one for one in self.wrongs if not any(re.search(pattern, one) for pattern in self.forgiven)]
-        assert wrongs == []
+        if wrongs:
+            pytest.fail("\n".join(wrongs))
 
     async def counter(
         self, who: str = "An", *, where: str = "Bến Thành", kind: CounterKind = "staff", open_: bool = True, **options: Any
