@@ -12,7 +12,10 @@ from wire import wire_to
 
 from passes.coupons import Refusal
 
-BROKEN = "ERR_(EMPTY_RESPONSE|CONNECTION_(RESET|CLOSED|REFUSED)|INTERNET_DISCONNECTED|SOCKET_NOT_CONNECTED)|error occurred when fetching the script"  # the last: of the service worker, if it had not come yet
+BROKEN = (
+    "ERR_(EMPTY_RESPONSE|CONNECTION_(RESET|CLOSED|REFUSED)|INTERNET_DISCONNECTED|SOCKET_NOT_CONNECTED)"
+    "|error occurred when fetching the script"  # of the service worker, if it had not come yet
+)
 
 
 async def test_two_counters_that_see_one_coupon_at_once_give_it_once(visit: Visit) -> None:
