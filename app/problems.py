@@ -185,6 +185,9 @@ STATUS: Final[Mapping[type[Problem], int]] = {
 Moment = Callable[[datetime], str]
 """How the sentences say a moment."""
 
+TITLES: Final[Mapping[str, str]] = {kind.word: kind.title for kind in STATUS}
+"""Each problem in a few words, by its machine word: why something was refused, where only the word is kept."""
+
 
 def document(problem: Problem, words: Words, language: str, zone: ZoneInfo, *, moment: Moment | None = None) -> dict[str, object]:
     """The problem document: what RFC 9457 names, then ``word``, ``say`` (for the customer) and ``facts``.

@@ -40,8 +40,6 @@ NAMES_A_COUPON: Final = frozenset(
 NO_CENTS: Final = frozenset({"CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"})
 MILLS: Final = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
 """Currencies whose minor unit is not a hundredth (ISO 4217)."""
-REASONS: Final = {kind.word: kind.title for kind in problems.STATUS}
-"""Why something was refused, in a few words."""
 Document = dict[str, Any]
 """A problem's document (app.problems.document), as JSON has it: fresh and replayed ones look the same."""
 
@@ -417,7 +415,7 @@ async def last(request: Ask) -> Response[str]:
             one,
             codes.group(one.code, one.prefix) if one.code else one.presented,
             one.title.said(language) if one.title else "",
-            desk.words.said(language, REASONS[one.word]) if one.word else "",
+            desk.words.said(language, problems.TITLES[one.word]) if one.word else "",
             one.status in ("redeemed", "goodwill") and now <= one.at + coupons.UNDO,
         )
         for one in past

@@ -18,7 +18,7 @@ from litestar.status_codes import HTTP_201_CREATED, HTTP_400_BAD_REQUEST
 from app import history
 from app.desk import reverse
 from app.history import Numbers, OnDay, Period, PeriodName
-from app.problems import InvalidRequest
+from app.problems import TITLES, InvalidRequest
 from app.store import Filter, Member, Past, Place, Status
 from app.web import charts, live
 from app.web.forms import Line, filled_in
@@ -26,10 +26,10 @@ from app.web.pages import HEADERS, is_fragment, language_of, member_of, render
 from app.web.saying import Saying
 from app.web.sessions import caller_at, managers
 from app.web.wire import Ask, desk_of, once
-from passes import codes, problems
+from passes import codes
 from passes.businesses import Location
 from passes.offers import DAYS
-from passes.problems import NotFound, Problem
+from passes.problems import NotFound
 from passes.words import N_
 
 View = Literal["history", "trends"]
@@ -68,12 +68,6 @@ STATUSES: Final[Mapping[Status, str]] = {
     "goodwill": N_("Goodwill"),
     "refused": N_("Refused"),
 }
-WHY: Final = {
-    kind.word: kind.title
-    for kind in vars(problems).values()
-    if isinstance(kind, type) and issubclass(kind, Problem) and kind is not Problem
-}
-"""Why something was refused, in a few words."""
 DROPS: Final = {
     "statuses": "status",
     "locations": "location",
@@ -220,7 +214,7 @@ class Visit:
             "drops": [DROPS[name] for name in blamed],
             "group": codes.group,
             "channels": CHANNELS,
-            "why": WHY,
+            "why": TITLES,
         }
 
     async def trends(self, asked: Asked) -> Facts:
@@ -285,7 +279,7 @@ class Visit:
         anywhere = Location(id=self.business.id, business_id=self.business.id, name="")  # looking needs no place
         caller = caller_at(self.member, anywhere, counter_id=self.member.staff.id)
         life = await history.story(self.desk, caller, coupon_id, language=self.language)
-        return {"life": life, "channels": CHANNELS, "why": WHY}
+        return {"life": life, "channels": CHANNELS, "why": TITLES}
 
 
 @get("/redemptions", guards=[managers])
@@ -344,7 +338,7 @@ def _cells(here: Visit, one: Past) -> tuple[str, ...]:
         one.customer,
         one.title.said(here.language) if one.title else "",
         here.t(STATUSES[one.status]),
-        here.t(WHY[one.word]) if one.word in WHY else one.reason,
+        here.t(TITLES[one.word]) if one.word in TITLES else one.reason,
         one.at.astimezone(here.business.tz).isoformat(timespec="seconds"),
         one.location,
         one.staff,
