@@ -24,6 +24,7 @@ from msgspec.structs import replace
 
 from app import certs, db, languages
 from app.desk import Desk
+from app.errands import Errands
 from app.followers import Followers
 from app.outbound import Outbound
 from app.settings import Settings
@@ -116,14 +117,14 @@ async def open_desk(settings: Settings, *, world: Callable[[Http], World] = real
 
 @contextlib.asynccontextmanager
 async def following(desk: Desk, bell: asyncio.Event, *, lease: float) -> AsyncIterator[None]:
-    """Followers at work for as long as this is open."""
-    task = asyncio.create_task(Followers(desk, bell, lease=timedelta(seconds=lease)).run())
+    """Followers and errands at work for as long as this is open."""
+    tasks = [asyncio.create_task(work) for work in (Followers(desk, bell, lease=timedelta(seconds=lease)).run(), Errands(desk).run())]
     try:
         yield
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def create_app(settings: Settings, *, followers: bool = True, world: Callable[[Http], World] = real) -> Litestar:

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from passes.businesses import Business, Location, Person, Role
+from passes.campaigns import Campaign, Segment
 from passes.cards import Card, Customer, Entry, Event
 from passes.coupons import Channel, Coupon, Presented, Redemption, Refusal, Reversal
 from passes.offers import Offer
@@ -181,6 +182,138 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     probe_at: datetime
 
 
+class Contact(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose an e-mail address or a phone number is within a business: one customer's, who was first to give it.
+
+    ``value`` is ``mailto:`` and the address in lower case, or ``tel:`` and the digits. A second row of the same value is a Duplicate.
+    """
+
+    id: UUID
+    business_id: UUID
+    value: str
+    customer_id: UUID
+
+
+class Picture(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture that a business brought, checked and made fit. ``digest`` is the SHA-256 (hex) of its bytes, by which it is named."""
+
+    id: UUID
+    business_id: UUID
+    digest: str
+    kind: Literal["image/png", "image/jpeg"]
+    content: bytes
+    at: datetime
+
+
+ErrandKind = Literal["redraw", "campaign", "issue", "import"]
+
+
+class Errand(msgspec.Struct, frozen=True, kw_only=True):
+    """Long work that goes on by itself, a portion at a time, whoever leaves (app.errands). How far it is, its portions say.
+
+    ``body`` is JSON of what it is about, as its kind's story reads it; ``total`` is how many there are to do, as far as is known.
+    """
+
+    id: UUID
+    business_id: UUID
+    kind: ErrandKind
+    body: str
+    made_by: UUID
+    made_at: datetime
+    total: int
+    due_at: datetime
+    lease_until: datetime | None = None
+    stopped_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+class Portion(msgspec.Struct, frozen=True, kw_only=True):
+    """So far an errand has come: recorded in the unit that makes it true, and a second one of the same number is a Duplicate.
+
+    ``after`` is where the next portion begins (as the kind's story reads it); ``done`` and ``failed`` are sums over all portions.
+    """
+
+    id: UUID
+    business_id: UUID
+    errand_id: UUID
+    number: int
+    after: str
+    done: int
+    failed: int = 0
+    last: bool = False
+    at: datetime
+
+
+class Sheet(msgspec.Struct, frozen=True, kw_only=True):
+    """A piece of a file that was brought (lines of an import), kept until its errand has ended."""
+
+    id: UUID
+    business_id: UUID
+    errand_id: UUID
+    number: int
+    content: bytes
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """A campaign (or a program's birthday reward) has reached a card on an occasion: once, a second such row is a Duplicate.
+
+    ``mail`` says how the e-mail of it stands, if there is one: due, sent or failed (``mail_tries`` times).
+    """
+
+    id: UUID
+    business_id: UUID
+    campaign_id: UUID
+    card_id: UUID
+    customer_id: UUID
+    occasion: str
+    at: datetime
+    coupon_id: UUID | None = None
+    mail: Literal["", "due", "sent", "failed"] = ""
+    mail_tries: int = 0
+    mail_at: datetime | None = None
+    """When the e-mail is due, or was sent."""
+
+
+class Insert(msgspec.Struct, frozen=True, kw_only=True):
+    """A one-time QR on a receipt or in a delivery: who opens it gets ``gives`` stamps or points. Only its secret's SHA-256 is kept."""
+
+    id: UUID
+    business_id: UUID
+    program_id: UUID
+    batch_id: UUID
+    secret_hash: bytes
+    gives: int
+    made_at: datetime
+    expires_at: datetime | None = None
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    """An insert was used: its id is the insert's, so that a second time is a Duplicate."""
+
+    id: UUID
+    business_id: UUID
+    card_id: UUID
+    at: datetime
+
+
+class Audit(msgspec.Struct, frozen=True, kw_only=True):
+    """Who changed what, when, from what to what. Written with the change, and never changed itself.
+
+    ``what`` is a word such as ``offer.changed``, ``of_id`` the thing's id and ``name`` its name (never a customer's: of people only
+    the names of the fields that changed are kept). ``was`` and ``became`` are JSON objects of the fields that differ.
+    """
+
+    id: UUID
+    business_id: UUID
+    at: datetime
+    staff_id: UUID
+    what: str
+    of_id: UUID
+    name: str = ""
+    was: str = "{}"
+    became: str = "{}"
+
+
 Row = (
     Business
     | Location
@@ -202,7 +335,20 @@ Row = (
     | Passkey
     | Counter
     | Ticket
+    | Contact
+    | Picture
+    | Errand
+    | Portion
+    | Sheet
+    | Sent
+    | Insert
+    | Opened
+    | Audit
+    | Campaign
+    | Segment
 )
+Revised = Business | Location | Program | Offer | Customer | Campaign | Segment
+"""What is written anew as a whole (Store.revise); everything else only grows, or changes by a Change."""
 
 # --- A unit of truth ---
 
@@ -225,9 +371,12 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     most: int | None = None
 
 
-CountKind = Literal["redeemed", "goodwill", "refused", "issued", "used"]
+CountKind = Literal[
+    "redeemed", "goodwill", "refused", "issued", "used", "joined", "saved", "visit", "first_visit", "corrected", "compensated", "voided"
+]
 """What is counted by the day (in the business's zone). ``used`` counts a redemption on the day on which its coupon was issued:
-used over issued of the same days is the Redemption Rate."""
+used over issued of the same days is the Redemption Rate. ``visit`` counts actions that added stamps or points, ``first_visit``
+those that were a card's first."""
 CountBy = Literal["all", "location", "offer", "staff", "hour"]
 
 
@@ -295,6 +444,8 @@ class CardFacts(msgspec.Struct, frozen=True, kw_only=True):
     offers: Mapping[UUID, Offer]
     coupons: Sequence[Coupon]
     events: Sequence[Event]
+    messages: Mapping[UUID, Text] = {}
+    """What the campaigns say that its events name."""
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
@@ -459,12 +610,112 @@ class Store(Protocol):
         """The tokens of a business by age, revoked ones too."""
         ...
 
-    async def replace_business(self, business: Business) -> None:
-        """Write a business's settings anew."""
+    async def revise(self, pairs: Sequence[tuple[Revised, Revised]], rows: Sequence[Row] = ()) -> bool:
+        """Write things anew, each if it is still as the first of its pair, and record rows with them: all or nothing.
+
+        False if something has changed meanwhile: read again. Raises Duplicate. An offer that gets its first limit has its tallies
+        counted from what was redeemed already.
+        """
         ...
 
-    async def replace_offer(self, offer: Offer) -> None:
-        """Write an offer's terms anew."""
+    # Customers, their contacts, and what they were sent.
+    async def customer(self, business_id: UUID, customer_id: UUID) -> Customer | None:
+        """A customer of this business."""
+        ...
+
+    async def contact(self, business_id: UUID, value: str) -> UUID | None:
+        """Whose an e-mail address or phone number is (see Contact)."""
+        ...
+
+    async def cards_of(self, business_id: UUID, customer_id: UUID) -> Sequence[Card]:
+        """A customer's cards by age, those that were left too."""
+        ...
+
+    # Coupons: batches and pools.
+    async def coupons(
+        self,
+        business_id: UUID,
+        *,
+        customer_id: UUID | None = None,
+        batch_id: UUID | None = None,
+        offer_id: UUID | None = None,
+        after: UUID | None = None,
+        limit: int = 100,
+    ) -> Sequence[Coupon]:
+        """Coupons by id (so by age), after one: of a customer, of a batch and/or of an offer. Not those in a pool."""
+        ...
+
+    async def pooled(self, business_id: UUID, offer_id: UUID, *, limit: int) -> Sequence[Coupon]:
+        """Codes that are left in an offer's pool. A Change from ``state`` pooled takes one: draw some, so that few fight for one."""
+        ...
+
+    async def pools(self, business_id: UUID) -> Mapping[UUID, int]:
+        """How many codes are left, by offer."""
+        ...
+
+    async def known_codes(self, business_id: UUID, codes: Sequence[str]) -> frozenset[str]:
+        """Which of these codes the business has already, in whatever state."""
+        ...
+
+    # Errands: long work.
+    async def errand(self, business_id: UUID, errand_id: UUID) -> tuple[Errand, Portion | None] | None:
+        """An errand with its newest portion."""
+        ...
+
+    async def errands(
+        self, business_id: UUID, *, kind: ErrandKind | None = None, limit: int = 50
+    ) -> Sequence[tuple[Errand, Portion | None]]:
+        """A business's errands, the newest first."""
+        ...
+
+    async def take_errand(self, *, now: datetime, lease_until: datetime) -> tuple[Errand, Portion | None] | None:
+        """One that is due, neither stopped nor ended, and in nobody's hands: ours until the lease ends."""
+        ...
+
+    async def put_errand(self, errand_id: UUID, *, due_at: datetime | None = None, ended_at: datetime | None = None) -> None:
+        """Lay an errand down again: due later, or ended (then its sheets go)."""
+        ...
+
+    async def stop_errand(self, business_id: UUID, errand_id: UUID, at: datetime) -> bool:
+        """Stop one that has not ended; what it did stays."""
+        ...
+
+    async def sheet(self, errand_id: UUID, number: int) -> Sheet | None:
+        """A piece of the errand's file, from 0."""
+        ...
+
+    # Pictures, inserts, campaigns, audit.
+    async def picture(self, digest: str) -> Picture | None:
+        """A picture by its digest."""
+        ...
+
+    async def insert(self, secret_hash: bytes) -> tuple[Insert, bool] | None:
+        """An insert by its secret, and whether it was used."""
+        ...
+
+    async def campaigns(self, business_id: UUID) -> Sequence[Campaign]:
+        """All campaigns of a business, by age."""
+        ...
+
+    async def segments(self, business_id: UUID) -> Sequence[Segment]:
+        """Rules that were given a name, by age."""
+        ...
+
+    async def audited(
+        self,
+        business_id: UUID,
+        *,
+        staff_id: UUID | None = None,
+        what: str = "",
+        of_id: UUID | None = None,
+        after: Place | None = None,
+        limit: int = 50,
+    ) -> Sequence[Audit]:
+        """The audit, newest first, after (older than) a place; ``what`` is the beginning of the word (``offer.``)."""
+        ...
+
+    async def tallied(self, business_id: UUID, key: str) -> int:
+        """What is counted under a key of a Tally."""
         ...
 
     async def revoke_token(self, token_id: UUID, at: datetime) -> None:

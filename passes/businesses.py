@@ -1,6 +1,7 @@
 """Who is at the counter: the business (one tenant), its look, its locations and the people who work there."""
 
-from typing import Final, Literal
+from datetime import time
+from typing import Annotated, Final, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -11,13 +12,36 @@ MANAGERS: Final = frozenset({"owner", "manager"})
 
 
 class Brand(msgspec.Struct, frozen=True, kw_only=True):
-    """How a business looks: colours as ``#rrggbb``, a drawn symbol, and the card design (a folder in templates/cards)."""
+    """How a business looks: colours as ``#rrggbb``, a drawn symbol, and the card design (a folder in templates/cards).
+
+    Pictures are named by the SHA-256 (hex) of their bytes; "" is the drawn one. See passes.designs.dressed.
+    """
 
     background: str = "#2b1d14"
     foreground: str = "#ffffff"
     label: str = "#e8d3b0"
     symbol: Literal["cup", "bag", "scissors", "car", "star"] = "star"
     design: str = "classic"
+    logo: str = ""
+    strip: str = ""
+    """What lies behind the stamps."""
+    stamp: str = ""
+    place: str = ""
+    """A stamp's place before it is stamped."""
+
+
+Most = Annotated[int, msgspec.Meta(ge=0)] | None
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How often one member of staff may do something on one day (in the business's zone); None is as often as they like."""
+
+    redemptions: Most = None
+    stamps: Most = None
+    """Actions that add stamps or points, not how many they add."""
+    corrections: Most = None
+    goodwill: Most = None
+    compensations: Most = None
 
 
 class Business(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +65,12 @@ class Business(msgspec.Struct, frozen=True, kw_only=True):
     brand: Brand = Brand()
     apple: str = ""
     """The name of its own Apple certificate; empty for the installation's."""
+    limits: Limits = Limits()
+    quiet_from: time = time(21)
+    quiet_until: time = time(8)
+    """Between these hours (in its zone) no message of ours reaches a customer; equal hours mean never quiet."""
+    weekly: Annotated[int, msgspec.Meta(ge=0, le=21)] = 2
+    """Messages that one customer gets in seven days at most, campaigns and automations together."""
 
     @property
     def tz(self) -> ZoneInfo:
@@ -56,6 +86,9 @@ class Location(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     latitude: float | None = None
     longitude: float | None = None
+    address: str = ""
+    closed: bool = False
+    """No counter works here any more; what happened here stays."""
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,6 +24,18 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True):
     phone: str = ""
     language: str = "en"
     joined_at: datetime
+    birthday: str = ""
+    """``MM-DD``, or "" if they did not say. Who was born on 29 February has it on 28 February in other years."""
+    consent_at: datetime | None = None
+    """When they agreed to be sent offers; None if they did not."""
+    note: str = ""
+    location_id: UUID | None = None
+    """Where they joined, if that is known."""
+    maybe_id: UUID | None = None
+    """A customer who gave the same e-mail address or phone before: perhaps the same person, which nobody has proved."""
+    merged_into: UUID | None = None
+    erased_at: datetime | None = None
+    """Since when nothing is known of the person any more but what they did."""
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +60,12 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     joined_at: datetime
     changed_at: datetime
     left_at: datetime | None = None
+    visited_at: datetime | None = None
+    """When it last earned or redeemed."""
+    visits: int = 0
+    """How many actions added stamps or points."""
+    location_id: UUID | None = None
+    """Where it last earned or redeemed."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,12 +75,14 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     business_id: UUID
     card_id: UUID
     number: int
-    kind: Literal["earned", "round"]
+    kind: Literal["earned", "round", "corrected", "merged"]
     amount: int
     balance: int
     at: datetime
     location_id: UUID
     staff_id: UUID
+    reason: str = ""
+    """Why it was corrected."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,12 +93,32 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     card_id: UUID | None
     customer_id: UUID | None
     coupon_id: UUID | None = None
-    kind: Literal["joined", "saved", "stamped", "earned", "issued", "redeemed", "reversed", "goodwill", "message", "removed"]
+    kind: Literal[
+        "joined",
+        "saved",
+        "stamped",
+        "earned",
+        "issued",
+        "redeemed",
+        "reversed",
+        "goodwill",
+        "message",
+        "removed",
+        "corrected",
+        "voided",
+        "extended",
+        "merged",
+        "left",
+    ]
     at: datetime
     amount: int = 0
     wallet: Literal["", "apple", "google"] = ""
     reason: str = ""
-    """Why a coupon was issued as compensation."""
+    """Why a coupon was issued as compensation, voided or extended, or stamps were corrected."""
+    staff_id: UUID | None = None
+    """By whom, where somebody of the staff did it."""
+    campaign_id: UUID | None = None
+    """The campaign whose message it is, or which gave the coupon."""
 
 
 class Earned(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,8 +29,9 @@ from passes.problems import (
 from passes.words import N_
 
 UNDO: Final = timedelta(minutes=15)
-State = Literal["active", "redeemed", "voided"]
-Channel = Literal["typed", "camera", "scanner", "photo", "api"]
+State = Literal["active", "redeemed", "voided", "pooled"]
+"""``pooled``: an imported code that nobody has been given yet; presented, it is unknown."""
+Channel = Literal["typed", "camera", "scanner", "photo", "api", "alone"]
 
 
 class Coupon(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +50,8 @@ class Coupon(msgspec.Struct, frozen=True, kw_only=True):
     redemption_id: UUID | None = None
     """The redemption that holds now; None unless redeemed."""
     voided_at: datetime | None = None
+    batch_id: UUID | None = None
+    """The campaign or the errand that it came from (a sheet to print, an import, a segment)."""
 
 
 class Redemption(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,6 +127,8 @@ class Presented(msgspec.Struct, frozen=True, kw_only=True):
     places: tuple[str, ...] = ()
     redeemed_in_all: int = 0
     redeemed_by_customer: int = 0
+    redeemed_by_staff: int = 0
+    """Today, by the person who asks; only read where the business limits it."""
 
 
 def issue(

@@ -113,6 +113,11 @@ HAPPENED: Final[Mapping[str, str]] = {
     "goodwill": N_("Reward used (goodwill)"),
     "message": N_("Message"),
     "removed": N_("Removed from the phone"),
+    "corrected": N_("Corrected"),
+    "voided": N_("Reward cancelled"),
+    "extended": N_("Reward extended"),
+    "merged": N_("Cards joined together"),
+    "left": N_("Left"),
 }
 
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from passes.codes import ambiguous
+from passes.programs import Running
 from passes.words import Text
 
 SECOND: Final = timedelta(seconds=1)
@@ -155,6 +156,16 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     format: Format = "qr"
     at_kiosk: bool = False
     """A customer may redeem it at a kiosk, without staff."""
+    alone: bool = False
+    """A customer may redeem it on their own phone, and show the countdown to staff."""
+    alone_minutes: Annotated[int, msgspec.Meta(ge=1, le=60)] = 5
+    source: Literal["minted", "pool"] = "minted"
+    """Where its codes come from: minted here, or brought by the business (each is given out once)."""
+    low_water: Annotated[int, msgspec.Meta(ge=0)] = 20
+    """The owner is warned when so few codes are left in its pool."""
+    picture: str = ""
+    """The SHA-256 (hex) of its picture."""
+    state: Running = "running"
 
     def __post_init__(self) -> None:
         if ambiguous(self.prefix):

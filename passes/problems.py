@@ -260,6 +260,32 @@ class WalletUnavailable(Problem):
     sentence = N_("{wallet} does not answer at the moment. Try again in a minute.")
 
 
+class ChangedMeanwhile(Problem):
+    """Somebody else changed the same thing after it was read."""
+
+    word = "changed_meanwhile"
+    title = N_("Changed meanwhile")
+    sentence = N_("Somebody else has changed this meanwhile. Nothing was saved: look at it again, and change what is still to change.")
+
+
+class PoolEmpty(Problem):
+    """No imported code of the offer is left. Facts: offer."""
+
+    word = "pool_empty"
+    title = N_("No code left")
+    sentence = N_("All imported codes of {offer} have been given out. Import more codes, or let the offer mint its own.")
+    say = N_("This reward has run out for now, I am sorry.")
+
+
+class Paused(Problem):
+    """The program or offer is paused or archived: nothing new is given. Facts: name."""
+
+    word = "paused"
+    title = N_("Paused")
+    sentence = N_("{name} is paused: nothing new is given, and what was given stays good.")
+    say = N_("This is paused at the moment.")
+
+
 class Busy(Problem):
     """More work waits than can be done soon; nothing was recorded. Facts: retry_after (seconds)."""
 

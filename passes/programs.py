@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from passes.designs import Design
 from passes.problems import CannotEarn
 from passes.words import N_, Text
 
@@ -32,6 +33,17 @@ class BySpend(msgspec.Struct, frozen=True, tag="by_spend", tag_field="kind"):
 
 
 Earning = ByVisit | BySpend
+Running = Literal["running", "paused", "archived"]
+"""``paused``: nothing new is given, what was promised is kept. ``archived``: the same, and out of sight."""
+Asked = Literal["no", "optional", "required"]
+
+
+class Asks(msgspec.Struct, frozen=True, kw_only=True):
+    """What a program asks for on joining, besides the name."""
+
+    email: Asked = "no"
+    phone: Asked = "no"
+    birthday: Asked = "no"
 
 
 class Goal(msgspec.Struct, frozen=True):
@@ -51,6 +63,17 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     earning: Earning
     goals: tuple[Goal, ...]
     terms: Text | None = None
+    state: Running = "running"
+    remainder: Literal["carry", "drop"] = "carry"
+    """What is over a full round: carried into the next one, or dropped."""
+    welcome: UUID | None = None
+    """The offer that a new card has a coupon of."""
+    birthday: UUID | None = None
+    """The offer of which a card gets a coupon on its customer's birthday."""
+    asks: Asks = Asks()
+    intro: Text | None = None
+    """A sentence on the page on which one joins."""
+    design: Design = Design()
 
     def __post_init__(self) -> None:
         if not self.goals:

@@ -13,6 +13,7 @@ from piccolo.table import Table
 from app import store
 from app.db import sought, tables
 from passes.businesses import Business, Location
+from passes.campaigns import Campaign, Segment
 from passes.cards import Card, Customer, Entry, Event
 from passes.coupons import Coupon, Redemption, Refusal, Reversal
 from passes.offers import Offer
@@ -202,6 +203,17 @@ GOOGLE_CLASS: Final = Shape(store.GoogleClass, tables.GoogleClass)
 STRIKE: Final = Shape(store.Strikes, tables.Strike)
 DAY_COUNT: Final = Shape(store.Count, tables.DayCount)
 ALARM: Final = Shape(store.Alarm, tables.Alarm)
+CONTACT: Final = Shape(store.Contact, tables.Contact)
+PICTURE: Final = Shape(store.Picture, tables.Picture)
+ERRAND: Final = Shape(store.Errand, tables.Errand)
+PORTION: Final = Shape(store.Portion, tables.Portion)
+SHEET: Final = Shape(store.Sheet, tables.Sheet)
+SENT: Final = Shape(store.Sent, tables.Sent)
+INSERT: Final = Shape(store.Insert, tables.Insert)
+OPENED: Final = Shape(store.Opened, tables.Opened)
+AUDIT: Final = Shape(store.Audit, tables.Audit)
+CAMPAIGN: Final = BodyShape(Campaign, tables.Campaign, lambda row: (row.business_id,))
+SEGMENT: Final = BodyShape(Segment, tables.Segment, lambda row: (row.business_id,))
 
 ROWS: Final[Mapping[type, Shape[Any]]] = {
     shape.of: shape
@@ -226,13 +238,34 @@ ROWS: Final[Mapping[type, Shape[Any]]] = {
         EVENT,
         KEPT,
         INSTALLATION,
+        CONTACT,
+        PICTURE,
+        ERRAND,
+        PORTION,
+        SHEET,
+        SENT,
+        INSERT,
+        OPENED,
+        AUDIT,
+        CAMPAIGN,
+        SEGMENT,
     )
 }
 """Every kind of row that a unit may bring."""
 
 CHANGING: Final[Mapping[type, tuple[str, ...]]] = {
-    Card: ("balance", "entries", "left_at"),
-    Coupon: ("card_id", "customer_id", "state", "valid_from", "expires_at", "redemption_id", "voided_at"),
+    Card: ("balance", "entries", "left_at", "visited_at", "visits", "location_id"),
+    Coupon: (
+        "card_id",
+        "customer_id",
+        "state",
+        "issued_at",
+        "valid_from",
+        "expires_at",
+        "redemption_id",
+        "voided_at",
+        "batch_id",
+    ),
 }
 """The columns that a Change may name; everything else of a card or a coupon never changes."""
 

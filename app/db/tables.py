@@ -156,6 +156,13 @@ class Customer(Table, tablename="customer"):
     phone = Text(default=None)
     language = Text(default=None)
     joined_at = Timestamptz(default=None)
+    birthday = Text(default="")
+    consent_at = Timestamptz(default=None, null=True)
+    note = Text(default="")
+    location_id = UUID(default=None, null=True)
+    maybe_id = UUID(default=None, null=True)
+    merged_into = UUID(default=None, null=True)
+    erased_at = Timestamptz(default=None, null=True)
     sought = Text(default="")
 
 
@@ -176,6 +183,9 @@ class Card(Table, tablename="card"):
     joined_at = Timestamptz(default=None)
     changed_at = Timestamptz(default=None)
     left_at = Timestamptz(default=None, null=True)
+    visited_at = Timestamptz(default=None, null=True)
+    visits = BigInt(default=0)
+    location_id = UUID(default=None, null=True)
 
 
 class Coupon(Table, tablename="coupon"):
@@ -193,6 +203,7 @@ class Coupon(Table, tablename="coupon"):
     expires_at = Timestamptz(default=None, null=True)
     redemption_id = UUID(default=None, null=True)
     voided_at = Timestamptz(default=None, null=True)
+    batch_id = UUID(default=None, null=True)
 
 
 class Redemption(Table, tablename="redemption"):
@@ -259,6 +270,7 @@ class Entry(Table, tablename="entry"):
     at = Timestamptz(default=None)
     location_id = UUID(default=None)
     staff_id = UUID(default=None)
+    reason = Text(default="")
 
 
 class Event(Table, tablename="event"):
@@ -274,6 +286,8 @@ class Event(Table, tablename="event"):
     amount = BigInt(default=None)
     wallet = Text(default=None)
     reason = Text(default="")
+    staff_id = UUID(default=None, null=True)
+    campaign_id = UUID(default=None, null=True)
     seq = BigInt(default=None)
 
 
@@ -336,6 +350,136 @@ class DayCount(Table, tablename="day_count"):
     n = BigInt(default=None)
 
 
+class Contact(Table, tablename="contact"):
+    """Whose an e-mail address or a phone number is."""
+
+    id = UUID(primary_key=True, default=None)
+    business_id = UUID(default=None)
+    value = Text(default=None)
+    customer_id = UUID(default=None)
+
+
+class Picture(Table, tablename="picture"):
+    """A picture that a business brought."""
+
+    id = UUID(primary_key=True, default=None)
+    business_id = UUID(default=None)
+    digest = Text(default=None)
+    kind = Text(default=None)
+    content = Bytea(default=None)
+    at = Timestamptz(default=None)
+
+
+class Errand(Table, tablename="errand"):
+    """Long work."""
+
+    id = UUID(primary_key=True, default=None)
+    business_id = UUID(default=None)
+    kind = Text(default=None)
+    body = Text(default=None)
+    made_by = UUID(default=None)
+    made_at = Timestamptz(default=None)
+    total = BigInt(default=None)
+    due_at = Timestamptz(default=None)
+    lease_until = Timestamptz(default=None, null=True)
+    stopped_at = Timestamptz(default=None, null=True)
+    ended_at = Timestamptz(default=None, null=True)
+
+
+class Portion(Table, tablename="portion"):
+    """How far an errand has come."""
+
+    id = UUID(primary_key=True, default=None)
+    business_id = UUID(default=None)
+    errand_id = UUID(default=None)
+    number = BigInt(default=None)
+    after = Text(default=None)
+    done = BigInt(default=None)
+    failed = BigInt(default=None)
+    last = Boolean(default=None)
+    at = Timestamptz(default=None)
+
+
+class Sheet(Table, tablename="sheet"):
+    """A piece of a file that an errand works through."""
+
+    id = UUID(primary_key=True, default=None)
+    business_id = UUID(default=None)
+    errand_id = UUID(default=None)
+    number = BigInt(default=None)
+    content = Bytea(default=None)
+
+
+class Sent(Table, tablename="sent"):
+    """A campaign has reached a card."""
+
+    id = UUID(primary_key=True, default=None)
+    business_id = UUID(default=None)
+    campaign_id = UUID(default=None)
+    card_id = UUID(default=None)
+    customer_id = UUID(default=None)
+    occasion = Text(default=None)
+    at = Timestamptz(default=None)
+    coupon_id = UUID(default=None, null=True)
+    mail = Text(default=None)
+    mail_tries = BigInt(default=None)
+    mail_at = Timestamptz(default=None, null=True)
+
+
+class Insert(Table, tablename="insert_"):
+    """A one-time QR; only the SHA-256 of its secret."""
+
+    id = UUID(primary_key=True, default=None)
+    business_id = UUID(default=None)
+    program_id = UUID(default=None)
+    batch_id = UUID(default=None)
+    secret_hash = Bytea(default=None)
+    gives = BigInt(default=None)
+    made_at = Timestamptz(default=None)
+    expires_at = Timestamptz(default=None, null=True)
+
+
+class Opened(Table, tablename="opened"):
+    """An insert was used."""
+
+    id = UUID(primary_key=True, default=None)
+    business_id = UUID(default=None)
+    card_id = UUID(default=None)
+    at = Timestamptz(default=None)
+
+
+class Audit(Table, tablename="audit"):
+    """Who changed what. A trigger refuses every change and deletion."""
+
+    id = UUID(primary_key=True, default=None)
+    business_id = UUID(default=None)
+    at = Timestamptz(default=None)
+    staff_id = UUID(default=None)
+    what = Text(default=None)
+    of_id = UUID(default=None)
+    name = Text(default=None)
+    was = Text(default=None)
+    became = Text(default=None)
+
+
+class Campaign(Table, tablename="campaign"):
+    """A message and/or a coupon for many."""
+
+    id = UUID(primary_key=True, default=None)
+    business_id = UUID(default=None)
+    body = Text(default=None)
+    created = BigInt(default=None)
+
+
+class Segment(Table, tablename="segment"):
+    """Rules under a name."""
+
+    id = UUID(primary_key=True, default=None)
+    business_id = UUID(default=None)
+    body = Text(default=None)
+    created = BigInt(default=None)
+
+
 class GoogleClass(Table, tablename="google_class"):
     """Which draft of a program's class Google has."""
 
@@ -394,6 +538,17 @@ TABLES: Final[tuple[type[Table], ...]] = (
     Installation,
     Tally,
     DayCount,
+    Contact,
+    Picture,
+    Errand,
+    Portion,
+    Sheet,
+    Sent,
+    Insert,
+    Opened,
+    Audit,
+    Campaign,
+    Segment,
     GoogleClass,
     Alarm,
     Nonce,

@@ -1,0 +1,50 @@
+"""Who changed what: a line of the audit is recorded with the change itself."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+
+from app.desk import Desk
+from app.store import Audit, Revised, Row
+from passes.cards import Customer
+from passes.problems import ChangedMeanwhile
+from passes.words import Text
+
+
+async def revise(desk: Desk, staff_id: UUID, what: str, *pairs: tuple[Revised, Revised], rows: Sequence[Row] = ()) -> None:
+    """Write things anew, with a line of the audit for each that differs (``offer.changed``). Raises ChangedMeanwhile and Duplicate."""
+    lines = tuple(line(desk, staff_id, what, was, became) for was, became in pairs if was != became)
+    if (lines or rows) and not await desk.store.revise([pair for pair in pairs if pair[0] != pair[1]], (*rows, *lines)):
+        raise ChangedMeanwhile
+
+
+def line(desk: Desk, staff_id: UUID, what: str, was: msgspec.Struct | None, became: msgspec.Struct | None) -> Audit:
+    """A line of the audit: the fields that differ, as they were and as they are; a thing that is new or gone has None.
+
+    Of a customer only the names of the fields are kept: who is forgotten must not live on here.
+    """
+    old, new = (msgspec.to_builtins(one) if one is not None else {} for one in (was, became))
+    differ = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    thing = became if became is not None else was
+    secret = isinstance(thing, Customer)
+
+    def kept(values: dict[str, object]) -> str:
+        return msgspec.json.encode({name: "…" if secret else values[name] for name in differ if name in values}).decode()
+
+    return Audit(
+        id=desk.world.new_id(),
+        business_id=getattr(thing, "business_id", None) or thing.id,  # type: ignore[union-attr]
+        at=desk.world.now(),
+        staff_id=staff_id,
+        what=what,
+        of_id=thing.id,  # type: ignore[union-attr]
+        name="" if secret else _name(thing),
+        was=kept(old),
+        became=kept(new),
+    )
+
+
+def _name(thing: object) -> str:
+    name = getattr(thing, "title", None) or getattr(thing, "name", "")
+    return name.by[0][1] if isinstance(name, Text) else str(name)

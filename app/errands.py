@@ -1,0 +1,77 @@
+"""Long work that goes on by itself: a redesign, a campaign, an import. A portion at a time, and anybody may go on with it.
+
+An errand is followed like a phone (app.followers): there is no queue, there are its portions, each recorded in the unit
+that makes it true. A crash costs a portion that was not recorded, and that is done again. Two who do the same portion have one
+winner: the other's unit is a Duplicate, and nothing of it is.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from app.desk import Desk
+from app.store import DatabaseProblem, Duplicate, Errand, ErrandKind, Lost, Overloaded, Portion
+
+log = structlog.get_logger()
+
+LEASE: Final = timedelta(seconds=30)
+LOOK: Final = 0.5
+"""Seconds between looks when there is nothing to do."""
+BREATH: Final = 0.01
+"""Seconds between two portions: whoever stands at a counter goes first."""
+WAIT: Final = timedelta(seconds=30)
+"""How long an errand rests after a portion of it failed."""
+
+Story = Callable[[Desk, Errand, Portion | None], Awaitable[Portion | timedelta]]
+"""Does the portion after this one and commits it with what it does, or says how long to wait. Lost and Duplicate mean: once more."""
+
+
+STORIES: Final[Mapping[ErrandKind, Story]] = {}
+"""The one list: what each kind of errand does."""
+
+
+class Errands:
+    """Whoever runs errands. Any number of processes may."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def run(self) -> None:
+        """Work until cancelled. A look that fails is logged, and the next one starts from the truth again."""
+        while True:
+            try:
+                worked = await self.step()
+            except DatabaseProblem as problem:
+                log.warning("the errands wait for the database", why=str(problem))
+                worked = False
+            except Exception:
+                log.exception("a look for errands failed")
+                worked = False
+            await asyncio.sleep(BREATH if worked else LOOK)
+
+    async def step(self) -> bool:
+        """One portion of one errand that is due; False if none is."""
+        desk = self._desk
+        now = desk.world.now()
+        taken = await desk.store.take_errand(now=now, lease_until=now + LEASE)
+        if taken is None:
+            return False
+        errand, last = taken
+        try:
+            came = await STORIES[errand.kind](desk, errand, last)
+        except (Lost, Duplicate, Overloaded):
+            await desk.store.put_errand(errand.id, due_at=now)
+        except DatabaseProblem:
+            raise
+        except Exception:
+            log.exception("an errand failed", kind=errand.kind, errand=str(errand.id))
+            await desk.store.put_errand(errand.id, due_at=desk.world.now() + WAIT)
+        else:
+            ended = isinstance(came, Portion) and came.last
+            due = desk.world.now() + (came if isinstance(came, timedelta) else timedelta())
+            await desk.store.put_errand(errand.id, due_at=due, ended_at=desk.world.now() if ended else None)
+            desk.news(errand.business_id)
+        return True
