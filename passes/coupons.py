@@ -132,9 +132,18 @@ class Presented(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def issue(
-    offer: Offer, *, coupon_id: UUID, code: str, now: datetime, zone: ZoneInfo, card_id: UUID | None = None, customer_id: UUID | None = None
+    offer: Offer,
+    *,
+    coupon_id: UUID,
+    code: str,
+    now: datetime,
+    zone: ZoneInfo,
+    card_id: UUID | None = None,
+    customer_id: UUID | None = None,
+    batch_id: UUID | None = None,
+    valid_from: datetime | None = None,
 ) -> Coupon:
-    """A new active coupon of the offer, valid from now for as long as the offer says."""
+    """A new active coupon of the offer, valid from now (or from then) for as long as the offer says."""
     return Coupon(
         id=coupon_id,
         business_id=offer.business_id,
@@ -143,7 +152,17 @@ def issue(
         customer_id=customer_id,
         code=code,
         issued_at=now,
-        expires_at=expiry(offer.validity, issued_at=now, zone=zone),
+        valid_from=valid_from,
+        expires_at=expiry(offer.validity, issued_at=valid_from or now, zone=zone),
+        batch_id=batch_id,
+    )
+
+
+def drawn(pooled: Coupon, issued: Coupon) -> Coupon:
+    """A code from the pool, given out as what would have been minted. An end that was imported with it holds if it is earlier."""
+    ends = [end for end in (pooled.expires_at, issued.expires_at) if end is not None]
+    return msgspec.structs.replace(
+        issued, id=pooled.id, code=pooled.code, expires_at=min(ends, default=None), batch_id=issued.batch_id or pooled.batch_id
     )
 
 
