@@ -1,13 +1,16 @@
 """A card earns stamps or points; every goal reached is a coupon with its own code."""
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
-from app.desk import ATTEMPTS, Desk, Once, Repeated, counting
+from app.desk import ATTEMPTS, Desk, Once, Repeated, counting, giving
 from app.desk.read import card_facts
 from app.desk.views import EarnedView
 from app.store import Caller, CardFacts, Change, Duplicate, Lost, Row
-from passes import cards, codes, coupons
+from passes import cards
 from passes.cards import Card, Entry, Event
+from passes.coupons import Coupon
 from passes.problems import Busy
 
 
@@ -38,18 +41,9 @@ async def earn(desk: Desk, caller: Caller, which: str, *, count: int | None, amo
             )
             for number, (kind, change, balance) in enumerate(earned.lines, 1)
         ]
-        issued = [
-            coupons.issue(
-                facts.offers[goal.offer_id],
-                coupon_id=desk.world.new_id(),
-                code=codes.mint(desk.world.pick),
-                now=now,
-                zone=business.tz,
-                card_id=card.id,
-                customer_id=card.customer_id,
-            )
-            for goal in earned.goals
-        ]
+        rewards = [facts.offers[goal.offer_id] for goal in earned.goals]
+        given = await giving.give(desk, business, rewards, now=now, card=card, or_mint=True)
+        issued = given.coupons
         stamped = Event(
             id=desk.world.new_id(),
             business_id=business.id,
@@ -69,7 +63,7 @@ async def earn(desk: Desk, caller: Caller, which: str, *, count: int | None, amo
             earned=tuple(look.coupon(coupon, facts.offers[coupon.offer_id]) for coupon in issued),
             card=look.card(_after(facts, earned, issued, events)),
         )
-        rows: list[Row] = [*entries, *issued, *events, *once.done(view, caller, now)]
+        rows: list[Row] = [*entries, *given.rows, *events, *once.done(view, caller, now)]
         counted = Change(
             of=Card,
             id=card.id,
@@ -77,7 +71,9 @@ async def earn(desk: Desk, caller: Caller, which: str, *, count: int | None, amo
             to={"entries": card.entries + len(entries), "balance": earned.balance},
         )
         try:
-            await desk.commit(now, changes=(counted,), counts=counting.issued(issued, business.tz), rows=rows, touches=(card.id,))
+            await desk.commit(
+                now, changes=(counted, *given.changes), counts=counting.issued(issued, business.tz), rows=rows, touches=(card.id,)
+            )
         except Lost:
             continue
         except Duplicate as duplicate:
@@ -88,6 +84,6 @@ async def earn(desk: Desk, caller: Caller, which: str, *, count: int | None, amo
     raise Busy(retry_after=1)
 
 
-def _after(facts: CardFacts, earned: cards.Earned, issued: list[coupons.Coupon], events: list[Event]) -> CardFacts:
+def _after(facts: CardFacts, earned: cards.Earned, issued: Sequence[Coupon], events: list[Event]) -> CardFacts:
     card = replace(facts.card, balance=earned.balance, entries=facts.card.entries + len(earned.lines))
     return replace(facts, card=card, coupons=(*issued, *facts.coupons), events=(*events[::-1], *facts.events))
