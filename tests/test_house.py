@@ -65,6 +65,7 @@ WALLS: Mapping[str, Wall] = {
     "passes.designs": Wall(SECOND, ("msgspec",)),
     "passes.campaigns": Wall(SECOND, ("msgspec",)),
     "passes.colours": Wall(SECOND, ("msgspec",)),
+    "passes.contacts": Wall(SECOND),
     "passes.offers": Wall(SECOND, ("msgspec",)),
     "passes.guesses": Wall(FIRST, ("msgspec",)),
     "passes.coupons": Wall(THIRD, ("msgspec",)),
