@@ -15,24 +15,16 @@ _ADDRESS: Final = re.compile(
     r"[^\s@<>\"(),:;\\\[\]\x00-\x1f\x7f]+@[^\s@<>\"(),:;\\\[\]\x00-\x1f\x7f.]+(?:\.[^\s@<>\"(),:;\\\[\]\x00-\x1f\x7f.]+)+"
 )
 _PHONE: Final = re.compile(r"\+?[0-9 ()./\u00a0\-\u2010-\u2015]+")
-CALLING: Final = {
-    **{"VND": "84", "USD": "1", "CAD": "1", "GBP": "44", "AUD": "61", "NZD": "64", "SGD": "65", "MYR": "60", "THB": "66", "IDR": "62"},
-    **{"PHP": "63", "JPY": "81", "KRW": "82", "CNY": "86", "HKD": "852", "TWD": "886", "INR": "91", "LAK": "856", "KHR": "855"},
-    **{"CHF": "41", "SEK": "46", "NOK": "47", "DKK": "45", "PLN": "48", "CZK": "420", "HUF": "36", "RON": "40", "TRY": "90", "UAH": "380"},
-    **{"BRL": "55", "MXN": "52", "ARS": "54", "CLP": "56", "COP": "57", "PEN": "51", "ZAR": "27", "EGP": "20", "AED": "971", "ILS": "972"},
-    **{"Europe/Vienna": "43", "Europe/Brussels": "32", "Europe/Zagreb": "385", "Asia/Nicosia": "357", "Europe/Tallinn": "372"},
-    **{"Europe/Helsinki": "358", "Europe/Paris": "33", "Europe/Berlin": "49", "Europe/Athens": "30", "Europe/Dublin": "353"},
-    **{
-        "Europe/Riga": "371",
-        "Europe/Vilnius": "370",
-        "Europe/Luxembourg": "352",
-        "Europe/Malta": "356",
-        "Europe/Amsterdam": "31",
-        "Europe/Rome": "39",
-    },
-    **{"Europe/Lisbon": "351", "Europe/Bratislava": "421", "Europe/Ljubljana": "386", "Europe/Madrid": "34", "Europe/Sofia": "359"},
-}
-"""What a country is called under, by its currency, and by time zone where several countries share one."""
+_CALLING: Final = (
+    "VND:84 USD:1 CAD:1 GBP:44 AUD:61 NZD:64 SGD:65 MYR:60 THB:66 IDR:62 PHP:63 JPY:81 KRW:82 CNY:86 HKD:852 TWD:886 INR:91 "
+    "LAK:856 KHR:855 CHF:41 SEK:46 NOK:47 DKK:45 PLN:48 CZK:420 HUF:36 RON:40 TRY:90 UAH:380 BRL:55 MXN:52 ARS:54 CLP:56 "
+    "COP:57 PEN:51 ZAR:27 EGP:20 AED:971 ILS:972 Europe/Vienna:43 Europe/Brussels:32 Europe/Zagreb:385 Asia/Nicosia:357 "
+    "Europe/Tallinn:372 Europe/Helsinki:358 Europe/Paris:33 Europe/Berlin:49 Europe/Athens:30 Europe/Dublin:353 "
+    "Europe/Riga:371 Europe/Vilnius:370 Europe/Luxembourg:352 Europe/Malta:356 Europe/Amsterdam:31 Europe/Rome:39 "
+    "Europe/Lisbon:351 Europe/Bratislava:421 Europe/Ljubljana:386 Europe/Madrid:34 Europe/Sofia:359"
+)
+CALLING: Final = dict(each.split(":") for each in _CALLING.split())
+"""What a country is called under (ITU-T E.164), by its currency, and by time zone where several countries share one."""
 ITALY: Final = "39"
 """The one country in which the 0 in front stays when its own number is put before it."""
 
