@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Final, Literal, Protocol
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from passes.businesses import Business, Location, Person, Role
-from passes.campaigns import Campaign, Segment
+from passes.campaigns import Campaign, Rules, Segment
 from passes.cards import Card, Customer, Entry, Event
 from passes.coupons import Channel, Coupon, Presented, Redemption, Refusal, Reversal
 from passes.offers import Offer
@@ -456,6 +457,46 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     changes_at: datetime | None
 
 
+# --- Whom a message reaches ---
+
+
+class Reach(msgspec.Struct, frozen=True):
+    """How many a campaign would reach now: cards that its rules mean, and customers, of whom each gets it on one card."""
+
+    cards: int
+    customers: int
+    not_agreed: int
+    """They have not consented to be sent offers."""
+    enough: int
+    """They agreed, and have had as many messages this week as one gets."""
+    reached: int
+    held: int
+    """Of those reached, who have the card in a wallet, so that their phone can tell them."""
+    mailed: int
+    """Of those reached, who have an e-mail address."""
+
+
+class Awaited(msgspec.Struct, frozen=True):
+    """A card whose time for an automation has come: the occasion, and the coupon that it is about, if it is about one."""
+
+    card: Card
+    customer: Customer
+    occasion: str
+    coupon_id: UUID | None = None
+
+
+class Results(msgspec.Struct, frozen=True):
+    """What came of a campaign. ``shown``: a phone has fetched (or, Google's, was told) the card as it was then or later."""
+
+    reached: int = 0
+    shown: int = 0
+    mail_due: int = 0
+    mail_sent: int = 0
+    mail_failed: int = 0
+    coupons: int = 0
+    redeemed: int = 0
+
+
 # --- The history of presentations ---
 
 Status = Literal["redeemed", "reversed", "goodwill", "refused"]
@@ -511,6 +552,54 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     """Why it was honoured, or taken back."""
     reversed_at: datetime | None = None
+
+
+# --- Customers, as those who look after them see them ---
+
+PeopleOrder = Literal["newest", "visited", "visits"]
+"""By when they joined, when they were last there (or joined), or how often they came; the most first."""
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """Where a page of customers ended, by what they are in order of: the next one begins after it."""
+
+    at: datetime | int
+    id: UUID
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """A customer with their cards by age, those that were left too; ``at`` is what the list is in order of."""
+
+    customer: Customer
+    cards: tuple[Card, ...]
+    at: datetime | int = 0
+
+
+class Life(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is recorded of a customer, each kind newest first. ``family``: the customer, then those that were merged into them."""
+
+    family: tuple[Customer, ...]
+    cards: tuple[Card, ...]
+    coupons: tuple[Coupon, ...]
+    events: tuple[Event, ...]
+    entries: tuple[Entry, ...]
+    redemptions: tuple[Redemption, ...]
+    reversals: tuple[Reversal, ...]
+    refusals: tuple[Refusal, ...]
+
+
+class Merge(msgspec.Struct, frozen=True, kw_only=True):
+    """Two customers become one: ``keep`` becomes ``kept``, ``other`` is merged into it.
+
+    ``cards`` are the other's cards that become one with a card of the kept customer (theirs, ours): their coupons move. Every other
+    card of the other's is the kept customer's from now on. ``unit`` says what becomes of the cards that become one, and what is recorded.
+    """
+
+    keep: Customer
+    kept: Customer
+    other: Customer
+    cards: Mapping[UUID, UUID]
+    unit: Unit
 
 
 MOST_FOUND: Final = 20
@@ -631,6 +720,42 @@ class Store(Protocol):
         """A customer's cards by age, those that were left too."""
         ...
 
+    async def forget(self, customer: Customer, *, at: datetime, rows: Sequence[Row] = ()) -> None:
+        """Nothing is known of a person any more but what they did; rows are recorded with that. For good.
+
+        Of the customer's row their language, when they joined and ``erased_at`` are left. Their contacts go; reasons, refused texts
+        and kept answers that name them are blanked, and whoever asks for such an answer again is told that it is gone.
+        """
+        ...
+
+    async def people(
+        self,
+        business_id: UUID,
+        *,
+        order: PeopleOrder = "newest",
+        ids: Sequence[UUID] | None = None,
+        after: Mark | None = None,
+        limit: int = 50,
+    ) -> Sequence[Known]:
+        """Customers that are neither merged nor erased, in an order, after a mark; with ``ids`` only these."""
+        ...
+
+    async def people_like(self, business_id: UUID, text: str, *, limit: int = 50) -> Sequence[UUID]:
+        """Customers whose name or phone contains the text (at least 3 characters), or whose e-mail address begins with it."""
+        ...
+
+    async def life(self, business_id: UUID, customer_id: UUID, *, limit: int = 500) -> Life | None:
+        """All that is recorded of a customer and those merged into them, at most so much of each kind."""
+        ...
+
+    async def alike(self, business_id: UUID, *, limit: int = 50) -> Sequence[tuple[UUID, UUID]]:
+        """Pairs of customers that are perhaps one person (older, newer): said so on joining, or of one name and one phone."""
+        ...
+
+    async def merge(self, merge: Merge) -> int:
+        """Make two customers one, all of it or nothing. Raises Lost if a customer or a card is not as it was seen, and Duplicate."""
+        ...
+
     # Coupons: batches and pools.
     async def coupons(
         self,
@@ -701,6 +826,51 @@ class Store(Protocol):
         """Rules that were given a name, by age."""
         ...
 
+    async def campaign(self, business_id: UUID, campaign_id: UUID) -> Campaign | None:
+        """A campaign of this business."""
+        ...
+
+    async def segment(
+        self, business_id: UUID, rules: Rules, *, now: datetime, zone: ZoneInfo, after: UUID | None = None, limit: int = 100
+    ) -> Sequence[tuple[Card, Customer]]:
+        """The cards that rules mean, by id, after one. None that was left, none of somebody who was erased or merged."""
+        ...
+
+    async def segment_size(self, business_id: UUID, rules: Rules, *, now: datetime, zone: ZoneInfo) -> int:
+        """How many cards that is."""
+        ...
+
+    async def reach(self, business_id: UUID, rules: Rules, *, now: datetime, zone: ZoneInfo, weekly: int) -> Reach:
+        """How many a campaign for them would reach now, and why it does not reach others; ``weekly`` is the most for one in a week."""
+        ...
+
+    async def lately(
+        self, customer_ids: Sequence[UUID], *, since: datetime, campaign_id: UUID | None = None
+    ) -> Mapping[UUID, tuple[int, bool]]:
+        """By customer: how many messages they were sent after a moment, and whether this campaign ever reached them."""
+        ...
+
+    async def awaited(
+        self, campaign: Campaign, *, now: datetime, zone: ZoneInfo, weekly: int | None = None, limit: int = 100
+    ) -> Sequence[Awaited]:
+        """Cards for which an automation's time has come, and which it has not reached on this occasion.
+
+        With ``weekly``, only of those who have had fewer messages this week and, where that is asked of them, agreed.
+        """
+        ...
+
+    async def results(self, campaign_ids: Sequence[UUID]) -> Mapping[UUID, Results]:
+        """What came of campaigns, of those that have reached anybody."""
+        ...
+
+    async def take_mail(self, *, now: datetime, lease_until: datetime, limit: int) -> Sequence[Sent]:
+        """E-mails that are due, ours until the lease ends: by then they are due again."""
+        ...
+
+    async def put_mail(self, done: Sequence[Sent]) -> None:
+        """Write back how e-mails stand (mail, mail_tries, mail_at)."""
+        ...
+
     async def audited(
         self,
         business_id: UUID,
@@ -730,8 +900,11 @@ class Store(Protocol):
         """
         ...
 
-    async def replace_member(self, staff: Staff, login: Login, *, seen: int) -> bool:
-        """Write a person and their login anew, if the login's version is still ``seen``. False: somebody was first."""
+    async def replace_member(self, staff: Staff, login: Login, *, seen: int, rows: Sequence[Row] = ()) -> bool:
+        """Write a person and their login anew, and record rows with them, if the login's version is still ``seen``.
+
+        False: somebody was first.
+        """
         ...
 
     async def passkeys(self, *, staff_id: UUID | None = None, credential: bytes | None = None) -> Sequence[Passkey]:
@@ -759,9 +932,15 @@ class Store(Protocol):
         ...
 
     async def change_counter(
-        self, business_id: UUID, counter_id: UUID, *, name: str | None = None, revoked_at: datetime | None = None
+        self,
+        business_id: UUID,
+        counter_id: UUID,
+        *,
+        name: str | None = None,
+        revoked_at: datetime | None = None,
+        rows: Sequence[Row] = (),
     ) -> bool:
-        """Rename or revoke a counter of this business; False if there is none such (any more)."""
+        """Rename or revoke a counter of this business, and record rows with that; False if there is none such (any more)."""
         ...
 
     async def ticket(self, secret_hash: bytes) -> Ticket | None:

@@ -85,7 +85,7 @@ class Shop:
             brand=Brand(symbol="cup"),
         )
         business = replace(founded.business, **settings)
-        await store.replace_business(business)
+        assert await store.revise([(founded.business, business)])
         self.business = await examples.cafe(store, here, business)
         thao_dien = await found.add_location(store, here, business, name="Thảo Điền")
         self.locations = {"Bến Thành": founded.location, "Thảo Điền": thao_dien}
@@ -147,8 +147,14 @@ class Shop:
 
     async def change_offer(self, which: str, **changes: object) -> None:
         """An offer with other terms, for the coupons that there are and for those to come."""
-        self.offers[which] = replace(self.offers[which], **changes)
-        await self.desk.store.replace_offer(self.offers[which])
+        was, self.offers[which] = self.offers[which], replace(self.offers[which], **changes)
+        assert await self.desk.store.revise([(was, self.offers[which])])
+
+    async def change_business(self, **changes: object) -> None:
+        """The business with other settings."""
+        (was,) = [one for one in await self.desk.store.businesses() if one.id == self.business.id]
+        self.business = replace(was, **changes)
+        assert await self.desk.store.revise([(was, self.business)])
 
     async def revoke(self, who: str) -> None:
         """The token of this person stands for nobody from now on."""

@@ -73,6 +73,7 @@ WALLS: Mapping[str, Wall] = {
     "passes.face": Wall(FOURTH, ("msgspec",)),
     "passes.scan": Wall(FIRST, ("PIL", "pillow_heif", "segno", "zxingcpp")),
     "passes.artwork": Wall(SECOND, ("PIL", "msgspec")),
+    "passes.pictures": Wall(FIRST, ("PIL", "pillow_heif")),
     "passes.wallets": Wall((*FOURTH, "passes.artwork", "passes.wallets"), ("msgspec", "cryptography", "google", "py_pkpass")),
     # How it happens.
     "app": Wall(),
@@ -383,8 +384,8 @@ def test_every_wallet_is_in_the_list() -> None:
     assert {one.name for one in wallets.WALLETS} == set(get_args(get_type_hints(base.Installation)["wallet"]))
 
 
-def test_a_coupon_has_the_three_states_of_the_product_and_expired_is_none_of_them() -> None:
-    assert get_args(coupons.State) == ("active", "redeemed", "voided")
+def test_a_coupon_has_the_states_of_the_product_or_waits_in_a_pool_and_expired_is_none_of_them() -> None:
+    assert get_args(coupons.State) == ("active", "redeemed", "voided", "pooled")
 
 
 # --- The command line ---

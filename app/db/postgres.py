@@ -7,13 +7,14 @@ from uuid import UUID
 
 import asyncpg
 
+from app.db.conversing import Key
 from app.db.engines import PATIENCE, SETTINGS, UNREADABLE, PostgreSQL, path_of
 from app.db.engines import POSTGRESQL as URLS
 from app.db.group import Crowded, Group
 from app.db.lane import Lane
 from app.db.shapes import KINDS, checked
 from app.db.statements import POSTGRESQL, Talk
-from app.db.store import DatabaseStore, Key
+from app.db.store import DatabaseStore
 from app.db.unit import Ready, ready
 from app.store import Caller, Counting, DatabaseProblem, Duplicate, Kept, Lost, Unit
 from passes.coupons import Presented

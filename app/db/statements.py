@@ -10,17 +10,21 @@ import msgspec
 
 from app.db.shapes import (
     BUSINESS,
+    CAMPAIGN,
     CARD,
     COUNTER,
     COUPON,
     CUSTOMER,
     DAY_COUNT,
+    ERRAND,
     EVENT,
+    INSERT,
     INSTALLATION,
     KEPT,
     LOCATION,
     LOGIN,
     OFFER,
+    PORTION,
     PROGRAM,
     REDEMPTION,
     STAFF,
@@ -195,8 +199,6 @@ class Statements:
 
         # --- Small writes ---
         self.tick = self._made(f"UPDATE clock SET tick = tick + $1 WHERE id = {CLOCK} RETURNING tick")
-        self.replace_business = self._made("UPDATE business SET body = $2 WHERE id = $1")
-        self.replace_offer = self._made("UPDATE offer SET limited = $3, body = $4 WHERE id = $1 AND business_id = $2")
         self.revoke = self._made("UPDATE token SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
         self.keep_google_class = self._made("""
             INSERT INTO google_class (program_id, business_id, digest, at) VALUES ($1, $2, $3, $4)
@@ -209,6 +211,8 @@ class Statements:
 
         self._make_people()
         self._make_numbers()
+        self._make_errands()
+        self._make_program()
 
         # --- Installations ---
         mine = "address = $1 AND credential = $2 AND wallet = 'apple' AND gone_at IS NULL"
@@ -332,6 +336,52 @@ class Statements:
             WHERE business_id = $1 AND by {self._say.listed(4)} AND day >= $2 AND day <= $3 AND n <> 0 ORDER BY day, kind, by, which""")
         active = "SELECT count(*) FROM coupon WHERE business_id = $1 AND state = 'active' AND expires_at"
         self.active_coupons = self._made(f"SELECT ({active} IS NULL) + ({active} > $2), ({active} >= $3 AND expires_at <= $2)")
+
+    def _make_errands(self) -> None:
+        """Long work, each with its newest portion."""
+        known = f"""
+            SELECT {ERRAND.select("e")}, {PORTION.select("p")} FROM errand AS e LEFT JOIN portion AS p ON p.errand_id = e.id
+            AND p.number = (SELECT max(n.number) FROM portion AS n WHERE n.errand_id = e.id)"""
+        self.errand = self._made(f"{known} WHERE e.id = $1 AND ($2::uuid IS NULL OR e.business_id = $2)")
+        self.errands = self._made(
+            f"{known} WHERE e.business_id = $1 AND ($2::text IS NULL OR e.kind = $2) ORDER BY e.made_at DESC, e.id DESC LIMIT $3"
+        )
+        due = """SELECT id FROM errand WHERE ended_at IS NULL AND stopped_at IS NULL AND due_at <= $1
+            AND (lease_until IS NULL OR lease_until <= $1) ORDER BY due_at LIMIT 1"""
+        self.due_errand = self._made(due)
+        self.take_errand = self._made(f"""
+            WITH due AS MATERIALIZED ({due} {self._say.free})
+            UPDATE errand SET lease_until = $2 WHERE id IN (SELECT id FROM due) RETURNING id""")
+        self.put_errand = self._made("""
+            UPDATE errand SET lease_until = NULL, due_at = coalesce($2::timestamptz, due_at), ended_at = coalesce(ended_at, $3::timestamptz)
+            WHERE id = $1""")
+        self.stop_errand = self._made("""
+            UPDATE errand SET stopped_at = $3 WHERE id = $1 AND business_id = $2 AND ended_at IS NULL AND stopped_at IS NULL RETURNING 1""")
+        # What was brought goes when nobody works with it any more; whoever still has an errand that was stopped lays it down soon.
+        self.clear_errand = self._made("""
+            DELETE FROM sheet WHERE errand_id = $1 AND EXISTS (SELECT 1 FROM errand AS e WHERE e.id = $1
+                AND (e.ended_at IS NOT NULL OR e.stopped_at IS NOT NULL) AND (e.lease_until IS NULL OR e.lease_until <= $2))""")
+
+    def _make_program(self) -> None:
+        """What a business sets up, brings and sends."""
+        self.messages = self._made(f"SELECT c.id, {CAMPAIGN.select('c')} FROM campaign AS c WHERE c.id {self._say.listed(1)}")
+        self.opened = self._made(f"""
+            SELECT {INSERT.select("i")}, o.id FROM insert_ AS i LEFT JOIN opened AS o ON o.id = i.id WHERE i.secret_hash = $1""")
+        self.pools = self._made("""
+            SELECT o.id, (SELECT count(*) FROM coupon AS c WHERE c.offer_id = o.id AND c.state = 'pooled') FROM offer AS o
+            WHERE o.business_id = $1""")
+        self.known_codes = self._made(f"SELECT code FROM coupon WHERE business_id = $1 AND code {self._say.listed(2)}")
+        self.tallied = self._made("SELECT n FROM tally WHERE business_id = $1 AND key = $2")
+
+    def held(self, shape: Shape[Any]) -> str:
+        """A statement that gives a row by its id, which then stays as it is until we are done."""
+        return self._made(f"SELECT {shape.select('t')} FROM {shape.name} AS t WHERE t.id = $1 {self._say.lock}")
+
+    def rewritten(self, shape: Shape[Any]) -> str:
+        """A statement that writes a row anew, all of it but its place on the clock."""
+        kept = shape.columns[:-1] if shape.ordered else shape.columns
+        sets = ", ".join(f"{name} = ${number}" for number, name in enumerate(kept[1:], 2))
+        return self._made(f"UPDATE {shape.name} SET {sets} WHERE id = $1")
 
     def insert(self, shape: Shape[Any]) -> str:
         """A statement that inserts one row of a shape."""

@@ -10,6 +10,7 @@ from app.store import Login, Staff, Store, Token, Unit
 from app.world import World
 from passes.businesses import Brand, Business, Location, Role
 from passes.offers import Offer
+from passes.problems import ChangedMeanwhile
 from passes.programs import Program
 
 SIGN = "cp_"
@@ -38,14 +39,17 @@ async def found(
     contact: str = "",
     brand: Brand | None = None,
     apple: str = "",
+    business_id: UUID | None = None,
+    password: str = "",
+    pin: str = "",
 ) -> Founded:
-    """Begin a business; ``email`` is its owner's, ``apple`` names a certificate of its own.
+    """Begin a business; ``email``, ``password`` and ``pin`` (hashes) are its owner's, ``apple`` names a certificate of its own.
 
-    Raises ValueError for a time zone that does not exist.
+    Raises ValueError for a time zone that does not exist, Duplicate if ``business_id`` does already.
     """
     now = world.now()
     business = Business(
-        id=world.new_id(),
+        id=business_id or world.new_id(),
         name=name,
         zone=zone,
         currency=currency,
@@ -57,7 +61,8 @@ async def found(
     _ = business.tz  # a zone that does not exist says so here, not at the first redemption
     place = Location(id=world.new_id(), business_id=business.id, name=location)
     person = Staff(id=world.new_id(), business_id=business.id, name=owner, email=email, role="owner")
-    await store.commit(Unit(at=now, due_at=now, rows=(business, place, person, login(person))))
+    signs_in = replace(login(person), password=password, pin=pin)
+    await store.commit(Unit(at=now, due_at=now, rows=(business, place, person, signs_in)))
     return Founded(business=business, location=place, owner=person)
 
 
@@ -91,8 +96,9 @@ async def offer_program(store: Store, world: World, business: Business, program:
     await store.commit(Unit(at=now, due_at=now, rows=(*offers, program)))
     prefixes = tuple(sorted({*business.prefixes, *(offer.prefix for offer in offers if offer.prefix)}))
     if prefixes != business.prefixes:
-        business = replace(business, prefixes=prefixes)
-        await store.replace_business(business)
+        was, business = business, replace(business, prefixes=prefixes)
+        if not await store.revise([(was, business)]):
+            raise ChangedMeanwhile
     return business
 
 
@@ -102,7 +108,8 @@ async def sign_with(store: Store, business: Business, apple: str, *, pass_type: 
         if business_id == business.id and held != pass_type:
             hold = "1 iPhone holds a card" if phones == 1 else f"{phones} iPhones hold cards"
             raise ValueError(f"{hold} of {business.name} under {held}, and a card cannot change to {pass_type}")
-    await store.replace_business(replace(business, apple=apple))
+    if not await store.revise([(business, replace(business, apple=apple))]):
+        raise ChangedMeanwhile
 
 
 async def hand_out_token(store: Store, world: World, *, business_id: UUID, staff_id: UUID, location_id: UUID, name: str) -> str:

@@ -10,6 +10,7 @@ from litestar.params import FromPath
 from msgspec.structs import replace
 
 from app.desk import enrolment
+from app.desk.audit import revise
 from app.desk.found import secret_hash
 from app.store import CounterKind, Counting
 from app.web.forms import Name, filled_in, is_secure
@@ -102,7 +103,8 @@ async def enrol_here(request: Ask) -> Response[Any]:
 async def mode(request: Ask) -> Response[Any]:
     """Whether the counters of the business ask before they redeem."""
     said = await filled_in(request, Mode)
-    await desk_of(request).store.replace_business(replace(me(request).business, asks_first=said.asks_first))
+    was = me(request).business
+    await revise(desk_of(request), me(request).staff.id, "business.changed", (was, replace(was, asks_first=said.asks_first)))
     return go("/counters")
 
 

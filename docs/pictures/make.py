@@ -297,15 +297,14 @@ async def _(cafe: Cafe, name: str) -> None:
 @picture("counter-ask-first-phone")
 async def _(cafe: Cafe, name: str) -> None:
     shop = cafe.shop
-    asks = replace(shop.business, asks_first=True)
-    await shop.desk.store.replace_business(asks)
+    await shop.change_business(asks_first=True)
     card = await cafe.reward("Đỗ Gia Huy")
     async with cafe.counter(PHONE) as page:
         await page.fill("#code", card["ready"][-1]["shown"])
         await page.press("#code", "Enter")
         await page.locator('[data-action="redeem"]').wait_for()
         await keep(page, name)
-    await shop.desk.store.replace_business(shop.business)
+    await shop.change_business(asks_first=False)
 
 
 @picture("counter-unsent-phone")

@@ -180,8 +180,7 @@ class Visit:
 
     async def rule(self, **changes: object) -> None:
         """The business decides something else."""
-        self.shop.business = replace(self.shop.business, **changes)
-        await self.shop.desk.store.replace_business(self.shop.business)
+        await self.shop.change_business(**changes)
 
 
 # --- What is seen and done at a counter ---

@@ -12,7 +12,6 @@ import anyio
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from msgspec.structs import replace
 from shop import Shop as Cafe
 from shop import open_shop
 
@@ -285,7 +284,7 @@ async def test_phones_under_a_pass_type_without_a_certificate_are_named_with_the
             await found.sign_with(cafe.desk.store, cafe.business, "", pass_type=PASS_TYPE)
         old = "pass.com.old"
         chains.make_development_chain(shop.certs / "apple-old", pass_type=old, team="DEVELOPER1", organization="Café", now=NOW)
-        await cafe.desk.store.replace_business(replace(cafe.business, apple="old"))
+        await cafe.change_business(apple="old")
         assert (await shop.found(DATABASE_URL=database_url))["pass_type_without_certificate"][1].startswith("1 phone holds a card")
         shutil.rmtree(shop.certs / "apple-old")
         assert (await shop.found(DATABASE_URL=database_url))["pass_type_without_certificate"][1].endswith(
@@ -302,7 +301,7 @@ async def test_a_database_that_every_user_of_the_machine_may_read_is_a_warning(s
 
 async def test_a_business_whose_own_certificate_is_missing_is_named(shop: Shop) -> None:
     async with open_shop(shop.given["DATABASE_URL"]) as cafe:
-        await cafe.desk.store.replace_business(replace(cafe.business, apple="saigon"))
+        await cafe.change_business(apple="saigon")
     assert "apple-saigon" in (await shop.errors())["business_certificate_missing"][1]
 
 

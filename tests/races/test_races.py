@@ -7,7 +7,6 @@ from uuid import UUID
 
 import pytest
 from house import COUNTERS, House, at_once, photo_of
-from msgspec.structs import replace
 from servers import Answer
 
 from app import world
@@ -138,7 +137,7 @@ async def test_in_a_storm_every_use_but_the_last_has_its_reversal(house: House, 
     ready = card["ready"][0]
     path, body = "redemptions", {}
     if kind == "honour":  # the reward on the card ended yesterday
-        await house.shop.desk.store.replace_business(replace(house.shop.business, honour="everyone"))
+        await house.shop.change_business(honour="everyone")
         coupon_id, code = await house.coupon(
             expires_at=world.now() - timedelta(days=1), card_id=card["id"], issued_at=world.now() - timedelta(days=9)
         )

@@ -341,5 +341,5 @@ async def test_any_text_comes_back_as_it_was(cafe: Cafe, name: str) -> None:
     facts = await cafe.store.card_facts(business_id=cafe.business.id, card_id=card.id)
     assert facts is not None
     assert facts.customer.name == name
-    await cafe.store.replace_business(replace(cafe.business, name=name))
+    assert await cafe.store.revise([(cafe.business, replace(cafe.business, name=name))])
     assert (await cafe.store.businesses())[0].name == name

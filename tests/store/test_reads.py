@@ -118,7 +118,8 @@ async def test_another_business_sees_nothing(cafe: Cafe) -> None:
     assert await store.staff(foreign) == [other.an]
     assert await store.locations(foreign) == [other.location]
     assert await store.programs(foreign) == [other.program]
-    await store.replace_offer(replace(cafe.offer, business_id=foreign, most=1))
+    with pytest.raises(ValueError, match="written anew"):
+        await store.revise([(cafe.offer, replace(cafe.offer, business_id=foreign, most=1))])
     assert await store.offers(cafe.business.id, [cafe.offer.id]) == {cafe.offer.id: cafe.offer}
 
 
@@ -225,7 +226,7 @@ async def test_configured_things_are_listed_by_age_and_replaced_at_once(cafe: Ca
     assert await cafe.store.program_with_business(cafe.business.id) is None
     changed: Offer = replace(cafe.offer, most=3)
     coupon = await cafe.coupon()
-    await cafe.store.replace_offer(changed)
+    assert await cafe.store.revise([(cafe.offer, changed)])
     found = await cafe.store.presented(cafe.business.id, coupon.code)
     assert found is not None
     assert found.offer == changed

@@ -74,8 +74,7 @@ async def manager(shop: Shop) -> Till:
 
 
 async def rule(shop: Shop, **changes: object) -> Business:
-    shop.business = replace(shop.business, **changes)
-    await shop.desk.store.replace_business(shop.business)
+    await shop.change_business(**changes)
     return shop.business
 
 

@@ -1,0 +1,246 @@
+"""Cards, coupons and customers: everything on a card, and what happened to it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+from app.db import tables
+from app.db.conversing import Conversing, Key, answers, just, numbered
+from app.db.shapes import (
+    BUSINESS,
+    CAMPAIGN,
+    CARD,
+    CONTACT,
+    COUPON,
+    CUSTOMER,
+    ENTRY,
+    EVENT,
+    OFFER,
+    PROGRAM,
+    REDEMPTION,
+    REFUSAL,
+    REVERSAL,
+    Shape,
+    as_id,
+    checked,
+)
+from app.db.statements import Ask, Talk
+from app.store import (
+    CardFacts,
+)
+from passes.cards import Card, Customer, Entry, Event
+from passes.coupons import Coupon, Presented, Redemption, Refusal, Reversal, Used
+from passes.offers import Offer
+from passes.programs import Program
+from passes.words import Text
+
+T = TypeVar("T")
+EVENTS: Final = 10
+"""The newest events of a card that its face may need, and whose coupons it may have to name."""
+_CARD: Final = slice(0, len(CARD.names))
+_HOLDER: Final = slice(_CARD.stop, _CARD.stop + len(CUSTOMER.names))
+_COUPON: Final = slice(1, 1 + len(COUPON.names))
+_OFFER: Final = slice(_COUPON.stop, _COUPON.stop + 1)
+_CUSTOMER: Final = _OFFER.stop
+_USED: Final = slice(_CUSTOMER + 1, _CUSTOMER + 1 + len(REDEMPTION.names))
+
+
+class Cards(Conversing):
+    """See app.store.Store."""
+
+    def _presented_by(self, text: str, keys: Sequence[Key]) -> Talk[Sequence[Presented | None]]:
+        found = yield Ask(text, rows=numbered(keys))
+        offers = [OFFER.read(row[_OFFER]) for row in found]
+        wanted = {place for offer in offers for place in offer.locations}
+        names: dict[UUID, str] = {}
+        if wanted:
+            names = {as_id(row[0]): row[1] for row in (yield Ask(self._say.places, (list(wanted),)))}
+        return answers(keys, ((row[0], _presented(row, offer, names)) for row, offer in zip(found, offers, strict=True)))
+
+    async def card_facts(
+        self,
+        *,
+        business_id: UUID | None = None,
+        card_id: UUID | None = None,
+        number: str | None = None,
+        serial: str | None = None,
+        key: str | None = None,
+    ) -> CardFacts | None:
+        """See app.store.Store."""
+        if number is not None:
+            if business_id is None:
+                raise ValueError("a number is a card's only within a business")
+            ask = Ask(self._say.card_by_number, (checked(number), business_id))
+        else:
+            by, value = next((by, value) for by, value in (("id", card_id), ("serial", serial), ("key", key)) if value is not None)
+            ask = Ask(self._say.card_by[by], (checked(value),))
+        found = await self._read(self._facts(ask))
+        facts = next(iter(found.values()), None)
+        return facts if facts is not None and business_id in (None, facts.card.business_id) else None
+
+    async def cards_facts(self, card_ids: Sequence[UUID]) -> Mapping[UUID, CardFacts]:
+        """See app.store.Store."""
+        return await self._read(self._facts(Ask(self._say.cards, (list(card_ids),))), heavy=True)
+
+    def _facts(self, ask: Ask) -> Talk[Mapping[UUID, CardFacts]]:
+        cards = [
+            (CARD.read(row[_CARD]), CUSTOMER.read(row[_HOLDER]), PROGRAM.read(row[-2:-1]), BUSINESS.read(row[-1:])) for row in (yield ask)
+        ]
+        if not cards:
+            return {}
+        ids = [card.id for card, *_ in cards]
+        events = [EVENT.read(row) for row in (yield Ask(self._say.newest_events, (ids, EVENTS - 1)))]
+        mentioned = list({event.coupon_id for event in events if event.coupon_id is not None})
+        said = {event.campaign_id for event in events if event.kind == "message" and event.campaign_id is not None}
+        messages: dict[UUID, Text] = {}
+        if said:
+            campaigns = {as_id(row[0]): CAMPAIGN.read(row[1:]) for row in (yield Ask(self._say.messages, (list(said),)))}
+            messages = {campaign_id: one.message for campaign_id, one in campaigns.items() if one.message is not None}
+        coupons = [COUPON.read(row) for row in (yield Ask(self._say.card_coupons, (ids, mentioned)))]
+        coupons.sort(key=lambda coupon: (coupon.issued_at, coupon.id), reverse=True)
+        wanted = {goal.offer_id for _, _, program, _ in cards for goal in program.goals} | {coupon.offer_id for coupon in coupons}
+        offers = {as_id(row[0]): OFFER.read(row[1:]) for row in (yield Ask(self._say.offers, (list(wanted),)))}
+        coupons_of, events_of = _by_card(coupons), _by_card(events)
+        return {
+            card.id: CardFacts(
+                card=card,
+                customer=customer,
+                program=program,
+                business=business,
+                offers=_needed(offers, program, coupons_of.get(card.id, ())),
+                coupons=coupons_of.get(card.id, ()),
+                events=events_of.get(card.id, ()),
+                messages=_said(messages, events_of.get(card.id, ())) if messages else {},
+            )
+            for card, customer, program, business in cards
+        }
+
+    async def card_by_serial(self, serial: str) -> Card | None:
+        """See app.store.Store."""
+        return await self._one(CARD, tables.Card.select().where(tables.Card.serial == checked(serial)))
+
+    async def coupon(self, business_id: UUID, coupon_id: UUID) -> Presented | None:
+        """See app.store.Store."""
+        return (await self._read(self._presented_by(self._say.coupon, [(business_id, coupon_id)])))[0]
+
+    async def coupons(
+        self,
+        business_id: UUID,
+        *,
+        customer_id: UUID | None = None,
+        batch_id: UUID | None = None,
+        offer_id: UUID | None = None,
+        after: UUID | None = None,
+        limit: int = 100,
+    ) -> Sequence[Coupon]:
+        """See app.store.Store."""
+        table = tables.Coupon
+        wanted = [(table.business_id == business_id) & (table.state != "pooled")]
+        asked = ((table.customer_id, customer_id), (table.batch_id, batch_id), (table.offer_id, offer_id))
+        wanted += [column == value for column, value in asked if value is not None]
+        if after is not None:
+            wanted.append(table.id > after)
+        return await self._all(COUPON, table.select().where(*wanted).order_by(table.id).limit(limit))
+
+    async def pooled(self, business_id: UUID, offer_id: UUID, *, limit: int) -> Sequence[Coupon]:
+        """See app.store.Store."""
+        table = tables.Coupon
+        left = (table.business_id == business_id) & (table.offer_id == offer_id) & (table.state == "pooled")
+        return await self._all(COUPON, table.select().where(left).order_by(table.id).limit(limit))
+
+    async def pools(self, business_id: UUID) -> Mapping[UUID, int]:
+        """See app.store.Store. Without those in which none is left."""
+        found = await self._read(just(Ask(self._say.pools, (business_id,))), heavy=True)
+        return {as_id(offer_id): left for offer_id, left in found if left}
+
+    async def known_codes(self, business_id: UUID, codes: Sequence[str]) -> frozenset[str]:
+        """See app.store.Store."""
+        values = (business_id, [checked(code) for code in codes])
+        return frozenset(row[0] for row in await self._read(just(Ask(self._say.known_codes, values)), heavy=True))
+
+    # --- Customers ---
+
+    async def customer(self, business_id: UUID, customer_id: UUID) -> Customer | None:
+        """See app.store.Store."""
+        table = tables.Customer
+        return await self._one(CUSTOMER, table.select().where((table.id == customer_id) & (table.business_id == business_id)))
+
+    async def contact(self, business_id: UUID, value: str) -> UUID | None:
+        """See app.store.Store."""
+        table = tables.Contact
+        found = await self._one(CONTACT, table.select().where((table.business_id == business_id) & (table.value == checked(value))))
+        return found.customer_id if found is not None else None
+
+    async def cards_of(self, business_id: UUID, customer_id: UUID) -> Sequence[Card]:
+        """See app.store.Store."""
+        table = tables.Card
+        mine = (table.business_id == business_id) & (table.customer_id == customer_id)
+        return await self._all(CARD, table.select().where(mine).order_by(table.joined_at, table.id))
+
+    # --- What happened ---
+
+    async def redemption(self, business_id: UUID, redemption_id: UUID) -> tuple[Redemption, Presented] | None:
+        """See app.store.Store."""
+        table = tables.Redemption
+        found = await self._one(REDEMPTION, table.select().where((table.id == redemption_id) & (table.business_id == business_id)))
+        presented = await self.coupon(business_id, found.coupon_id) if found is not None else None
+        return (found, presented) if found is not None and presented is not None else None
+
+    async def coupon_history(self, business_id: UUID, coupon_id: UUID) -> Sequence[Redemption | Reversal | Refusal]:
+        """See app.store.Store."""
+        happened: list[Redemption | Reversal | Refusal] = []
+        shapes: tuple[Shape[Any], ...] = (REDEMPTION, REVERSAL, REFUSAL)
+        for shape in shapes:
+            table: Any = shape.table
+            happened += await self._all(shape, table.select().where((table.business_id == business_id) & (table.coupon_id == coupon_id)))
+        return sorted(happened, key=lambda one: (one.at, one.id))
+
+    async def card_history(self, business_id: UUID, card_id: UUID, *, limit: int = 100) -> Sequence[Event]:
+        """See app.store.Store."""
+        table = tables.Event
+        mine = (table.business_id == business_id) & (table.card_id == card_id)
+        return await self._all(EVENT, table.select().where(mine).order_by(table.seq, ascending=False).limit(limit))
+
+    async def ledger(self, business_id: UUID, card_id: UUID) -> Sequence[Entry]:
+        """See app.store.Store."""
+        table = tables.Entry
+        mine = (table.business_id == business_id) & (table.card_id == card_id)
+        return await self._all(ENTRY, table.select().where(mine).order_by(table.number))
+
+    async def refusals(self, business_id: UUID, *, limit: int = 100) -> Sequence[Refusal]:
+        """See app.store.Store."""
+        table = tables.Refusal
+        newest = table.select().where(table.business_id == business_id).order_by(table.at, table.id, ascending=False).limit(limit)
+        return await self._all(REFUSAL, newest)
+
+
+def _by_card(found: Sequence[T]) -> dict[UUID, list[T]]:
+    by: dict[UUID, list[T]] = {}
+    for one in found:
+        by.setdefault(one.card_id, []).append(one)  # type: ignore[attr-defined]
+    return by
+
+
+def _needed(offers: Mapping[UUID, Offer], program: Program, coupons: Sequence[Coupon]) -> Mapping[UUID, Offer]:
+    """The offers of a program's goals and of a card's coupons."""
+    wanted = {goal.offer_id for goal in program.goals} | {coupon.offer_id for coupon in coupons}
+    return {offer_id: offers[offer_id] for offer_id in wanted if offer_id in offers}
+
+
+def _presented(row: Sequence[Any], offer: Offer, names: Mapping[UUID, str]) -> Presented:
+    staff, location, in_all, by_customer = row[_USED.stop :]
+    used = row[_USED]
+    return Presented(
+        coupon=COUPON.read(row[_COUPON]),
+        offer=offer,
+        customer=row[_CUSTOMER] or "",
+        used=Used(redemption=REDEMPTION.read(used), location=location or "", staff=staff or "") if used[0] is not None else None,
+        places=tuple(names[place] for place in offer.locations if place in names),
+        redeemed_in_all=max(0, in_all or 0),
+        redeemed_by_customer=max(0, by_customer or 0),
+    )
+
+
+def _said(messages: Mapping[UUID, Text], events: Sequence[Event]) -> Mapping[UUID, Text]:
+    """What the campaigns say that a card's events name."""
+    return {one: messages[one] for event in events if (one := event.campaign_id) is not None and one in messages}

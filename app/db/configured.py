@@ -1,0 +1,165 @@
+"""What a business has set up, written anew as a whole, and who changed it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from app.db import tables
+from app.db.conversing import Conversing, Key, just, with_rows
+from app.db.history import Query
+from app.db.shapes import (
+    AUDIT,
+    BUSINESS,
+    CAMPAIGN,
+    INSERT,
+    LOCATION,
+    OFFER,
+    PICTURE,
+    PROGRAM,
+    ROWS,
+    SEGMENT,
+    STAFF,
+    TOKEN,
+    Shape,
+    as_id,
+    checked,
+)
+from app.db.statements import Ask, Talk
+from app.db.unit import Ready
+from app.store import (
+    Audit,
+    Insert,
+    Lost,
+    Picture,
+    Place,
+    Revised,
+    Row,
+    Staff,
+    Token,
+)
+from passes.businesses import Business, Location
+from passes.campaigns import Campaign, Segment
+from passes.offers import Offer
+from passes.programs import Program
+
+
+class Configured(Conversing):
+    """See app.store.Store."""
+
+    async def program(self, business_id: UUID, program_id: UUID) -> Program | None:
+        """See app.store.Store."""
+        table = tables.Program
+        return await self._one(PROGRAM, table.select().where((table.id == program_id) & (table.business_id == business_id)))
+
+    async def program_with_business(self, program_id: UUID) -> tuple[Program, Business] | None:
+        """See app.store.Store."""
+        program = await self._one(PROGRAM, tables.Program.select().where(tables.Program.id == program_id))
+        if program is None:
+            return None
+        business = await self._one(BUSINESS, tables.Business.select().where(tables.Business.id == program.business_id))
+        return (program, business) if business is not None else None
+
+    async def programs(self, business_id: UUID) -> Sequence[Program]:
+        """See app.store.Store."""
+        return await self._of_business(PROGRAM, business_id)
+
+    async def offers(self, business_id: UUID, offer_ids: Sequence[UUID]) -> Mapping[UUID, Offer]:
+        """See app.store.Store."""
+        found = {as_id(row[0]): OFFER.read(row[1:]) for row in await self._read(just(Ask(self._say.offers, (list(offer_ids),))))}
+        return {offer_id: offer for offer_id, offer in found.items() if offer.business_id == business_id}
+
+    async def businesses(self) -> Sequence[Business]:
+        """See app.store.Store."""
+        return await self._all(BUSINESS, tables.Business.select().order_by(tables.Business.created))
+
+    async def staff(self, business_id: UUID) -> Sequence[Staff]:
+        """See app.store.Store."""
+        return await self._of_business(STAFF, business_id)
+
+    async def locations(self, business_id: UUID) -> Sequence[Location]:
+        """See app.store.Store."""
+        return await self._of_business(LOCATION, business_id)
+
+    async def tokens(self, business_id: UUID) -> Sequence[Token]:
+        """See app.store.Store."""
+        table = tables.Token
+        return await self._all(TOKEN, table.select().where(table.business_id == business_id).order_by(table.created_at, table.id))
+
+    async def all_offers(self, business_id: UUID) -> Sequence[Offer]:
+        """See app.store.Store."""
+        return await self._of_business(OFFER, business_id)
+
+    async def campaigns(self, business_id: UUID) -> Sequence[Campaign]:
+        """See app.store.Store."""
+        return await self._of_business(CAMPAIGN, business_id)
+
+    async def segments(self, business_id: UUID) -> Sequence[Segment]:
+        """See app.store.Store."""
+        return await self._of_business(SEGMENT, business_id)
+
+    async def picture(self, digest: str) -> Picture | None:
+        """See app.store.Store."""
+        return await self._one(PICTURE, tables.Picture.select().where(tables.Picture.digest == checked(digest)))
+
+    async def insert(self, secret_hash: bytes) -> tuple[Insert, bool] | None:
+        """See app.store.Store."""
+        found = await self._read(just(Ask(self._say.opened, (secret_hash,))))
+        return next(((INSERT.read(row), row[-1] is not None) for row in found), None)
+
+    async def tallied(self, business_id: UUID, key: str) -> int:
+        """See app.store.Store."""
+        return next((int(row[0]) for row in await self._read(just(Ask(self._say.tallied, (business_id, checked(key)))))), 0)
+
+    async def audited(
+        self,
+        business_id: UUID,
+        *,
+        staff_id: UUID | None = None,
+        what: str = "",
+        of_id: UUID | None = None,
+        after: Place | None = None,
+        limit: int = 50,
+    ) -> Sequence[Audit]:
+        """See app.store.Store."""
+        query = Query(self._dialect)
+        conditions = [f"a.business_id = {query.given(business_id)}"]
+        conditions += [
+            f"a.{name} = {query.given(value)}" for name, value in (("staff_id", staff_id), ("of_id", of_id)) if value is not None
+        ]
+        if what:
+            conditions.append(f"substr(a.what, 1, {len(what)}) = {query.given(checked(what))}")
+        if after is not None:
+            conditions.append(f"(a.at, a.id) < ({query.given(checked(after.at))}, {query.given(after.id)})")
+        text = f"SELECT {AUDIT.select('a')} FROM audit AS a WHERE {' AND '.join(conditions)}"  # noqa: S608 (columns of ours)
+        ask = query.ask(f"{text} ORDER BY a.at DESC, a.id DESC LIMIT {query.given(limit)}")
+        return [AUDIT.read(row) for row in await self._read(just(ask), heavy=True)]
+
+    async def revise(self, pairs: Sequence[tuple[Revised, Revised]], rows: Sequence[Row] = ()) -> bool:
+        """See app.store.Store. Raises ValueError for a pair of two different things."""
+        for was, became in pairs:
+            if type(was) is not type(became) or was.id != became.id or _owner(was) != _owner(became):
+                raise ValueError("a thing is written anew, not put in the place of another")
+        anew = [(ROWS[type(was)], was, ROWS[type(was)].row(became)) for was, became in pairs]
+        anew.sort(key=lambda one: (one[0].name, one[1].id))  # the order in which everybody holds them
+        try:
+            await self._write(self._revise(anew, with_rows(rows)))
+        except Lost:
+            return False
+        return True
+
+    def _revise(self, anew: Sequence[tuple[Shape[Any], Revised, Key]], unit: Ready) -> Talk[None]:
+        for shape, was, values in anew:
+            now = yield Ask(self._say.held(shape), (was.id,))
+            if not now or shape.read(now[0]) != was:
+                raise Lost
+            yield Ask(self._say.rewritten(shape), values)
+        yield from self._recorded(unit)
+
+    async def revoke_token(self, token_id: UUID, at: datetime) -> None:
+        """See app.store.Store."""
+        await self._write(just(Ask(self._say.revoke, (token_id, checked(at)))))
+
+
+def _owner(thing: Revised) -> UUID:
+    return thing.id if isinstance(thing, Business) else thing.business_id
