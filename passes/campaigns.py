@@ -1,11 +1,14 @@
 """Keeping customers coming back: whom a message is for, when it may reach them, and how often."""
 
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Literal
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 
+from passes.businesses import Business
+from passes.offers import SECOND, end_of_day
 from passes.words import Text
 
 Days = Annotated[int, msgspec.Meta(ge=0, le=3660)]
@@ -93,3 +96,35 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime | None = None
     made_at: datetime
     made_by: UUID
+
+
+def first_moment(day: date, zone: ZoneInfo) -> datetime:
+    """When a day begins in a zone, in UTC: the second after the day before has ended, whatever its clocks do at midnight."""
+    return end_of_day(day - timedelta(days=1), zone) + SECOND
+
+
+def born_on(day: date) -> tuple[str, ...]:
+    """The birthdays (``MM-DD``) that are celebrated on a day: 29 February on the 28th where the year has none."""
+    leapless = (day.month, day.day) == (2, 28) and (day + timedelta(days=1)).day == 1
+    return (f"{day:%m-%d}", "02-29") if leapless else (f"{day:%m-%d}",)
+
+
+def quiet_until(business: Business, now: datetime) -> datetime | None:
+    """When the business's quiet hours end that hold at ``now``, in UTC; None outside them.
+
+    The hours are those of the wall clock in its zone. An end that the clock skips comes as much later as it skips.
+    """
+    since, until = business.quiet_from, business.quiet_until
+    local = now.astimezone(business.tz)
+    hour = local.time()
+    quiet = since <= hour < until if since <= until else hour >= since or hour < until
+    if not quiet:
+        return None
+    day = local.date() + timedelta(days=1 if hour >= until else 0)
+    ends = (datetime.combine(day, until, tzinfo=business.tz).replace(fold=fold).astimezone(UTC) for fold in (0, 1))
+    return min(end for end in ends if end > now)
+
+
+def addressed(message: Text, name: str) -> Text:
+    """A message with the customer's name where it says ``{name}``. Nothing else in it means anything."""
+    return Text(tuple((language, words.replace("{name}", name)) for language, words in message.by))
