@@ -32,6 +32,8 @@ WEAK: Final = 10
 WORKS: Final = 30
 """Below WEAK percent an offer is weak or reaches the wrong people; above WORKS percent it works."""
 HOURS: Final = 24
+LEFT: Final = ("redeemed", "voided")
+"""How a coupon that is not over stops being active."""
 
 
 # --- Periods ---
@@ -121,8 +123,8 @@ async def numbers(desk: Desk, business: Business, during: Period) -> Numbers:
     """The three numbers of a period, from the counts by the day and one partial index: never by counting coupons.
 
     How many coupons were active when the period began is reckoned back from now: active now, and those that expired unused since,
-    and those redeemed since, less those issued since. (A goodwill had expired already. A coupon that was voided since is missing, and one
-    that was redeemed before the period and taken back in it is one too many: a handful, in a number that is only compared.)
+    and those redeemed or voided since, less those issued since. (A goodwill had expired already. A coupon that was over, or redeemed,
+    before the period and was extended or taken back in it is one too many: a handful, in a number that is only compared.)
     """
     now = desk.world.now()
     today = now.astimezone(business.tz).date()
@@ -137,7 +139,7 @@ async def numbers(desk: Desk, business: Business, during: Period) -> Numbers:
         redeemed=total("redeemed", during.first, during.last),
         redeemed_before=total("redeemed", before.first, before.last),
         active=active,
-        active_before=max(0, active + over + total("redeemed", during.first, today) - total("issued", during.first, today)),
+        active_before=max(0, active + over + sum(total(kind, during.first, today) for kind in LEFT) - total("issued", during.first, today)),
         issued=total("issued", during.first, during.last),
         used=total("used", during.first, during.last),
         issued_before=total("issued", before.first, before.last),

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from app.store import Count, CountBy, CountKind
 from passes.coupons import Coupon, Redemption, Refusal
+from passes.offers import over
 
 
 def redeemed(redemption: Redemption, coupon: Coupon, zone: ZoneInfo, *, n: Literal[1, -1] = 1) -> tuple[Count, ...]:
@@ -37,6 +38,19 @@ def refused(refusal: Refusal, zone: ZoneInfo) -> tuple[Count, ...]:
 def issued(coupons: Iterable[Coupon], zone: ZoneInfo) -> tuple[Count, ...]:
     """The counts of new coupons."""
     return tuple(count for coupon in coupons for count in _by_offer("issued", coupon, zone, 1))
+
+
+def compensated(coupon: Coupon, staff_id: UUID, zone: ZoneInfo) -> tuple[Count, ...]:
+    """The counts of a coupon that somebody gave as compensation."""
+    which: tuple[tuple[CountBy, str], ...] = (("all", ""), ("staff", str(staff_id)))
+    return _counts(coupon.business_id, "compensated", _day(coupon.issued_at, zone), which, 1)
+
+
+def voided(coupons: Iterable[Coupon], at: datetime, zone: ZoneInfo) -> tuple[Count, ...]:
+    """The counts of coupons (as they were before) that were cancelled: of those that could still be redeemed, on the day of it."""
+    which: tuple[tuple[CountBy, str], ...] = (("all", ""),)
+    lost = [one for one in coupons if one.state == "active" and not over(one.expires_at, at)]
+    return _counts(lost[0].business_id, "voided", _day(at, zone), which, len(lost)) if lost else ()
 
 
 def _by_offer(kind: CountKind, coupon: Coupon, zone: ZoneInfo, n: int) -> tuple[Count, ...]:
