@@ -29,6 +29,7 @@ from app.followers import Followers
 from app.outbound import Outbound
 from app.settings import Settings
 from app.web import api, apple, at_counter, brand, counter, counters, pages, people, public, redemptions, signing_in, style
+from app.web.forms import Wrong, on_wrong
 from app.web.live import Live
 from app.web.sessions import LARGEST_FORM, Forms, sessions
 from app.web.wire import HANDLERS
@@ -166,7 +167,7 @@ def create_app(settings: Settings, *, followers: bool = True, world: Callable[[H
         route_handlers=PAGES,
         middleware=[sessions(key, secure=secure), DefineMiddleware(Forms, config=csrf)],
         request_max_body_size=LARGEST_FORM,
-        exception_handlers=pages.HANDLERS,
+        exception_handlers={**pages.HANDLERS, Wrong: on_wrong},
         include_in_schema=False,
     )
     files = create_static_files_router(

@@ -99,11 +99,14 @@ def render(
     ``t(sentence, **facts)`` says a sentence of the catalogue, ``say`` moments and numbers (app.web.saying.Saying);
     ``language`` and ``languages``; ``csrf_token`` is the token of forms; ``style`` is the address of the stylesheet, ``brand``
     that of the business's colours; ``member``, ``counting`` and ``business`` say who is there (or None); ``path`` is this
-    page's, for navigation.
+    page's, for navigation. ``wrong`` (app.web.forms.Wrong, None usually) makes the macros show what is wrong with a form, and what
+    was typed in it.
     """
     desk = desk_of(request)
     language = language_of(request, desk.words)
     business = business_of(request)
+    if facts.get("wrong"):
+        status = HTTPStatus.UNPROCESSABLE_ENTITY
     text = (
         _templates(request.app.state.pages)
         .get_template(template)
@@ -120,7 +123,7 @@ def render(
             brand=brand.address(business) if business else "",
             path=request.scope["path"],
             now=desk.world.now(),
-            **facts,
+            **{"wrong": None, **facts},
         )
     )
     return Response(text, status_code=status, media_type=HTML, headers={**HEADERS, **(headers or {})})

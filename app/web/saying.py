@@ -1,11 +1,12 @@
 """How pages say moments, numbers and languages: in the reader's language, in the business's zone."""
 
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import format_currency, format_decimal, format_percent, get_currency_precision
 
 from passes.words import N_, Words
 
@@ -56,6 +57,15 @@ class Saying:
         """A share of one as a percentage of at most one decimal: 0.1234 is "12.3%"."""
         said: str = format_percent(share, locale=self._language, format="#,##0.#%")
         return said
+
+    def money(self, amount: int, currency: str) -> str:
+        """Minor units of a currency as people write them: "₫10,000", "10.000 ₫"."""
+        said: str = format_currency(Decimal(amount).scaleb(-get_currency_precision(currency)), currency, locale=self._language)
+        return said
+
+    def amount(self, amount: int, currency: str) -> str:
+        """The same as somebody would type it into a field: "10000", "4.50"."""
+        return f"{Decimal(amount).scaleb(-get_currency_precision(currency)):f}"
 
     def language(self, code: str) -> str:
         """A language under its own name: "English", "Tiếng Việt"."""
