@@ -7,6 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from app.store import Count, CountBy, CountKind
+from passes.cards import Card
 from passes.coupons import Coupon, Redemption, Refusal
 from passes.offers import over
 
@@ -14,11 +15,11 @@ from passes.offers import over
 def redeemed(redemption: Redemption, coupon: Coupon, zone: ZoneInfo, *, n: Literal[1, -1] = 1) -> tuple[Count, ...]:
     """The counts of a redemption or a goodwill; with ``n`` -1, what its reversal takes back from the days that it counted on.
 
-    A redemption counts on its own day, and as used on the day on which its coupon was issued; goodwill does neither.
+    A redemption counts on its own day, and as used on the day on which its coupon was issued; a goodwill counts apart, by who and where.
     """
     local = redemption.at.astimezone(zone)
     if redemption.kind == "goodwill":
-        return _counts(redemption.business_id, "goodwill", local.date(), (("all", ""),), n)
+        return _counts(redemption.business_id, "goodwill", local.date(), _where_and_who(redemption.location_id, redemption.staff_id), n)
     which: tuple[tuple[CountBy, str], ...] = (
         ("all", ""),
         ("location", str(redemption.location_id)),
@@ -51,6 +52,31 @@ def voided(coupons: Iterable[Coupon], at: datetime, zone: ZoneInfo) -> tuple[Cou
     which: tuple[tuple[CountBy, str], ...] = (("all", ""),)
     lost = [one for one in coupons if one.state == "active" and not over(one.expires_at, at)]
     return _counts(lost[0].business_id, "voided", _day(at, zone), which, len(lost)) if lost else ()
+
+
+def joined(card: Card, zone: ZoneInfo, *, location_id: UUID | None = None) -> tuple[Count, ...]:
+    """The counts of a new card, and of where it was joined, if that is known."""
+    return _counts(card.business_id, "joined", _day(card.joined_at, zone), _where_and_who(location_id, None), 1)
+
+
+def visit(card: Card, at: datetime, zone: ZoneInfo, *, location_id: UUID | None = None, staff_id: UUID | None = None) -> tuple[Count, ...]:
+    """The counts of an action that adds stamps or points to a card, which is as it was before: its first visit, or one more."""
+    which, day = _where_and_who(location_id, staff_id), _day(at, zone)
+    first = _counts(card.business_id, "first_visit", day, _where_and_who(location_id, None), 1) if not card.visits else ()
+    return (*_counts(card.business_id, "visit", day, which, 1), *first)
+
+
+def corrected(
+    business_id: UUID, at: datetime, zone: ZoneInfo, *, location_id: UUID | None = None, staff_id: UUID | None = None
+) -> tuple[Count, ...]:
+    """The counts of a correction of a card's ledger."""
+    return _counts(business_id, "corrected", _day(at, zone), _where_and_who(location_id, staff_id), 1)
+
+
+def _where_and_who(location_id: UUID | None, staff_id: UUID | None) -> tuple[tuple[CountBy, str], ...]:
+    """In all, and of a location and a person if they are known."""
+    named: tuple[tuple[CountBy, UUID | None], ...] = (("location", location_id), ("staff", staff_id))
+    return (("all", ""), *((by, str(one)) for by, one in named if one is not None))
 
 
 def _by_offer(kind: CountKind, coupon: Coupon, zone: ZoneInfo, n: int) -> tuple[Count, ...]:

@@ -135,7 +135,7 @@ class Street(Cafe):
     def count_use(self, made: Redemption, coupon: Coupon, n: int) -> None:
         local = made.at.astimezone(self.business.tz)
         if made.kind == "goodwill":
-            self.count("goodwill", made.at, n=n)
+            self.count("goodwill", made.at, n=n, location=made.location_id, staff=made.staff_id)
             return
         which = {"location": made.location_id, "offer": coupon.offer_id, "staff": made.staff_id, "hour": local.weekday() * 24 + local.hour}
         self.count("redeemed", made.at, n=n, **which)
