@@ -97,11 +97,9 @@ class Reaching(Conversing):
             case WinBack(after):
                 query = self._for(campaign, now, zone, weekly)
                 last = "coalesce(c.visited_at, c.joined_at)"
-                query.conditions += [
-                    *query.within(last, today - timedelta(days=after), zone),
-                    f"NOT EXISTS (SELECT 1 FROM sent AS s WHERE s.campaign_id = {query.given(campaign.id)} AND s.card_id = c.id"
-                    f" AND s.at >= {last})",
-                ]
+                mine = f"s.campaign_id = {query.given(campaign.id)} AND s.card_id = c.id"
+                query.conditions += query.within(last, today - timedelta(days=after), zone)
+                query.conditions.append(f"NOT EXISTS (SELECT 1 FROM sent AS s WHERE {mine} AND s.at >= {last})")
                 return [
                     Awaited(card, customer, f"win_back:{(card.visited_at or card.joined_at).astimezone(zone).date()}")
                     for (card, customer), _ in (yield from query.found(limit))
@@ -166,7 +164,8 @@ class Reaching(Conversing):
         until, due = query.given(checked(lease_until)), query.given(checked(now))
         text = f"""
             WITH due AS MATERIALIZED (
-                SELECT id FROM sent WHERE mail = 'due' AND mail_at <= {due} ORDER BY mail_at LIMIT {query.given(limit)} {self._dialect.free})
+                SELECT id FROM sent WHERE mail = 'due' AND mail_at <= {due}
+                ORDER BY mail_at LIMIT {query.given(limit)} {self._dialect.free})
             UPDATE sent SET mail_at = {until} WHERE id IN (SELECT id FROM due) RETURNING {SENT.select("sent")}"""
         return [SENT.read(row) for row in await self._write(just(query.ask(text)))]
 
@@ -225,42 +224,42 @@ def _ready(query: Query, now: datetime) -> str:
 
 def _meant(query: Query, business_id: UUID, rules: Rules, now: datetime, zone: ZoneInfo) -> Iterator[str]:
     """What is asked of a card ``c`` and its customer ``u``. Days are those of the business's zone, today is 0 days ago."""
-    today = now.astimezone(zone).date()
-
-    def day(ago: int) -> str:
-        return query.given(first_moment(today - timedelta(days=ago), zone))
-
     yield f"c.business_id = {query.given(business_id)}"
     yield "c.left_at IS NULL AND u.erased_at IS NULL AND u.merged_into IS NULL"
-    if rules.program_id is not None:
-        yield f"c.program_id = {query.given(rules.program_id)}"
+    today = now.astimezone(zone).date()
+    for name, (condition, later) in _DAYS.items():
+        days = getattr(rules, name)
+        if days is not None:
+            yield f"{condition} {query.given(first_moment(today - timedelta(days=days - later), zone))}"
+    for name, condition in _VALUES.items():
+        value = getattr(rules, name)
+        if value not in (None, ""):
+            yield f"{condition} {query.given(checked(value))}"
     if rules.cards:
         yield f"c.id {query.listed(rules.cards)}"
-    if rules.joined_within is not None:
-        yield f"c.joined_at >= {day(rules.joined_within)}"
-    if rules.joined_before is not None:
-        yield f"c.joined_at < {day(rules.joined_before)}"
-    if rules.visited_within is not None:
-        yield f"c.visited_at >= {day(rules.visited_within)}"
-    if rules.not_visited_for is not None:
-        yield f"coalesce(c.visited_at, c.joined_at) < {day(rules.not_visited_for - 1)}"
-    if rules.balance_from is not None:
-        yield f"c.balance >= {query.given(rules.balance_from)}"
-    if rules.balance_to is not None:
-        yield f"c.balance <= {query.given(rules.balance_to)}"
     if rules.birthday_month is not None:
         yield f"u.birthday LIKE {query.given(f'{rules.birthday_month:02}-%')}"
-    if rules.location_id is not None:
-        yield f"coalesce(c.location_id, u.location_id) = {query.given(rules.location_id)}"
-    if rules.language:
-        yield f"u.language = {query.given(checked(rules.language))}"
     if rules.waiting is not None:
-        yield (
-            f"{'' if rules.waiting else 'NOT '}EXISTS (SELECT 1 FROM coupon AS k WHERE k.card_id = c.id AND k.state = 'active'"
-            f" AND {_ready(query, now)})"
-        )
+        coupon = f"SELECT 1 FROM coupon AS k WHERE k.card_id = c.id AND k.state = 'active' AND {_ready(query, now)}"
+        yield f"{'' if rules.waiting else 'NOT '}EXISTS ({coupon})"
     if rules.text.strip():
         yield _named(query, rules.text)
+
+
+_DAYS: Final[Mapping[str, tuple[str, int]]] = {
+    "joined_within": ("c.joined_at >=", 0),
+    "joined_before": ("c.joined_at <", 0),
+    "visited_within": ("c.visited_at >=", 0),
+    "not_visited_for": ("coalesce(c.visited_at, c.joined_at) <", 1),
+}
+"""Rules of days: what is compared with the beginning of the day so many days ago, or of the day after it."""
+_VALUES: Final[Mapping[str, str]] = {
+    "program_id": "c.program_id =",
+    "balance_from": "c.balance >=",
+    "balance_to": "c.balance <=",
+    "location_id": "coalesce(c.location_id, u.location_id) =",
+    "language": "u.language =",
+}
 
 
 def _named(query: Query, text: str) -> str:

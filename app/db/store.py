@@ -18,6 +18,7 @@ from app.db.errands import Errands
 from app.db.history import History, customers_like
 from app.db.people import People
 from app.db.phones import Phones
+from app.db.reach import Reaching
 from app.db.shapes import (
     ALARM,
     BUSINESS,
@@ -58,7 +59,7 @@ FORGOTTEN_AT_ONCE: Final = 5000
 """Old answers are dropped in portions, so that no redemption waits long for the broom."""
 
 
-class DatabaseStore(Cards, Configured, Errands, People, Phones):
+class DatabaseStore(Cards, Configured, Errands, People, Phones, Reaching):
     """app.store.Store over one database. What is abstract is how a conversation is held and how a unit is committed."""
 
     def __init__(self, engine: Engine, dialect: Dialect) -> None:
