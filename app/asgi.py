@@ -28,7 +28,7 @@ from app.errands import Errands
 from app.followers import Followers
 from app.outbound import Outbound
 from app.settings import Settings
-from app.web import api, apple, at_counter, brand, counter, counters, pages, people, public, redemptions, signing_in, style
+from app.web import api, apple, at_counter, brand, counter, counters, errands, pages, people, public, redemptions, signing_in, style
 from app.web.forms import Wrong, on_wrong
 from app.web.live import Live
 from app.web.sessions import LARGEST_FORM, Forms, sessions
@@ -50,6 +50,7 @@ PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     *at_counter.handlers,
     *counter.handlers,
     *redemptions.handlers,
+    *errands.handlers,
 )
 """Everything that people look at in a browser, in the order of the house's front to its back."""
 
