@@ -1,18 +1,17 @@
-"""A coupon as compensation: something went wrong, and a manager makes up for it."""
+"""A coupon that a manager puts on a card: as compensation when something went wrong, or just so."""
 
 from uuid import UUID
 
 import msgspec
 
-from app.desk import ATTEMPTS, Desk, Once, Repeated
-from app.desk.counting import issued as counted
+from app.desk import ATTEMPTS, Desk, Once, Repeated, counting, giving, limits
 from app.desk.read import card_facts
 from app.desk.views import CouponView
-from app.store import Caller, Duplicate
-from passes import codes, coupons
-from passes.businesses import MANAGERS
+from app.store import Caller, Duplicate, Lost
+from passes.businesses import MANAGERS, Business
 from passes.cards import Event
-from passes.problems import Busy, NotAllowed, NotFound, ReasonNeeded
+from passes.offers import Offer
+from passes.problems import Busy, NotAllowed, NotFound, Paused, ReasonNeeded
 from passes.words import N_
 
 
@@ -26,51 +25,67 @@ class IssuedView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def issue(desk: Desk, caller: Caller, card_id: UUID, offer_id: UUID, *, reason: str, once: Once) -> IssuedView:
-    """Put a coupon of an offer on a card. Raises NotAllowed below a manager, ReasonNeeded, and NotFound for a card or an offer."""
-    business = caller.business
-    if caller.person.role not in MANAGERS or caller.person.kiosk:
+    """Put a coupon of an offer on a card, as compensation.
+
+    Raises NotAllowed below a manager, ReasonNeeded, NotFound for a card or an offer, Paused, PoolEmpty, and LimitReached for who has
+    compensated as often today as one may.
+    """
+    business, person = caller.business, caller.person
+    if person.role not in MANAGERS or person.kiosk:
         raise NotAllowed
     why = reason.strip()
     if not why:
         raise ReasonNeeded
-    facts = await card_facts(desk, business.id, str(card_id))
-    offer = (await desk.store.offers(business.id, [offer_id])).get(offer_id)
-    if offer is None:
-        raise NotFound(what=N_("offer"))
-    card = facts.card
-    if card.left_at is not None:
-        raise NotFound(what=N_("card"))
+    offer = await running(desk, business, offer_id)
     for _ in range(ATTEMPTS):
         now = desk.world.now()
-        coupon = coupons.issue(
-            offer,
-            coupon_id=desk.world.new_id(),
-            code=codes.mint(desk.world.pick),
-            now=now,
-            zone=business.tz,
-            card_id=card.id,
-            customer_id=card.customer_id,
+        facts = await card_facts(desk, business.id, str(card_id))
+        if facts.card.left_at is not None:
+            raise NotFound(what=N_("card"))
+        tallies = await limits.within(desk, caller, "compensations", now)
+        given = await giving.give(desk, business, (offer,), now=now, card=facts.card)
+        (coupon,) = given.coupons
+        view = IssuedView(
+            coupon=desk.look(business, once.language, now).coupon(coupon, offer),
+            card_id=facts.card.id,
+            customer=facts.customer.name,
+            reason=why,
         )
         event = Event(
             id=desk.world.new_id(),
             business_id=business.id,
-            card_id=card.id,
-            customer_id=card.customer_id,
+            card_id=facts.card.id,
+            customer_id=facts.card.customer_id,
             coupon_id=coupon.id,
             kind="issued",
             at=now,
             reason=why,
-        )
-        view = IssuedView(
-            coupon=desk.look(business, once.language, now).coupon(coupon, offer), card_id=card.id, customer=facts.customer.name, reason=why
+            staff_id=person.staff_id,
         )
         try:
             await desk.commit(
-                now, counts=counted((coupon,), business.tz), rows=(coupon, event, *once.done(view, caller, now)), touches=(card.id,)
+                now,
+                changes=given.changes,
+                tallies=tallies,
+                counts=(*counting.issued((coupon,), business.tz), *counting.compensated(coupon, person.staff_id, business.tz)),
+                rows=(*given.rows, event, *once.done(view, caller, now)),
+                touches=(facts.card.id,),
             )
+        except Lost:
+            continue
         except Duplicate as duplicate:
             if duplicate.of == "Kept":
                 raise Repeated from duplicate
             continue  # a code that exists: draw again
         return view
     raise Busy(retry_after=1)
+
+
+async def running(desk: Desk, business: Business, offer_id: UUID) -> Offer:
+    """An offer of which something new may be given. Raises NotFound, or Paused."""
+    offer = (await desk.store.offers(business.id, [offer_id])).get(offer_id)
+    if offer is None:
+        raise NotFound(what=N_("offer"))
+    if offer.state != "running":
+        raise Paused(name=offer.title)
+    return offer
