@@ -80,8 +80,8 @@ class Once(Protocol):
 
     language: str
 
-    def done(self, view: object, caller: Caller, now: datetime) -> tuple[Kept, ...]:
-        """The answer of a story that succeeded."""
+    def done(self, view: object, caller: Caller, now: datetime, *, new: bool = True) -> tuple[Kept, ...]:
+        """The answer of a story that succeeded. ``new``: something was made that was not there before."""
         ...
 
     def refused(self, problem: Problem, caller: Caller, now: datetime) -> tuple[Kept, ...]:

@@ -1,65 +1,301 @@
 """A customer joins a program: one person, one card, ready for both wallets."""
 
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
-from app.desk import ATTEMPTS, Desk, Once, Repeated
+from app.desk import ATTEMPTS, Desk, Once, Repeated, counting, giving
+from app.desk.signing_in import count, key, network
 from app.desk.views import Joined
-from app.store import Caller, CardFacts, Duplicate
-from passes import codes
+from app.store import Caller, CardFacts, Change, Contact, Count, Duplicate, Kept, Lost, Row, Tally
+from passes import codes, contacts
+from passes.businesses import Business
 from passes.cards import Card, Customer, Event
-from passes.problems import Busy, NotFound
+from passes.guesses import Patience
+from passes.problems import Busy, NotFound, Paused
+from passes.programs import Program
 from passes.words import N_
+
+SLOT: Final = timedelta(minutes=10)
+FROM_ONE_PLACE: Final = Patience(free=60, first=timedelta(seconds=30), longest=SLOT, fresh=SLOT)
+"""A full café joins over its one Wi-Fi; who joins once in ten seconds for ten minutes is no café."""
+IN_ALL: Final = Patience(free=600, first=timedelta(seconds=5), longest=timedelta(minutes=1), fresh=SLOT)
+"""One a second into one program: more than any opening day, and less than a flood from many addresses."""
 
 
 class Newcomer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person tells on joining."""
+    """What a person tells on joining. ``birthday`` is ``MM-DD``; ``consent``: they want to be sent offers."""
 
     name: str
     email: str = ""
     phone: str = ""
+    birthday: str = ""
     language: str = ""
+    consent: bool = False
+
+
+class _Coming(msgspec.Struct, frozen=True, kw_only=True):
+    """What must become true for somebody to have a card."""
+
+    facts: CardFacts
+    rows: tuple[Row, ...]
+    changes: tuple[Change, ...]
+    tallies: tuple[Tally, ...]
+    counts: tuple[Count, ...]
+
+
+# --- By somebody whom we trust: a till, staff at a counter ---
 
 
 async def join(desk: Desk, caller: Caller, program_id: UUID, newcomer: Newcomer, *, once: Once) -> Joined:
-    """Make a customer and a card. Raises NotFound for a program that is not this business's."""
+    """A card for a customer. Whoever is known by the address or number gets the card that they have, or their first of this program.
+
+    Raises NotFound for a program that is not this business's, and Paused for a new card of one that gives nothing new.
+    """
     business = caller.business
     program = await desk.store.program(business.id, program_id)
     if program is None:
         raise NotFound(what=N_("program"))
-    offers = await desk.store.offers(business.id, [goal.offer_id for goal in program.goals])
     for _ in range(ATTEMPTS):
-        now, new = desk.world.now(), desk.world
-        customer = Customer(
-            id=new.new_id(),
-            business_id=business.id,
-            name=newcomer.name,
-            email=newcomer.email,
-            phone=newcomer.phone,
-            language=newcomer.language or business.languages[0],
-            joined_at=now,
-        )
-        card = Card(
-            id=new.new_id(),
-            business_id=business.id,
-            program_id=program.id,
-            customer_id=customer.id,
-            number=codes.mint_number(new.pick),
-            serial=new.token(),
-            token=new.token(),
-            key=new.token(),
-            joined_at=now,
-            changed_at=now,
-        )
-        event = Event(id=new.new_id(), business_id=business.id, card_id=card.id, customer_id=customer.id, kind="joined", at=now)
-        facts = CardFacts(card=card, customer=customer, program=program, business=business, offers=offers, coupons=(), events=(event,))
-        view = Joined(customer_id=customer.id, card=desk.look(business, once.language, now).card(facts))
+        now = desk.world.now()
+        known = await _known(desk, business, contacts.values(business, email=newcomer.email, phone=newcomer.phone))
+        cards = await desk.store.cards_of(business.id, known.id) if known else ()
+        facts = await _card(desk, cards, program)
+        coming = None
+        if facts is None:
+            coming = await _come(
+                desk, business, program, newcomer, now=now, known=known, cards=cards, location_id=caller.person.location_id
+            )
+            facts = coming.facts
+        view = Joined(customer_id=facts.customer.id, card=desk.look(business, once.language, now).card(facts))
+        kept = once.done(view, caller, now, new=coming is not None)
         try:
-            await desk.commit(now, rows=(customer, card, event, *once.done(view, caller, now)), touches=(card.id,))
+            await _commit(desk, now, coming, kept)
+        except Lost:
+            continue  # another one made the same customer's card
         except Duplicate as duplicate:
             if duplicate.of == "Kept":
                 raise Repeated from duplicate
-            continue  # a number that exists: draw again
+            continue  # somebody with this address or number was first; or a number that exists: draw again
+        if known:
+            await _learn(desk, business, known, newcomer, now)
         return view
     raise Busy(retry_after=1)
+
+
+# --- By themselves, on the program's page ---
+
+
+async def program_of(desk: Desk, program_id: UUID) -> tuple[Program, Business]:
+    """A program that anybody may look at, with its business. Raises NotFound."""
+    found = await desk.store.program_with_business(program_id)
+    if found is None:
+        raise NotFound(what=N_("program"))
+    return found
+
+
+async def own_card(desk: Desk, program: Program, keys: Sequence[str]) -> CardFacts | None:
+    """The card of this program among those whose keys a browser has; None if none is in use."""
+    for held in keys:
+        facts = await desk.store.card_facts(key=held)
+        if facts is not None and facts.card.program_id == program.id and facts.card.left_at is None and _is_there(facts.customer):
+            return facts
+    return None
+
+
+async def come(
+    desk: Desk,
+    program: Program,
+    business: Business,
+    newcomer: Newcomer,
+    *,
+    nonce: str,
+    address: str,
+    keys: Sequence[str] = (),
+    location_id: UUID | None = None,
+) -> CardFacts:
+    """A card for whoever fills in the page. ``keys`` are those of the cards that this browser has, ``nonce`` is the form's own.
+
+    A stranger who names somebody's address or number gets a fresh card like anybody else: neither the answer nor the time that it
+    takes tells that the person is known. Raises Paused, and TooManyGuesses when too many come from ``address`` or altogether.
+    """
+    slot = int(desk.world.now().timestamp() // SLOT.total_seconds()) % 6
+    await count(desk, key("join from", f"{network(address)}:{slot}"), FROM_ONE_PLACE)
+    await count(desk, key("join", f"{program.id}:{slot}"), IN_ALL)
+    own = await own_card(desk, program, keys)
+    if own is not None:
+        return own
+    held = [facts for one in keys if (facts := await desk.store.card_facts(key=one)) and facts.business.id == business.id]
+    customer = next((facts.customer for facts in held if _is_there(facts.customer)), None)
+    for _ in range(ATTEMPTS):
+        now = desk.world.now()
+        again = await desk.store.kept(program.id, nonce)
+        if again is not None:
+            return await _again(desk, again)
+        cards = await desk.store.cards_of(business.id, customer.id) if customer else ()
+        facts = await _card(desk, cards, program)
+        if facts is not None:
+            return facts
+        coming = await _come(desk, business, program, newcomer, now=now, known=customer, cards=cards, location_id=location_id)
+        kept = Kept(
+            caller_id=program.id,
+            key=nonce,
+            business_id=business.id,
+            digest=hashlib.sha256(nonce.encode()).digest(),
+            status=0,
+            body=coming.facts.card.id.bytes,
+            at=now,
+        )
+        try:
+            await _commit(desk, now, coming, (kept,))
+        except (Lost, Duplicate):
+            continue
+        if customer:
+            await _learn(desk, business, customer, newcomer, now)
+        return coming.facts
+    raise Busy(retry_after=1)
+
+
+async def _again(desk: Desk, kept: Kept) -> CardFacts:
+    facts = await desk.store.card_facts(business_id=kept.business_id, card_id=UUID(bytes=kept.body))
+    if facts is None:
+        raise NotFound(what=N_("card"))
+    return facts
+
+
+# --- What both come to ---
+
+
+def _is_there(customer: Customer) -> bool:
+    return customer.erased_at is None and customer.merged_into is None
+
+
+async def _known(desk: Desk, business: Business, values: Sequence[str]) -> Customer | None:
+    """Whose the first of these addresses and numbers is that is anybody's."""
+    owners = [await desk.store.contact(business.id, value) for value in values]
+    found = [await desk.store.customer(business.id, one) for one in owners if one is not None]
+    return next((one for one in found if one is not None and _is_there(one)), None)
+
+
+async def _card(desk: Desk, cards: Sequence[Card], program: Program) -> CardFacts | None:
+    """The card of a program among a customer's, if it was not left."""
+    card = next((one for one in cards if one.program_id == program.id and one.left_at is None), None)
+    return await desk.store.card_facts(business_id=card.business_id, card_id=card.id) if card else None
+
+
+async def _come(
+    desk: Desk,
+    business: Business,
+    program: Program,
+    newcomer: Newcomer,
+    *,
+    now: datetime,
+    known: Customer | None,
+    cards: Sequence[Card],
+    location_id: UUID | None,
+) -> _Coming:
+    """A new card with its welcome reward, of a customer who is ``known`` (and had these ``cards``) or new. Raises Paused."""
+    if program.state != "running":
+        raise Paused(name=program.name)
+    new = desk.world
+    customer, rows = (known, ()) if known else await _customer(desk, business, newcomer, now=now, location_id=location_id)
+    card = Card(
+        id=new.new_id(),
+        business_id=business.id,
+        program_id=program.id,
+        customer_id=customer.id,
+        number=codes.mint_number(new.pick),
+        serial=new.token(),
+        token=new.token(),
+        key=new.token(),
+        joined_at=now,
+        changed_at=now,
+    )
+    left = sum(one.program_id == program.id for one in cards)
+    # Two who come at once as the same known customer: the second would pass this count, is lost, and finds the first one's card.
+    tally = Tally(business_id=business.id, key=f"card:{customer.id}:{program.id}:{left}", by=1, most=1)
+    offers = dict(await desk.store.offers(business.id, _offers(program)))
+    welcome = offers.get(program.welcome) if program.welcome and not left else None
+    gifts = [welcome] if welcome and welcome.state == "running" else []
+    given = await giving.give(desk, business, gifts, now=now, card=card, or_mint=True)
+    joined = Event(id=new.new_id(), business_id=business.id, card_id=card.id, customer_id=customer.id, kind="joined", at=now)
+    events = (joined, *(replace(joined, id=new.new_id(), kind="issued", coupon_id=one.id) for one in given.coupons))
+    return _Coming(
+        facts=CardFacts(
+            card=card, customer=customer, program=program, business=business, offers=offers, coupons=given.coupons, events=events[::-1]
+        ),
+        rows=(*rows, card, *events, *given.rows),
+        changes=given.changes,
+        tallies=(tally,) if known else (),
+        counts=(*counting.joined(card, business.tz, location_id=location_id), *counting.issued(given.coupons, business.tz)),
+    )
+
+
+def _offers(program: Program) -> list[UUID]:
+    return [*(goal.offer_id for goal in program.goals), *(one for one in (program.welcome,) if one)]
+
+
+async def _customer(
+    desk: Desk, business: Business, newcomer: Newcomer, *, now: datetime, location_id: UUID | None
+) -> tuple[Customer, tuple[Row, ...]]:
+    """A new customer, to whom those addresses and numbers belong that are nobody's yet; and their rows."""
+    owners = {
+        value: await desk.store.contact(business.id, value)
+        for value in contacts.values(business, email=newcomer.email, phone=newcomer.phone)
+    }
+    customer = Customer(
+        id=desk.world.new_id(),
+        business_id=business.id,
+        name=newcomer.name,
+        email=newcomer.email,
+        phone=newcomer.phone,
+        language=newcomer.language or business.languages[0],
+        joined_at=now,
+        birthday=newcomer.birthday,
+        consent_at=now if newcomer.consent else None,
+        location_id=location_id,
+        maybe_id=next((owner for owner in owners.values() if owner is not None), None),
+    )
+    return customer, (customer, *(_contact(desk, customer, value) for value, owner in owners.items() if owner is None))
+
+
+def _contact(desk: Desk, customer: Customer, value: str) -> Contact:
+    return Contact(id=desk.world.new_id(), business_id=customer.business_id, value=value, customer_id=customer.id)
+
+
+async def _commit(desk: Desk, now: datetime, coming: _Coming | None, kept: Sequence[Kept]) -> None:
+    if coming is None:
+        await desk.commit(now, rows=kept)
+        return
+    await desk.commit(
+        now,
+        changes=coming.changes,
+        tallies=coming.tallies,
+        counts=coming.counts,
+        rows=(*coming.rows, *kept),
+        touches=(coming.facts.card.id,),
+    )
+
+
+async def _learn(desk: Desk, business: Business, known: Customer, newcomer: Newcomer, now: datetime) -> None:
+    """What somebody who is known tells for the first time. It is no harm if somebody else is first with it."""
+    told = replace(
+        known,
+        email=known.email or newcomer.email,
+        phone=known.phone or newcomer.phone,
+        birthday=known.birthday or newcomer.birthday,
+        consent_at=known.consent_at or (now if newcomer.consent else None),
+    )
+    if told == known:
+        return
+    values = contacts.values(business, email=told.email, phone=told.phone)
+    new = [value for value in values if await desk.store.contact(business.id, value) is None]
+    try:
+        await desk.store.revise([(known, told)], rows=[_contact(desk, known, value) for value in new])
+    except Duplicate:
+        return

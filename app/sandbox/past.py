@@ -33,7 +33,7 @@ class _Forgotten:
 
     language = "en"
 
-    def done(self, view: object, caller: Caller, now: datetime) -> tuple[Kept, ...]:  # noqa: ARG002 (desk.Once)
+    def done(self, view: object, caller: Caller, now: datetime, *, new: bool = True) -> tuple[Kept, ...]:  # noqa: ARG002 (desk.Once)
         return ()
 
     def refused(self, problem: Problem, caller: Caller, now: datetime) -> tuple[Kept, ...]:  # noqa: ARG002 (desk.Once)

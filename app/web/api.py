@@ -15,9 +15,9 @@ from app.desk import join as joining
 from app.desk import present, read, redeem, reverse, wallets
 from app.desk.join import Newcomer
 from app.desk.views import CardView, CouponStory, Story, Verdict
-from app.problems import WrongMediaType
+from app.problems import InvalidRequest, WrongMediaType
 from app.web.wire import Ask, Maybe, Presentable, Short, Strict, caller_of, desk_of, language_of, once, pass_response, signed_in
-from passes import scan
+from passes import contacts, scan
 from passes.problems import Problem
 
 LARGEST_BODY = 64 * 1024
@@ -25,12 +25,14 @@ LARGEST_PHOTO = 20 * 1024 * 1024
 
 
 class Join(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who joins which program."""
+    """Who joins which program. ``birthday`` is ``MM-DD``; ``consent``: they said that they want to be sent offers."""
 
     program_id: UUID
     name: Short
     email: Maybe = ""
     phone: Maybe = ""
+    birthday: Annotated[str, msgspec.Meta(pattern=contacts.BIRTHDAY)] = ""
+    consent: bool = False
     language: Annotated[str, msgspec.Meta(pattern=r"^([a-z]{2,3}(-[A-Za-z0-9]{2,8})*)?$")] = ""
 
 
@@ -74,8 +76,18 @@ class SaveLink(msgspec.Struct, frozen=True, kw_only=True):
 
 @post("/join", status_code=HTTP_201_CREATED, dto=Strict[Join], return_dto=None)
 async def join(data: JSONBody[Join], request: Ask) -> Response[bytes]:
-    """A customer joins a program: makes a customer and a card."""
-    newcomer = Newcomer(name=data.name.strip(), email=data.email, phone=data.phone, language=data.language)
+    """A customer joins a program: makes a card (201), or finds the one (200) that the owner of the e-mail address or phone number has."""
+    unreachable = [name for name in ("email", "phone") if (said := getattr(data, name)) and not contacts.value_of(**{name: said})]
+    if unreachable:
+        raise InvalidRequest(errors="; ".join(f"{name}: nobody can be reached there" for name in unreachable))
+    newcomer = Newcomer(
+        name=data.name.strip(),
+        email=data.email.strip(),
+        phone=data.phone.strip(),
+        birthday=data.birthday,
+        language=data.language,
+        consent=data.consent,
+    )
     return await once(
         request,
         HTTP_201_CREATED,

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from email.utils import format_datetime, parsedate_to_datetime
+from http import HTTPStatus
 from typing import Annotated, Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -130,14 +131,15 @@ class Answering:
     ) -> None:
         self.language = language
         self.moment = moment
-        self.status = status
+        self.status = self._made = status
         self.body = b""
         self.kept = False
         self._words = desk.words
         self._row = (caller.person.counter_id, key, caller.business.id, digest)
 
-    def done(self, view: object, caller: Caller, now: datetime) -> tuple[Kept, ...]:  # noqa: ARG002 (the caller is in the row)
-        """The answer of a story that succeeded."""
+    def done(self, view: object, caller: Caller, now: datetime, *, new: bool = True) -> tuple[Kept, ...]:  # noqa: ARG002 (the caller is in the row)
+        """The answer of a story that succeeded; 200 if it found what was asked for, instead of making it."""
+        self.status = self._made if new else HTTPStatus.OK
         self.body = msgspec.json.encode(view)
         return self._keep(now)
 
