@@ -752,6 +752,13 @@ class Store(Protocol):
         """Pairs of customers that are perhaps one person (older, newer): said so on joining, or of one name and one phone."""
         ...
 
+    async def change_customer(self, was: Customer, became: Customer, contacts: Sequence[Contact], rows: Sequence[Row] = ()) -> bool:
+        """Write a customer anew if they are still as they were, known by these contacts and no others; record rows with that.
+
+        False if they are not. Raises Duplicate of Contact if one of the values is somebody else's.
+        """
+        ...
+
     async def merge(self, merge: Merge) -> int:
         """Make two customers one, all of it or nothing. Raises Lost if a customer or a card is not as it was seen, and Duplicate."""
         ...

@@ -68,6 +68,9 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     """Where it last earned or redeemed."""
 
 
+EntryKind = Literal["earned", "round", "corrected", "merged"]
+
+
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One line of a card's ledger, numbered from 1: ``amount`` was added (or spent on a full round), ``balance`` stood after."""
 
@@ -75,7 +78,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     business_id: UUID
     card_id: UUID
     number: int
-    kind: Literal["earned", "round", "corrected", "merged"]
+    kind: EntryKind
     amount: int
     balance: int
     at: datetime
@@ -125,7 +128,7 @@ class Earned(msgspec.Struct, frozen=True, kw_only=True):
     """What earning comes to: the new balance, the ledger's new lines as (kind, amount, balance after), the goals reached."""
 
     balance: int
-    lines: tuple[tuple[Literal["earned", "round"], int, int], ...]
+    lines: tuple[tuple[EntryKind, int, int], ...]
     goals: tuple[Goal, ...]
 
 
@@ -149,9 +152,44 @@ def earn(card: Card, program: Program, *, count: int) -> Earned:
         raise CannotEarn(why=N_("one action adds 1 to {most}"), most=most)
     rounds, balance = divmod(total, program.round)
     reached = [goal for number in range(rounds + 1) for goal in program.goals if card.balance < number * program.round + goal.at <= total]
-    lines: list[tuple[Literal["earned", "round"], int, int]] = [("earned", count, total)]
+    lines: list[tuple[EntryKind, int, int]] = [("earned", count, total)]
     lines += [("round", -program.round, total - number * program.round) for number in range(1, rounds + 1)]
     return Earned(balance=balance, lines=tuple(lines), goals=tuple(reached))
+
+
+def correct(card: Card, program: Program, *, amount: int) -> Earned:
+    """Stamps or points that were forgotten are added, and earn as they would have; too many are taken away, and no coupon with them.
+
+    Raises CannotEarn for nothing, for more than are on the card, and as ``earn`` does.
+    """
+    if amount >= 0:
+        return _as("corrected", earn(card, program, count=amount))
+    if card.left_at is not None:
+        raise CannotEarn(why=N_("the customer has left this program"), most=0)
+    if card.balance + amount < 0:
+        raise CannotEarn(why=N_("no more can be taken away than the {most} that are on it"), most=card.balance)
+    return Earned(balance=card.balance + amount, lines=(("corrected", amount, card.balance + amount),), goals=())
+
+
+def merge(kept: Card, other: Card, program: Program) -> Earned:
+    """What is on another card of the same program and person comes to this one.
+
+    It earns what one card would have earned from the beginning, less what the two have earned by themselves: a goal that the other
+    has passed is not reached a second time by the same stamps.
+    """
+    if not other.balance:
+        return Earned(balance=kept.balance, lines=(), goals=())
+    earned = _as("merged", earn(kept, program, count=other.balance))
+    goals = list(earned.goals)
+    for goal in program.goals:
+        if goal.at <= other.balance and goal in goals:
+            goals.remove(goal)
+    return msgspec.structs.replace(earned, goals=tuple(goals))
+
+
+def _as(kind: EntryKind, earned: Earned) -> Earned:
+    (_, amount, balance), *rounds = earned.lines
+    return msgspec.structs.replace(earned, lines=((kind, amount, balance), *rounds))
 
 
 def ready(coupons: Iterable[Coupon], now: datetime) -> tuple[Coupon, ...]:

@@ -8,12 +8,12 @@ from uuid import UUID
 import msgspec
 
 from app.db import sought
-from app.db.conversing import Conversing
+from app.db.conversing import Conversing, Key, with_rows
 from app.db.history import Query
-from app.db.shapes import CARD, COUPON, CUSTOMER, ENTRY, EVENT, REDEMPTION, REFUSAL, REVERSAL, Shape, as_id, as_moment, checked
+from app.db.shapes import CARD, CONTACT, COUPON, CUSTOMER, ENTRY, EVENT, REDEMPTION, REFUSAL, REVERSAL, Shape, as_id, as_moment, checked
 from app.db.statements import Ask, Talk
 from app.db.unit import Comparison, Ready, later, ready, summed
-from app.store import Known, Life, Lost, Mark, Merge, PeopleOrder
+from app.store import Contact, Known, Life, Lost, Mark, Merge, PeopleOrder, Row
 from passes.cards import Card, Customer
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -161,6 +161,29 @@ class PeopleSeen(Conversing):
         pairs = [(as_id(one), as_id(another)) for one, another in (*said, *namesakes)]
         return list(dict.fromkeys(pairs))[:limit]
 
+    # --- What is known of them changes ---
+
+    async def change_customer(self, was: Customer, became: Customer, contacts: Sequence[Contact], rows: Sequence[Row] = ()) -> bool:
+        """See app.store.Store."""
+        return await self._write(self._change_customer(was, CUSTOMER.row(became), contacts, with_rows(rows)))
+
+    def _change_customer(self, was: Customer, became: Key, contacts: Sequence[Contact], unit: Ready) -> Talk[bool]:
+        now = yield Ask(self._say.held(CUSTOMER), (was.id,))
+        if not now or CUSTOMER.read(now[0]) != was:
+            return False
+        yield Ask(self._say.rewritten(CUSTOMER), became)
+        query = Query(self._dialect)
+        mine = f"customer_id = {query.given(was.id)}"
+        known = {row[0] for row in (yield query.ask(f"SELECT value FROM contact WHERE {mine}"))}
+        for contact in contacts:
+            if contact.value not in known:
+                yield Ask(self._say.insert(CONTACT), CONTACT.row(contact))
+        query = Query(self._dialect)
+        mine = f"customer_id = {query.given(was.id)} AND NOT (value {query.listed([one.value for one in contacts])})"
+        yield query.ask(f"DELETE FROM contact WHERE {mine}")
+        yield from self._recorded(unit)
+        return True
+
     # --- Two become one ---
 
     async def merge(self, merge: Merge) -> int:
@@ -236,14 +259,8 @@ class PeopleSeen(Conversing):
             raise Lost
         for column in ("merged_into", "maybe_id"):
             yield self._moved("customer", column, other, keep)
-        yield self._written(merge.kept)
-        yield self._written(msgspec.structs.replace(merge.other, merged_into=keep, maybe_id=None))
-
-    def _written(self, customer: Customer) -> Ask:
-        query = Query(self._dialect)
-        id_, *values = CUSTOMER.row(customer)
-        to = ", ".join(f"{name} = {query.given(value)}" for name, value in zip(CUSTOMER.columns[1:], values, strict=True))
-        return query.ask(f"UPDATE customer SET {to} WHERE id = {query.given(id_)}")
+        for customer in (merge.kept, msgspec.structs.replace(merge.other, merged_into=keep, maybe_id=None)):
+            yield Ask(self._say.rewritten(CUSTOMER), CUSTOMER.row(customer))
 
 
 def _each(shape: Shape[S], rows: Iterable[Sequence[Any]]) -> list[S]:
