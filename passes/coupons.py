@@ -128,7 +128,7 @@ class Presented(msgspec.Struct, frozen=True, kw_only=True):
     redeemed_in_all: int = 0
     redeemed_by_customer: int = 0
     redeemed_by_staff: int = 0
-    """Today, by the person who asks; only read where the business limits it."""
+    """Today, by the person who asks (honoured, if that is what is asked for); only read where the business limits it."""
 
 
 def issue(
@@ -182,7 +182,7 @@ def look_up(presented: Presented, *, prefix: str, business: Business, person: Pe
         raise NotYetValid(valid_from=coupon.valid_from)
     if over(coupon.expires_at, now):
         raise Expired(expired_at=coupon.expires_at, may_honour=_may_honour(coupon, business=business, person=person, now=now))
-    _place_time_and_limits(presented, business=business, person=person, now=now)
+    _place_time_and_limits(presented, business=business, person=person, now=now, most_a_day=business.limits.redemptions)
 
 
 def _voided(coupon: Coupon) -> Voided:
@@ -198,7 +198,7 @@ def _already(presented: Presented) -> AlreadyRedeemed:
     return AlreadyRedeemed(at=used.redemption.at, location=used.location, staff=used.staff, redemption_id=used.redemption.id)
 
 
-def _place_time_and_limits(presented: Presented, *, business: Business, person: Person, now: datetime) -> None:
+def _place_time_and_limits(presented: Presented, *, business: Business, person: Person, now: datetime, most_a_day: int | None) -> None:
     offer = presented.offer
     if offer.locations and person.location_id not in offer.locations:
         raise WrongLocation(locations=presented.places)
@@ -210,6 +210,8 @@ def _place_time_and_limits(presented: Presented, *, business: Business, person: 
         raise LimitReached(of=N_("offer"), most=offer.most)
     if offer.most_each is not None and presented.redeemed_by_customer >= offer.most_each:
         raise LimitReached(of=N_("customer"), most=offer.most_each)
+    if most_a_day is not None and not person.machine and presented.redeemed_by_staff >= most_a_day:
+        raise LimitReached(of=N_("staff member"), most=most_a_day)
 
 
 def redeem(
@@ -243,7 +245,7 @@ def honour(
             raise MayNotHonour(who=business.honour, days=business.honour_days, expired_at=coupon.expires_at) from expired
     else:
         raise NotExpired
-    _place_time_and_limits(presented, business=business, person=person, now=now)
+    _place_time_and_limits(presented, business=business, person=person, now=now, most_a_day=business.limits.goodwill)
     if not reason.strip():
         raise ReasonNeeded
     return _redemption("goodwill", coupon, person=person, channel=channel, now=now, redemption_id=redemption_id, reason=reason.strip())

@@ -158,6 +158,7 @@ async def _caller(connection: Connection, counting: Counting) -> Caller | None:
         location=counting.location.name,
         counter_id=counter.id,
         kiosk=counter.kind == "kiosk",
+        machine=counter.kind != "staff",
     )
     return Caller(person=person, business=counting.business)
 

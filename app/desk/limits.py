@@ -1,0 +1,44 @@
+"""How often one member of staff may do something on one day, where the business limits it."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from app.desk import Desk
+from app.store import Caller, Tally
+from passes.businesses import Business
+from passes.problems import LimitReached
+from passes.words import N_
+
+Limited = Literal["redemptions", "stamps", "corrections", "goodwill", "compensations"]
+"""The fields of passes.businesses.Limits."""
+
+
+async def within(desk: Desk, caller: Caller, kind: Limited, now: datetime) -> tuple[Tally, ...]:
+    """The tally for the unit that does it once more. Raises LimitReached for who has done it as often today as one may."""
+    tallies = tally(caller, kind, now)
+    for one in tallies:
+        if one.most is not None and await done(desk, caller, kind, now) >= one.most:
+            raise LimitReached(of=N_("staff member"), most=one.most)
+    return tallies
+
+
+def tally(caller: Caller, kind: Limited, now: datetime) -> tuple[Tally, ...]:
+    """What counts one more in the unit that makes it true; nothing for a machine, or where the business sets no limit.
+
+    What is taken back later counts all the same: a limit is on what is done, and doing and undoing all day long is what it is for.
+    """
+    most, person = getattr(caller.business.limits, kind), caller.person
+    if most is None or person.machine:
+        return ()
+    return (Tally(business_id=caller.business.id, key=_key(caller.business, person.staff_id, kind, now), by=1, most=most),)
+
+
+async def done(desk: Desk, caller: Caller, kind: Limited, now: datetime) -> int:
+    """How often this person has done it today; 0, without asking, where nothing limits it."""
+    tallies = tally(caller, kind, now)
+    return await desk.store.tallied(caller.business.id, tallies[0].key) if tallies else 0
+
+
+def _key(business: Business, staff_id: UUID, kind: Limited, now: datetime) -> str:
+    return f"staff:{staff_id}:{kind}:{now.astimezone(business.tz).date()}"
