@@ -27,6 +27,7 @@ from app.desk import Desk
 from app.errands import Errands
 from app.followers import Followers
 from app.outbound import Outbound
+from app.post import Post
 from app.settings import Settings
 from app.web import api, apple, at_counter, brand, counter, counters, errands, pages, people, public, redemptions, signing_in, style
 from app.web.forms import Wrong, on_wrong
@@ -95,25 +96,35 @@ def words() -> Words:
     return languages.load(TEMPLATES / "locale")
 
 
+def post_office(settings: Settings, here: World) -> Post | None:
+    """The way out for e-mail, or None without a mail server. Raises ValueError for settings that cannot be right."""
+    return Post(settings.smtp_url, settings.mail_from, here, trust=settings.trust) if settings.smtp_url else None
+
+
 @contextlib.asynccontextmanager
 async def open_desk(settings: Settings, *, world: Callable[[Http], World] = real) -> AsyncIterator[tuple[Desk, asyncio.Event]]:
     """The desk over a database, with its way out, and the bell that its followers listen to; closed in the end."""
     outbound = Outbound(trust=settings.trust)
     store = await db.open_store(settings.database_url, queue=settings.queue)
     bell = asyncio.Event()
+    here = world(outbound)
+    post = post_office(settings, here)
     desk = Desk(
         store=store,
-        world=world(outbound),
+        world=here,
         words=words(),
         apple=apple_wallet(settings),
         google=google_wallet(settings),
         public_url=settings.public_url.rstrip("/"),
         bell=bell.set,
+        post=post,
     )
     try:
         yield desk, bell
     finally:
         await store.close()
+        if post is not None:
+            await post.close()
         await outbound.close()
 
 

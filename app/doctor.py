@@ -11,8 +11,10 @@ from app import asgi, certs, db
 from app.certs import Finding
 from app.db.engines import SQLITE, path_of
 from app.outbound import Outbound
+from app.post import Undelivered
 from app.settings import Settings
 from app.store import Store
+from app.world import real
 from passes.wallets.apple import Apple
 from passes.wallets.base import Ask, Http, Later, Misconfigured, Unreachable
 
@@ -41,6 +43,8 @@ async def examine(settings: Settings, *, now: datetime) -> AsyncIterator[Finding
         async for finding in apple(settings, outbound, now=now):
             yield finding
         async for finding in google(settings, outbound, now=now):
+            yield finding
+        async for finding in mail(settings, outbound):
             yield finding
     finally:
         await outbound.close()
@@ -93,6 +97,24 @@ def session_key(folder: Path) -> Sequence[Finding]:
         problem = f"others on this machine can read {path}, and sign in as anybody with it"
         return [_error("session_key_open", problem, f"chmod 600 {path}; if somebody did read it, remove it and restart: all sign in again")]
     return []
+
+
+async def mail(settings: Settings, http: Http) -> AsyncIterator[Finding]:
+    """Does the mail server, where there is one, take what we would send? Nothing is sent."""
+    try:
+        post = asgi.post_office(settings, real(http))
+    except ValueError as error:
+        yield _error("mail_unreadable", str(error), "correct COUNTERPASS_SMTP_URL and COUNTERPASS_MAIL_FROM")
+        return
+    if post is None:
+        return
+    try:
+        await post.knock()
+    except Undelivered as undelivered:
+        cure = "correct COUNTERPASS_SMTP_URL and COUNTERPASS_MAIL_FROM, or ask who runs the mail server"
+        yield _error("mail_refused", f"the mail server takes no letter of ours: {undelivered.why}", cure)
+    finally:
+        await post.close()
 
 
 async def database(settings: Settings) -> AsyncIterator[Finding]:

@@ -31,6 +31,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     google_url: str = "https://walletobjects.googleapis.com"
     google_save_url: str = "https://pay.google.com/gp/v/save/"
     google_keys_url: str = "https://pay.google.com/gp/m/issuer/keys"
+    smtp_url: str = ""
+    """``smtp://``, ``smtps://`` or ``smtp+starttls://user:password@host:port``; without it nothing is sent by e-mail."""
+    mail_from: str = ""
+    """The address that e-mails come from; needed with ``smtp_url``."""
     trust: Path | None = None
     """A PEM file of roots to trust for outbound TLS instead of the system's: for the sandbox and for a proxy."""
     queue: Annotated[int, msgspec.Meta(ge=1)] = 2000

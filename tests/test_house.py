@@ -50,7 +50,7 @@ FIRST = ("passes.words", "passes.problems", "passes.codes")
 SECOND = (*FIRST, "passes.businesses", "passes.designs", "passes.programs", "passes.offers", "passes.campaigns")
 THIRD = (*SECOND, "passes.coupons", "passes.cards")
 FOURTH = (*THIRD, "passes.face")
-DESK = ("passes", "app.store", "app.world", "app.desk")
+DESK = ("passes", "app.store", "app.world", "app.post", "app.desk")
 WEB = (*DESK, "app.history", "app.settings", "app.problems", "app.languages", "app.web")
 WHOLE = (*WEB, "app.db", "app.errands", "app.followers", "app.history", "app.outbound", "app.certs", "app.logs")
 
@@ -79,6 +79,7 @@ WALLS: Mapping[str, Wall] = {
     "app": Wall(),
     "app.store": Wall(("passes",), ("msgspec",)),
     "app.world": Wall(("passes.wallets.base",), ("msgspec",)),
+    "app.post": Wall(("app.world",), ("aiosmtplib", "msgspec")),
     "app.settings": Wall((), ("msgspec",)),
     "app.languages": Wall(("passes.words",), ("babel",)),
     "app.problems": Wall(("passes",), ("msgspec",)),

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from app.desk.views import Look
+from app.post import Send
 from app.store import Caller, Change, Count, Kept, Row, Store, Tally, Unit
 from app.world import World
 from passes.businesses import Business
@@ -38,6 +39,8 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     bell: Callable[[], None]
     news: Callable[[UUID], None] = _nobody
     """Tell the pages of a business that something happened at a counter."""
+    post: Send | None = None
+    """Send an e-mail; None where no mail server is configured."""
 
     def look(self, business: Business, language: str, now: datetime) -> Look:
         """How to say things to a caller."""
@@ -53,14 +56,15 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
         counts: Sequence[Count] = (),
         rows: Sequence[Row] = (),
         touches: Sequence[UUID] = (),
+        due_at: datetime | None = None,
     ) -> int:
         """Make it true; then wake the followers if a card's face changed, and the live pages if something was counted.
 
-        Raises Lost, Duplicate or Overloaded.
+        Phones are told at ``due_at``, or soon. Raises Lost, Duplicate or Overloaded.
         """
         unit = Unit(
             at=now,
-            due_at=now + SOON,
+            due_at=due_at or now + SOON,
             changes=tuple(changes),
             tallies=tuple(tallies),
             counts=tuple(counts),
