@@ -602,6 +602,9 @@ class Merge(msgspec.Struct, frozen=True, kw_only=True):
     unit: Unit
 
 
+GivenState = Literal["active", "expired", "redeemed", "voided"]
+"""How a coupon stands, for people: an active one whose time is over is expired."""
+
 MOST_FOUND: Final = 20
 """Customers that a search at the counter gives at most: nobody reads further, and nobody shall list them all."""
 
@@ -773,12 +776,30 @@ class Store(Protocol):
         offer_id: UUID | None = None,
         after: UUID | None = None,
         limit: int = 100,
+        pooled: bool = False,
     ) -> Sequence[Coupon]:
-        """Coupons by id (so by age), after one: of a customer, of a batch and/or of an offer. Not those in a pool."""
+        """Coupons by id (so by age), after one: of a customer, of a batch and/or of an offer. Those in a pool only if asked for."""
         ...
 
-    async def pooled(self, business_id: UUID, offer_id: UUID, *, limit: int) -> Sequence[Coupon]:
-        """Codes that are left in an offer's pool. A Change from ``state`` pooled takes one: draw some, so that few fight for one."""
+    async def given(
+        self,
+        business_id: UUID,
+        *,
+        now: datetime,
+        offer_id: UUID | None = None,
+        batch_id: UUID | None = None,
+        state: GivenState | None = None,
+        after: Place | None = None,
+        limit: int = 50,
+    ) -> Sequence[tuple[Coupon, str]]:
+        """Coupons that were given, the newest first, after (older than) a place; each with its customer's name ("" if it is nobody's)."""
+        ...
+
+    async def pooled(self, business_id: UUID, offer_id: UUID, *, limit: int, now: datetime | None = None) -> Sequence[Coupon]:
+        """Codes that are left in an offer's pool; with ``now``, those that are not over.
+
+        A Change from ``state`` pooled takes one: draw some, so that few fight for one.
+        """
         ...
 
     async def pools(self, business_id: UUID) -> Mapping[UUID, int]:

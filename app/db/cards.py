@@ -1,11 +1,15 @@
 """Cards, coupons and customers: everything on a card, and what happened to it."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
+from piccolo.columns.combination import And, Where
+
 from app.db import tables
 from app.db.conversing import Conversing, Key, answers, just, numbered
+from app.db.history import Query
 from app.db.shapes import (
     BUSINESS,
     CAMPAIGN,
@@ -25,12 +29,10 @@ from app.db.shapes import (
     checked,
 )
 from app.db.statements import Ask, Talk
-from app.store import (
-    CardFacts,
-)
+from app.store import CardFacts, GivenState, Place
 from passes.cards import Card, Customer, Entry, Event
 from passes.coupons import Coupon, Presented, Redemption, Refusal, Reversal, Used
-from passes.offers import Offer
+from passes.offers import SECOND, Offer
 from passes.programs import Program
 from passes.words import Text
 
@@ -132,20 +134,52 @@ class Cards(Conversing):
         offer_id: UUID | None = None,
         after: UUID | None = None,
         limit: int = 100,
+        pooled: bool = False,
     ) -> Sequence[Coupon]:
         """See app.store.Store."""
         table = tables.Coupon
-        wanted = [(table.business_id == business_id) & (table.state != "pooled")]
+        wanted: list[And | Where] = [table.business_id == business_id]
+        if not pooled:
+            wanted.append(table.state != "pooled")
         asked = ((table.customer_id, customer_id), (table.batch_id, batch_id), (table.offer_id, offer_id))
         wanted += [column == value for column, value in asked if value is not None]
         if after is not None:
             wanted.append(table.id > after)
         return await self._all(COUPON, table.select().where(*wanted).order_by(table.id).limit(limit))
 
-    async def pooled(self, business_id: UUID, offer_id: UUID, *, limit: int) -> Sequence[Coupon]:
+    async def given(
+        self,
+        business_id: UUID,
+        *,
+        now: datetime,
+        offer_id: UUID | None = None,
+        batch_id: UUID | None = None,
+        state: GivenState | None = None,
+        after: Place | None = None,
+        limit: int = 50,
+    ) -> Sequence[tuple[Coupon, str]]:
+        """See app.store.Store."""
+        query = Query(self._dialect)
+        wanted = [f"c.business_id = {query.given(business_id)}", "c.state <> 'pooled'"]
+        wanted += [f"c.{name} = {query.given(of)}" for name, of in (("offer_id", offer_id), ("batch_id", batch_id)) if of is not None]
+        if state in ("active", "expired"):
+            over = f"c.expires_at <= {query.given(checked(now - SECOND))}"
+            wanted += ["c.state = 'active'", over if state == "expired" else f"coalesce(NOT ({over}), true)"]
+        elif state is not None:
+            wanted.append(f"c.state = {query.given(state)}")
+        if after is not None:
+            wanted.append(f"(c.issued_at, c.id) < ({query.given(checked(after.at))}, {query.given(after.id)})")
+        text = f"""
+            SELECT {COUPON.select("c")}, u.name FROM coupon AS c LEFT JOIN customer AS u ON u.id = c.customer_id
+            WHERE {" AND ".join(wanted)} ORDER BY c.issued_at DESC, c.id DESC LIMIT {query.given(limit)}"""  # noqa: S608 (our own columns; every value is a parameter)
+        return [(COUPON.read(row), row[-1] or "") for row in await self._read(just(query.ask(text)), heavy=True)]
+
+    async def pooled(self, business_id: UUID, offer_id: UUID, *, limit: int, now: datetime | None = None) -> Sequence[Coupon]:
         """See app.store.Store."""
         table = tables.Coupon
         left = (table.business_id == business_id) & (table.offer_id == offer_id) & (table.state == "pooled")
+        if now is not None:
+            left = left & (table.expires_at.is_null() | (table.expires_at > checked(now - SECOND)))
         return await self._all(COUPON, table.select().where(left).order_by(table.id).limit(limit))
 
     async def pools(self, business_id: UUID) -> Mapping[UUID, int]:

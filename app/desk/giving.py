@@ -14,7 +14,7 @@ from passes import codes, coupons
 from passes.businesses import Business
 from passes.cards import Card
 from passes.coupons import Coupon
-from passes.offers import Offer, over
+from passes.offers import Offer
 from passes.problems import PoolEmpty
 
 SPARE: Final = 50
@@ -81,10 +81,6 @@ async def _pools(desk: Desk, business: Business, offers: Sequence[Offer], now: d
     """Codes that could be drawn, by offer that has a pool: enough, and some more."""
     wanted = [offer.id for offer in offers if offer.source == "pool"]
     return {
-        offer_id: [
-            one
-            for one in await desk.store.pooled(business.id, offer_id, limit=wanted.count(offer_id) + SPARE)
-            if not over(one.expires_at, now)
-        ]
+        offer_id: list(await desk.store.pooled(business.id, offer_id, limit=wanted.count(offer_id) + SPARE, now=now))
         for offer_id in dict.fromkeys(wanted)
     }
