@@ -29,7 +29,7 @@ from app.followers import Followers
 from app.outbound import Outbound
 from app.post import Post
 from app.settings import Settings
-from app.web import api, apple, at_counter, brand, counter, counters, errands, pages, people, public, redemptions, signing_in, style
+from app.web import api, apple, at_counter, brand, counter, counters, errands, pages, people, pictures, public, redemptions, signing_in, style
 from app.web.forms import Wrong, on_wrong
 from app.web.live import Live
 from app.web.sessions import LARGEST_FORM, Forms, sessions
@@ -52,6 +52,7 @@ PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     *counter.handlers,
     *redemptions.handlers,
     *errands.handlers,
+    *pictures.handlers,
 )
 """Everything that people look at in a browser, in the order of the house's front to its back."""
 
@@ -194,6 +195,7 @@ def create_app(settings: Settings, *, followers: bool = True, world: Callable[[H
             api.router,
             Router("/apple", route_handlers=[apple.router]),
             *public.handlers,
+            *pictures.public,
             style.sheet,
             brand.sheet,
             looked_at,

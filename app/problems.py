@@ -152,6 +152,8 @@ STATUS: Final[Mapping[type[Problem], int]] = {
     problems.NotFound: HTTPStatus.NOT_FOUND,
     problems.CannotEarn: HTTPStatus.UNPROCESSABLE_ENTITY,
     problems.UnreadablePhoto: HTTPStatus.UNPROCESSABLE_ENTITY,
+    problems.UnusablePicture: HTTPStatus.UNPROCESSABLE_ENTITY,
+    problems.BadDesign: HTTPStatus.UNPROCESSABLE_ENTITY,
     problems.SeveralCodes: HTTPStatus.UNPROCESSABLE_ENTITY,
     problems.WalletNotConfigured: HTTPStatus.NOT_FOUND,
     problems.WalletUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,

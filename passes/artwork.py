@@ -1,4 +1,4 @@
-"""The pictures on a card, drawn from a business's brand: icon, logo, and the strip on which the stamps are.
+"""The pictures on a card, drawn from a business's brand and from its own pictures: icon, logo, and the strip on which the stamps are.
 
 Everything is drawn large as plain shapes and then made small (an exact divisor, so edges are smooth), without any text:
 what a card says must be readable by VoiceOver and translatable. The same arguments always give the same bytes.
@@ -12,9 +12,11 @@ from itertools import pairwise
 from typing import Final, Literal
 
 import msgspec
-from PIL import Image, ImageDraw
+from msgspec.structs import replace
+from PIL import Image, ImageDraw, ImageOps
 
 from passes.businesses import Brand
+from passes.designs import folder
 from passes.programs import Unit
 
 Scale = Literal[1, 2, 3]
@@ -22,8 +24,9 @@ Rgb = tuple[int, int, int]
 Box = tuple[float, float, float, float]
 
 SCALES: Final[tuple[Scale, ...]] = (1, 2, 3)
-ICON: Final = 29  # points, of Apple's "Pass Design and Creation", as are the next two
+ICON: Final = 29  # points, of Apple's "Pass Design and Creation", as are the next three
 LOGO: Final = 50
+LOGO_WIDEST: Final = 160
 STRIP: Final = (375, 144)
 PROGRAM_LOGO: Final = 660  # pixels, of Google's brand guidelines, as is the next
 HERO: Final = (1032, 336)
@@ -32,6 +35,21 @@ STEPS: Final = 48  # a bar has so many states, however large a round is: each st
 _OVER: Final = 4  # pixels drawn for one pixel kept, in each direction, at 3×
 _TINT: Final = 0.07  # how far the strip's ground is from the card's
 _COLOURS: Final = 96  # flat shapes and their soft edges need no more, and the file is a third of the size
+_PAPER: Final = "#fbf6ec"
+_VEILS: Final = (0.2, 0.35, 0.5, 0.65, 0.8)  # of the card's colour over a picture, until stamps can be told from it
+_TOLD_APART: Final = 3.0  # WCAG 2.2, 1.4.11
+
+
+class Art(msgspec.Struct, frozen=True):
+    """The bytes of the pictures that a (dressed) brand names, PNG or JPEG; b"" is the drawn one."""
+
+    logo: bytes = b""
+    strip: bytes = b""
+    stamp: bytes = b""
+    place: bytes = b""
+
+
+DRAWN: Final = Art()
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -56,17 +74,22 @@ def progress(unit: Unit, goals: Sequence[int], balance: int, *, ready: bool = Fa
 
 
 @lru_cache(maxsize=256)
-def icon(brand: Brand, scale: Scale) -> bytes:
+def icon(brand: Brand, scale: Scale, own: Art = DRAWN) -> bytes:
     """The square beside a notification, 29 points: PNG."""
     side = ICON * scale * 8  # small pictures are worth more care
     canvas = Image.new("RGB", (side, side), _rgb(brand.background))
-    _put(canvas, _symbol(brand.symbol, round(side * 0.74)), _ink(brand), side / 2, side / 2)
-    return _png(canvas, 8)
+    if own.logo:
+        _mark(canvas, own.logo, 0.8)
+    else:
+        _put(canvas, _symbol(brand.symbol, round(side * 0.74)), _ink(brand), side / 2, side / 2)
+    return _png(canvas, 8, photo=bool(own.logo))
 
 
 @lru_cache(maxsize=256)
-def logo(brand: Brand, scale: Scale) -> bytes:
-    """The mark in the card's top left corner, 50 × 50 points on transparent ground: PNG."""
+def logo(brand: Brand, scale: Scale, own: Art = DRAWN) -> bytes:
+    """The mark in the card's top left corner, 50 points high (its own may be up to 160 wide) on transparent ground: PNG."""
+    if own.logo:
+        return _own_logo(own.logo, scale)
     side = LOGO * scale * 8
     ink = _ink(brand)
     disc = _mask(side, lambda pen: pen.disc(50, 50, 47))
@@ -79,54 +102,178 @@ def logo(brand: Brand, scale: Scale) -> bytes:
     return _png(canvas, 8)
 
 
-@lru_cache(maxsize=512)
-def strip(brand: Brand, shown: Progress, scale: Scale) -> bytes:
+def _own_logo(data: bytes, scale: Scale) -> bytes:
+    fitted = ImageOps.contain(_opened(data), (LOGO_WIDEST * scale, LOGO * scale), Image.Resampling.LANCZOS)
+    file = BytesIO()
+    fitted.save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+def has_strip(brand: Brand) -> bool:
+    """Whether the brand's design has a strip at all."""
+    return folder(brand.design).scene != "plain"
+
+
+def strip(brand: Brand, shown: Progress, scale: Scale, own: Art = DRAWN) -> bytes:
     """The stamps, 375 × 144 points: PNG."""
-    return _strips(brand, shown)[scale - 1]
+    return _strips(brand, shown, own)[scale - 1]
 
 
-def hero(brand: Brand, unit: Unit, goals: Sequence[int], balance: int, *, ready: bool = False) -> bytes:
-    """The stamps as Google's hero image, 1032 × 336 pixels: PNG."""
-    return _hero(brand, progress(unit, goals, balance, ready=ready))
+def hero_name(shown: Progress, balance: int) -> str:
+    """What the hero image of a balance is called in its address: a bar by its step, for a round may have a million balances."""
+    return f"stamps-{balance}" if shown.stamps else f"bar-{shown.filled}"
+
+
+def hero(brand: Brand, shown: Progress, own: Art = DRAWN) -> bytes:
+    """The stamps as Google's hero image, 1032 × 336 pixels: PNG. A design without a strip has a bar there."""
+    return _hero(brand, shown, own)
 
 
 @lru_cache(maxsize=128)
-def program_logo(brand: Brand) -> bytes:
+def program_logo(brand: Brand, own: Art = DRAWN) -> bytes:
     """Google's programme logo, 660 × 660 pixels, with nothing outside the circle that it will be cut to: PNG."""
     side = PROGRAM_LOGO * 2
     canvas = Image.new("RGB", (side, side), _rgb(brand.background))
-    _put(canvas, _symbol(brand.symbol, round(side * 0.54)), _ink(brand), side / 2, side / 2)
-    return _png(canvas, 2)
+    if own.logo:
+        _mark(canvas, own.logo, 0.66)
+    else:
+        _put(canvas, _symbol(brand.symbol, round(side * 0.54)), _ink(brand), side / 2, side / 2)
+    return _png(canvas, 2, photo=bool(own.logo))
 
 
-@lru_cache(maxsize=512)
-def _hero(brand: Brand, shown: Progress) -> bytes:
-    return _png(_scene(brand, shown, HERO, _OVER), _OVER)
+@lru_cache(maxsize=64)
+def _hero(brand: Brand, shown: Progress, own: Art) -> bytes:
+    return _png(_scene(brand, shown, HERO, _OVER, own), _OVER, photo=bool(own.strip or own.stamp))
 
 
-# --- The scene: places in rows, or a bar ---
+# --- Pictures of their own ---
 
 
-@lru_cache(maxsize=8)  # the three scales of one strip are asked for one after the other
-def _strips(brand: Brand, shown: Progress) -> tuple[bytes, ...]:
+def _opened(data: bytes) -> Image.Image:
+    with Image.open(BytesIO(data)) as picture:
+        return picture.convert("RGBA")
+
+
+def _mark(canvas: Image.Image, data: bytes, share: float) -> None:
+    """A logo in the middle of a square: whole within ``share`` of it if its corners are transparent, else it fills the square."""
+    picture = _opened(data)
+    side = canvas.width
+    if picture.getchannel("A").getextrema()[0] == 255:  # noqa: PLR2004 (opaque: it has a ground of its own)
+        canvas.paste(picture.getpixel((0, 0))[:3], (0, 0, side, side))  # type: ignore[index]
+    fitted = ImageOps.contain(picture, (round(side * share), round(side * share)), Image.Resampling.LANCZOS)
+    canvas.paste(fitted, ((side - fitted.width) // 2, (side - fitted.height) // 2), fitted)
+
+
+@lru_cache(maxsize=16)
+def _stamped(data: bytes, side: int, turn: float, faint: float) -> Image.Image:
+    """A stamp's picture, RGBA: as it is if it is transparent somewhere, else cut round; ``faint`` of it is left out."""
+    fitted = ImageOps.fit(_opened(data), (side, side), Image.Resampling.LANCZOS)
+    alpha = fitted.getchannel("A")
+    if alpha.getextrema()[0] == 255:  # noqa: PLR2004
+        alpha = _round(side, 0)
+    fitted.putalpha(alpha.point([round(value * (1 - faint)) for value in range(256)]))
+    return fitted.rotate(turn, Image.Resampling.BICUBIC)
+
+
+def _covered(brand: Brand, data: bytes, size: tuple[int, int]) -> Image.Image:
+    """A picture that fills the size, with as much of the card's colour over it as stamps need to be told from it."""
+    picture = ImageOps.fit(_flat(data, brand), size, Image.Resampling.BICUBIC)
+    ground, ink = _rgb(brand.background), _ink(brand)
+    whole = picture.resize((24, 9), Image.Resampling.BOX)
+    parts = [whole.getpixel((x, y)) for x in range(24) for y in range(9)]
+    for veil in _VEILS:
+        apart = sorted(_contrast(_mix(part, ground, veil), ink) for part in parts)  # type: ignore[arg-type]
+        if apart[len(apart) // 10] >= _TOLD_APART:  # nine tenths of it
+            break
+    return Image.blend(picture, Image.new("RGB", size, ground), veil)
+
+
+def _flat(data: bytes, brand: Brand) -> Image.Image:
+    picture = _opened(data)
+    ground = Image.new("RGB", picture.size, _rgb(brand.background))
+    ground.paste(picture, (0, 0), picture)
+    return ground
+
+
+# --- The scene: places in rows, a bar, or a picture ---
+
+
+@lru_cache(maxsize=8)  # the three scales of one strip are asked for one after the other; who draws them keeps them
+def _strips(brand: Brand, shown: Progress, own: Art) -> tuple[bytes, ...]:
     whole = max(SCALES) * _OVER
-    scene = _scene(brand, shown, STRIP, whole)
-    return tuple(_png(scene, whole // scale) for scale in SCALES)
+    scene = _scene(brand, shown, STRIP, whole, own)
+    return tuple(_png(scene, whole // scale, photo=bool(own.strip or own.stamp)) for scale in SCALES)
 
 
-def _scene(brand: Brand, shown: Progress, size: tuple[int, int], over: int) -> Image.Image:
+def _scene(brand: Brand, shown: Progress, size: tuple[int, int], over: int, own: Art) -> Image.Image:
     width, height = size[0] * over, size[1] * over
     ground, ink = _rgb(brand.background), _ink(brand)
-    canvas = Image.new("RGB", (width, height), _mix(ground, ink, _TINT))
+    kind = folder(brand.design).scene
+    if kind == "photo":
+        return _photo(brand, shown, (width, height), own)
+    if own.strip and kind != "plain":
+        canvas = _covered(brand, own.strip, (width, height))
+    else:
+        canvas = Image.new("RGB", (width, height), _mix(ground, ink, _TINT))
     if shown.ready:
         _confetti(canvas, _mix(ground, ink, 0.38), _mix(ground, _rgb(brand.foreground), 0.3))
-    (_stamps if shown.stamps else _bar)(canvas, brand, shown)
+    if kind == "paper":
+        _paper(canvas, brand, shown, own)
+    elif shown.stamps and kind != "plain":
+        _stamps(canvas, brand, shown, own)
+    else:
+        _bar(canvas, brand, shown, own)
     return canvas
 
 
-def _stamps(canvas: Image.Image, brand: Brand, shown: Progress) -> None:
+def _photo(brand: Brand, shown: Progress, size: tuple[int, int], own: Art) -> Image.Image:
+    """The shop's picture as it is (or its mark, all over), and a bar that fills on a band below it."""
+    width, height = size
+    ground, ink = _rgb(brand.background), _ink(brand)
+    if own.strip:
+        canvas = ImageOps.fit(_flat(own.strip, brand), size, Image.Resampling.BICUBIC)
+    else:
+        canvas = Image.new("RGB", size, _mix(ground, ink, 0.16))
+        side = height / 3
+        for row in range(4):
+            for column in range(-1, math.ceil(width / side) + 1):
+                x, y = (column + 0.5 * (row % 2)) * side * 1.06, (row - 0.1) * side
+                mark = _symbol(brand.symbol, round(side * 0.5)).rotate(_tilt(row + column) * 2, Image.Resampling.BICUBIC)
+                _put(canvas, mark, _mix(ground, ink, 0.3), x, y)
+    if shown.ready:
+        _confetti(canvas, ink, _mix(ground, _rgb(brand.foreground), 0.8))
+    draw = ImageDraw.Draw(canvas)
+    band, thick = height * 0.2, height * 0.075
+    draw.rectangle((0, height - band, width, height), fill=ground)
+    left, right, middle = height * 0.11, width - height * 0.11, height - band / 2
+    filled = left + (right - left) * shown.filled / shown.places
+    draw.rounded_rectangle((left, middle - thick / 2, right, middle + thick / 2), thick / 2, fill=_mix(ground, ink, 0.3))
+    if shown.filled:
+        draw.rounded_rectangle((left, middle - thick / 2, max(filled, left + thick), middle + thick / 2), thick / 2, fill=ink)
+    for goal in shown.goals:
+        x = left + (right - left) * goal / shown.places
+        _place(canvas, brand, min(x, right - band * 0.3), middle, band * 0.92, filled=goal <= shown.filled, goal=True)
+    return canvas
+
+
+def _paper(canvas: Image.Image, brand: Brand, shown: Progress, own: Art) -> None:
+    """A paper card with a punched hole, and the same stamps on it in the ink of the card's own colour."""
+    width, height = canvas.size
+    margin = height * 0.07
+    sheet = (margin, margin, width - margin, height - margin)
+    draw = ImageDraw.Draw(canvas)
+    shadow = tuple(at + height * 0.018 for at in sheet)
+    draw.rounded_rectangle(shadow, height * 0.09, fill=_mix(_rgb(brand.background), (0, 0, 0), 0.35))
+    draw.rounded_rectangle(sheet, height * 0.09, fill=_rgb(_PAPER))
+    inner = Image.new("RGB", (round(width - 4 * margin), round(height - 3.2 * margin)), _rgb(_PAPER))
+    inked = replace(brand, background=_PAPER, label=brand.background, foreground=brand.foreground)
+    (_stamps if shown.stamps else _bar)(inner, inked, shown, own)
+    canvas.paste(inner, ((width - inner.width) // 2, (height - inner.height) // 2))
+
+
+def _stamps(canvas: Image.Image, brand: Brand, shown: Progress, own: Art) -> None:
     for place, (x, y, size) in enumerate(_places(shown.places, canvas.width, canvas.height), 1):
-        _place(canvas, brand, x, y, size, filled=place <= shown.filled, goal=place in shown.goals, turn=_tilt(place))
+        _place(canvas, brand, x, y, size, filled=place <= shown.filled, goal=place in shown.goals, turn=_tilt(place), own=own)
 
 
 def _places(count: int, width: int, height: int) -> Iterator[tuple[float, float, float]]:
@@ -143,11 +290,23 @@ def _places(count: int, width: int, height: int) -> Iterator[tuple[float, float,
             yield width / 2 + (column - (here - 1) / 2) * gap, height / 2 + (row - (rows - 1) / 2) * across, across * 0.86
 
 
-def _place(canvas: Image.Image, brand: Brand, x: float, y: float, size: float, *, filled: bool, goal: bool, turn: float = 0) -> None:
-    """One place: an empty one is a quiet outline; a stamped one is ink, a little crooked, as a hand does it; a goal is a seal."""
+def _place(
+    canvas: Image.Image, brand: Brand, x: float, y: float, size: float, *, filled: bool, goal: bool, turn: float = 0, own: Art = DRAWN
+) -> None:
+    """One place: an empty one is a quiet outline; a stamped one is ink, a little crooked, as a hand does it; a goal is a seal.
+
+    With a stamp of their own that is what is stamped, and an empty place is its own picture or nearly nothing of the stamp.
+    """
     ground, ink = _rgb(brand.background), _ink(brand)
     side = round(size)
     outline = _seal if goal else _round
+    if own.stamp if filled else own.place or (own.stamp and not goal):  # what is not stamped with theirs is drawn below
+        if goal:
+            _put(canvas, _seal(side, 0), ink, x, y)
+        data, faint = (own.stamp, 0.0) if filled else (own.place, 0.0) if own.place else (own.stamp, 0.75)
+        stamp = _stamped(data, round(size * (0.8 if goal else 1)), turn if filled else 0, faint)
+        canvas.paste(stamp, (round(x - stamp.width / 2), round(y - stamp.height / 2)), stamp)
+        return
     picture = "gift" if goal else brand.symbol
     if filled:
         _put(canvas, outline(side, 0).rotate(turn, Image.Resampling.BICUBIC), ink, x, y)
@@ -158,7 +317,7 @@ def _place(canvas: Image.Image, brand: Brand, x: float, y: float, size: float, *
         _put(canvas, _symbol(picture, round(size * 0.56)), _mix(ground, ink, 0.74 if goal else 0.3), x, y)
 
 
-def _bar(canvas: Image.Image, brand: Brand, shown: Progress) -> None:
+def _bar(canvas: Image.Image, brand: Brand, shown: Progress, own: Art) -> None:
     """A track that fills from the shop's own mark towards its goals, each of which is a seal on it."""
     width, height = canvas.size
     ground, ink = _rgb(brand.background), _ink(brand)
@@ -177,7 +336,7 @@ def _bar(canvas: Image.Image, brand: Brand, shown: Progress) -> None:
     marks.append((left, seal, True, False))
     for x, size, filled, goal in marks:
         _put(canvas, _round(round(size * 1.16), 0), _mix(ground, ink, _TINT), x, middle)
-        _place(canvas, brand, x, middle, size, filled=filled, goal=goal)
+        _place(canvas, brand, x, middle, size, filled=filled, goal=goal, own=own)
 
 
 def _confetti(canvas: Image.Image, *colours: Rgb) -> None:
@@ -358,7 +517,7 @@ def _ink(brand: Brand) -> Rgb:
     ground = _rgb(brand.background)
     wanted = [_rgb(brand.label), _rgb(brand.foreground)]
     last = max(((255, 255, 255), (0, 0, 0)), key=lambda colour: _contrast(ground, colour))
-    return next((colour for colour in wanted if _contrast(ground, colour) >= 3), last)  # noqa: PLR2004 (WCAG 2.2, 1.4.11)
+    return next((colour for colour in wanted if _contrast(ground, colour) >= _TOLD_APART), last)
 
 
 def _contrast(one: Rgb, other: Rgb) -> float:
@@ -372,9 +531,12 @@ def _contrast(one: Rgb, other: Rgb) -> float:
     return (bright + 0.05) / (dark + 0.05)
 
 
-def _png(canvas: Image.Image, factor: int) -> bytes:
+def _png(canvas: Image.Image, factor: int, *, photo: bool = False) -> bytes:
+    """The picture made small. Flat shapes need few colours; a photograph gets 256 that are scattered: a fourth of the bytes."""
     small = canvas.reduce(factor)
-    if small.mode == "RGB":
+    if small.mode == "RGB" and photo:
+        small = small.quantize(palette=small.quantize(256, Image.Quantize.MEDIANCUT), dither=Image.Dither.FLOYDSTEINBERG)
+    elif small.mode == "RGB":
         small = small.quantize(_COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     file = BytesIO()
     small.save(file, "PNG", optimize=True)

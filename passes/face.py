@@ -12,6 +12,7 @@ from passes import codes
 from passes.businesses import Brand, Business
 from passes.cards import Card, Customer, Event, ready
 from passes.coupons import Coupon
+from passes.designs import Fact, FactKey, dressed, facts
 from passes.offers import SECOND, Format, Offer, end_of_day
 from passes.programs import Program
 from passes.words import N_, Text, Words
@@ -157,7 +158,7 @@ def face(
         organization=business.name,
         program=program.name,
         customer=customer.name,
-        brand=business.brand,
+        brand=dressed(business.brand, program.design),
         unit=program.unit,
         balance=card.balance,
         goal=goal.at,
@@ -171,8 +172,19 @@ def face(
         starts_at=min((starts for starts in map(_starts, coupons) if starts and starts > now), default=None),
         voided=card.left_at is not None,
     )
-    front = _front(drawn, words, progress, offers[goal.offer_id].title, business.tz)
-    return msgspec.structs.replace(drawn, lines=front + _back(drawn, words, program, business, events))
+    lines = _front(drawn, words, progress, offers[goal.offer_id].title, business.tz) + _back(drawn, words, program, business, events)
+    return msgspec.structs.replace(drawn, lines=_arranged(lines, facts(drawn.brand.design, program.design.facts)))
+
+
+def _arranged(lines: Sequence[Line], placed: Mapping[FactKey, Fact]) -> tuple[Line, ...]:
+    """The lines where the design has them, and called as it calls them; those that belong to a moved one stay on the back."""
+    known: Mapping[str, Fact] = {str(key): fact for key, fact in placed.items()}
+    moved = [(line, known.get(line.key)) for line in lines]
+    return tuple(
+        line if fact is None else msgspec.structs.replace(line, place=fact.spot, label=fact.label or line.label)
+        for line, fact in moved
+        if fact is None or fact.spot != "hidden"
+    )
 
 
 def _ready(coupon: Coupon, offer: Offer) -> Ready:

@@ -236,6 +236,24 @@ class UnreadablePhoto(Problem):
     say = N_("Could you make the screen brighter and hold it still?")
 
 
+class UnusablePicture(Problem):
+    """The bytes are not a picture that a card can show. Facts: why."""
+
+    word = "unusable_picture"
+    title = N_("This picture cannot be used")
+    sentence = N_("This picture cannot be used: {why}. Take another one.")
+    spoken = ("why",)
+
+
+class BadDesign(Problem):
+    """A file that is no design of a card, or a damaged one. Facts: why."""
+
+    word = "bad_design"
+    title = N_("No design in the file")
+    sentence = N_("This file cannot be taken as a design: {why}.")
+    spoken = ("why",)
+
+
 class SeveralCodes(Problem):
     """A picture shows several different codes, and guessing would be wrong. Facts: count."""
 

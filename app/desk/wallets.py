@@ -5,7 +5,7 @@ from datetime import datetime
 
 from anyio.to_thread import run_sync
 
-from app.desk import SOON, Desk
+from app.desk import SOON, Desk, pictures
 from app.store import CardFacts, GoogleClass
 from passes.cards import Card, Event
 from passes.face import Face, face, next_change
@@ -87,7 +87,8 @@ async def apple_pass(desk: Desk, facts: CardFacts) -> bytes:
         raise WalletNotConfigured(wallet="Apple Wallet")
     drawn = draw(facts, desk.words, now)
     # Signing is half a millisecond of arithmetic without the interpreter's lock: in a thread it does not hold the others up.
-    return await run_sync(lambda: apple.draw(drawn, certificate=certificate, now=now))
+    art = await pictures.art(desk, drawn.brand)
+    return await run_sync(lambda: apple.draw(drawn, certificate=certificate, now=now, art=art))
 
 
 async def authenticated(desk: Desk, *, pass_type: str, serial: str, token: str) -> Card | None:

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from py_pkpass.models import BarcodeFormat, DateStyle, StoreCard
 
 from passes import artwork
+from passes.artwork import Art
 from passes.businesses import Brand
 from passes.face import Barcode, Face, Line, Place
 from passes.problems import WalletNotConfigured
@@ -60,7 +61,7 @@ TOKEN_RENEWED: Final = timedelta(minutes=40)  # APNs refuses tokens over 60 minu
 NO_DEVICE: Final = "0" * 64
 LAST_MOMENT: Final = 253_402_300_799_000  # milliseconds: the end of the year 9999
 """As long as a device token, and nobody's."""
-KEPT: Final = 512  # brands, strips, and layouts with their texts: at 40 KB a strip, 20 MB at most
+KEPT: Final = 256  # brands, strips, and layouts with their texts: at 40 KB a strip (and half a megabyte with a photograph), 10 to 120 MB
 
 GONE: Final = frozenset({"BadDeviceToken", "DeviceTokenNotForTopic", "MissingDeviceToken"})
 AGAIN: Final = frozenset({"IdleTimeout"})
@@ -126,13 +127,15 @@ class Apple:
         self._push_key, self._push_team = push_key, own.team if own else ""
         self._brand = lru_cache(maxsize=KEPT)(self._lay_out_brand)
         self._strip = lru_cache(maxsize=KEPT)(self._lay_out_strip)
-        self._layouts: dict[tuple[Brand, artwork.Progress, tuple[str, ...], tuple[str, ...]], Layout] = {}
+        self._layouts: dict[tuple[Brand, Art, artwork.Progress, tuple[str, ...], tuple[str, ...]], Layout] = {}
         self._lock = Lock()
 
     # --- Draw ---
 
-    def draw(self, face: Face, *, certificate: Certificate, now: datetime) -> bytes:
+    def draw(self, face: Face, *, certificate: Certificate, now: datetime, art: Art = artwork.DRAWN) -> bytes:
         """The ``.pkpass`` of a face, signed at ``now``; CPU only, and most of it without the GIL: call it in a thread.
+
+        ``art`` are the pictures that the face's brand names.
 
         Raises WalletNotConfigured when the certificate is not valid now: no phone would accept what it signs.
         """
@@ -141,7 +144,8 @@ class Apple:
         texts: dict[str, Text] = {}
         content = msgspec.json.encode(self._content(face, certificate, texts))
         shown = artwork.progress(face.unit, face.goals, face.balance, ready=bool(face.ready))
-        return seal(self._layout(face.brand, shown, texts, face.languages), content, lambda manifest: certificate.sign(manifest, now))
+        layout = self._layout(face.brand, art, shown, texts, face.languages)
+        return seal(layout, content, lambda manifest: certificate.sign(manifest, now))
 
     def _content(self, face: Face, certificate: Certificate, texts: dict[str, Text]) -> dict[str, Any]:
         """pass.json. Every Text in it is a key of ``texts``, which is filled here."""
@@ -166,25 +170,27 @@ class Apple:
             content["voided"] = True
         return content
 
-    def _layout(self, brand: Brand, shown: artwork.Progress, texts: Mapping[str, Text], languages: tuple[str, ...]) -> Layout:
+    def _layout(self, brand: Brand, art: Art, shown: artwork.Progress, texts: Mapping[str, Text], languages: tuple[str, ...]) -> Layout:
         """Everything but the pass itself. Keys of texts name their content, so the keys are all that a layout is known by."""
-        known = (brand, shown, tuple(texts), languages)
+        known = (brand, art, shown, tuple(texts), languages)
         layout = self._layouts.get(known)
         if layout is None:
-            layout = combine(self._brand(brand), self._strip(brand, shown), lay_out(_strings(texts, languages)))
+            layout = combine(self._brand(brand, art), self._strip(brand, art, shown), lay_out(_strings(texts, languages)))
             with self._lock:
                 while len(self._layouts) >= KEPT:
                     del self._layouts[next(iter(self._layouts))]
                 self._layouts[known] = layout
         return layout
 
-    def _lay_out_brand(self, brand: Brand) -> Part:
-        drawn = {_image("icon", scale): artwork.icon(brand, scale) for scale in artwork.SCALES}
-        drawn |= {_image("logo", scale): artwork.logo(brand, scale) for scale in artwork.SCALES}
+    def _lay_out_brand(self, brand: Brand, art: Art) -> Part:
+        drawn = {_image("icon", scale): artwork.icon(brand, scale, art) for scale in artwork.SCALES}
+        drawn |= {_image("logo", scale): artwork.logo(brand, scale, art) for scale in artwork.SCALES}
         return lay_out(drawn | self._design(brand).files)
 
-    def _lay_out_strip(self, brand: Brand, shown: artwork.Progress) -> Part:
-        drawn = {_image("strip", scale): artwork.strip(brand, shown, scale) for scale in artwork.SCALES}
+    def _lay_out_strip(self, brand: Brand, art: Art, shown: artwork.Progress) -> Part:
+        if not artwork.has_strip(brand):
+            return lay_out({})
+        drawn = {_image("strip", scale): artwork.strip(brand, shown, scale, art) for scale in artwork.SCALES}
         own = drawn.keys() & self._design(brand).files.keys()  # a design with a strip of its own has no stamps
         return lay_out({} if own else drawn)
 

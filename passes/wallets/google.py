@@ -27,7 +27,7 @@ from google.auth import jwt
 from google.auth.crypt import Signer
 from google.oauth2 import service_account
 
-from passes import codes
+from passes import artwork, codes
 from passes.face import Face, Line
 from passes.wallets.base import Answer, Ask, Delivered, Http, Installation, Later, Misconfigured, Outcome, Unreachable
 from passes.words import FALLBACK, Text
@@ -501,12 +501,13 @@ class Google:
             },
             "textModulesData": _modules([line for line in face.lines if line.key not in _PLACED | _COMMON], language),
         }
-        if face.unit == "stamps":
-            said = Text(tuple((spoken, f"{words}: {progress}") for spoken, words in _label(points).by))
-            body["heroImage"] = {
-                "sourceUri": {"uri": self._picture(face, f"stamps-{face.balance}", (face.brand, face.round, face.goals))},
-                "contentDescription": _localized(said, language, BODY_SHOWN),
-            }
+        hero = artwork.progress(face.unit, face.goals, face.balance)
+        body["heroImage"] = {
+            "sourceUri": {"uri": self._picture(face, artwork.hero_name(hero, face.balance), (face.brand, face.round, face.goals))},
+            "contentDescription": _localized(
+                Text(tuple((spoken, f"{words}: {progress}") for spoken, words in _label(points).by)), language, BODY_SHOWN
+            ),
+        }
         if face.expires_at is not None:
             body["validTimeInterval"] = {"end": {"date": face.expires_at.isoformat()}}
         return body

@@ -33,7 +33,7 @@ def test_every_picture_has_apples_size(scale: artwork.Scale) -> None:
 
 def test_googles_pictures_have_googles_size() -> None:
     assert opened(artwork.program_logo(CUP)).size == (660, 660)
-    assert opened(artwork.hero(CUP, "stamps", (3, 10), 7)).size == (1032, 336)
+    assert opened(artwork.hero(CUP, progress("stamps", (3, 10), 7))).size == (1032, 336)
 
 
 def test_nothing_of_the_programme_logo_is_lost_in_a_circle() -> None:
@@ -60,7 +60,6 @@ def test_a_mark_can_be_told_from_its_ground_in_any_colours(brand: Brand) -> None
 
 def test_every_stamp_is_another_picture_and_the_same_stamps_are_the_same_bytes() -> None:
     def draw(count: int) -> bytes:
-        artwork.strip.cache_clear()
         artwork._strips.cache_clear()
         return artwork.strip(CUP, Progress(count, 3, (3,), stamps=True), 1)
 

@@ -1,0 +1,30 @@
+/** Fields that take a picture: it is sent at once, and the form gets the name under which the server keeps it. */
+import { post } from "/static/page.js";
+
+for (const field of document.querySelectorAll("[data-picture]")) {
+  const file = field.querySelector("input[type=file]");
+  const value = field.querySelector("[data-value]");
+  const shown = field.querySelector(".picture-shown");
+  const said = field.querySelector("[data-said]");
+  const keep = field.querySelector("input[type=checkbox]");
+  field.querySelector("[data-bring]").hidden = false;
+  file.addEventListener("change", async () => {
+    if (!file.files.length) return;
+    field.setAttribute("aria-busy", "true");
+    said.hidden = true;
+    const answer = await post("/pictures", file.files[0]).catch(() => null);
+    field.removeAttribute("aria-busy");
+    if (answer?.ok) {
+      shown.innerHTML = answer.html;
+      value.value = shown.firstElementChild.dataset.digest;
+      if (keep) keep.checked = false;
+      value.dispatchEvent(new Event("change", { bubbles: true }));
+    } else {
+      const problem = document.createElement("template");
+      problem.innerHTML = answer?.html ?? "";
+      said.textContent = problem.content.textContent.trim() || field.dataset.lost || "";
+      said.hidden = !said.textContent;
+    }
+    file.value = "";
+  });
+}
