@@ -29,7 +29,22 @@ from app.followers import Followers
 from app.outbound import Outbound
 from app.post import Post
 from app.settings import Settings
-from app.web import api, apple, at_counter, brand, counter, counters, errands, pages, people, pictures, public, redemptions, signing_in, style
+from app.web import (
+    api,
+    apple,
+    at_counter,
+    brand,
+    counter,
+    counters,
+    errands,
+    pages,
+    people,
+    pictures,
+    public,
+    redemptions,
+    signing_in,
+    style,
+)
 from app.web.forms import Wrong, on_wrong
 from app.web.live import Live
 from app.web.sessions import LARGEST_FORM, Forms, sessions
