@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
-from app.desk import Desk
+from app.desk import Desk, limits
+from app.desk.read import followed
 from app.desk.views import Verdict
 from app.store import Caller
 from passes import codes, coupons
@@ -23,24 +26,29 @@ class Found(msgspec.Struct, frozen=True):
     prefix: str
 
 
-async def find(desk: Desk, caller: Caller, typed: str, now: datetime) -> Found:
-    """The coupon behind a presented text. Raises MistypedCode, UnknownCode, or CardPresented for a card's own number."""
+async def find(desk: Desk, caller: Caller, typed: str, now: datetime, *, kind: Literal["redemptions", "goodwill"] = "redemptions") -> Found:
+    """The coupon behind a presented text, and how often today the caller has done this ``kind`` of thing, where that is limited.
+
+    Raises MistypedCode, UnknownCode, or CardPresented for a card's own number.
+    """
     business = caller.business
     read = codes.read(typed, prefixes=business.prefixes, imported=business.imported)
     if isinstance(read, Number):
         facts = await desk.store.card_facts(business_id=business.id, number=read.value)
         if facts is not None:
+            facts = await followed(desk, facts)
             waiting = ready(facts.coupons, now)
             shown = tuple(codes.group(one.code, facts.offers[one.offer_id].prefix) for one in waiting)
             raise CardPresented(card_id=facts.card.id, ready=shown)
         read = Code("", also=read.also)
     presented = await desk.store.presented(business.id, read.value) if read.value else None
-    if presented is not None:
-        return Found(presented, read.prefix)
-    imported = await desk.store.presented(business.id, read.also) if read.also else None
-    if imported is not None:
-        return Found(imported, "")
-    raise MistypedCode if read.mistyped else UnknownCode
+    prefix = read.prefix
+    if presented is None and read.also:
+        presented, prefix = await desk.store.presented(business.id, read.also), ""
+    if presented is None:
+        raise MistypedCode if read.mistyped else UnknownCode
+    done = await limits.done(desk, caller, kind, now)
+    return Found(replace(presented, redeemed_by_staff=done) if done else presented, prefix)
 
 
 def one_code(texts: tuple[str, ...], caller: Caller) -> str:

@@ -25,7 +25,16 @@ async def card_facts(desk: Desk, business_id: UUID, which: str) -> CardFacts:
             facts = await desk.store.card_facts(business_id=business_id, number=read.value)
     if facts is None:
         raise NotFound(what=N_("card"))
-    return facts
+    return await followed(desk, facts)
+
+
+async def followed(desk: Desk, facts: CardFacts) -> CardFacts:
+    """The card that this one has become, if its customer was merged with another one; else itself."""
+    if facts.customer.merged_into is None or facts.card.left_at is None:
+        return facts
+    cards = await desk.store.cards_of(facts.business.id, facts.customer.merged_into)
+    became = next((one for one in cards if one.program_id == facts.program.id and one.left_at is None), None)
+    return (await desk.store.card_facts(card_id=became.id) if became else None) or facts
 
 
 async def card(desk: Desk, caller: Caller, which: str, *, language: str) -> CardView:

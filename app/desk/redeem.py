@@ -1,19 +1,25 @@
 """A code is redeemed, exactly once; or an expired one is honoured, with a reason. Every refusal is recorded."""
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Final, Literal
-from uuid import UUID
+from uuid import UUID, uuid5
 
-from app.desk import ATTEMPTS, Desk, Once, Repeated, counting
+from msgspec.structs import replace
+
+from app.desk import ATTEMPTS, Desk, Once, Repeated, counting, limits
+from app.desk.found import login
 from app.desk.present import Found, find, one_code
 from app.desk.views import Receipt
-from app.store import Caller, Change, Count, Duplicate, Lost, Row, Tally
-from passes import coupons
-from passes.cards import Event
+from app.store import Caller, Change, Count, Duplicate, Lost, Row, Staff, Tally
+from passes import codes, coupons
+from passes.businesses import Business, Person
+from passes.cards import Card, Event
 from passes.coupons import Channel, Coupon, Presented, Redemption, Refusal, Used
 from passes.offers import Offer
-from passes.problems import Busy, CardPresented, Problem, SeveralCodes, UnreadablePhoto
+from passes.problems import Busy, CardPresented, NotFound, Problem, SeveralCodes, UnreadablePhoto
+from passes.words import N_
 
 LONGEST_PRESENTED: Final = 64
 
@@ -34,7 +40,7 @@ async def redeem(desk: Desk, caller: Caller, typed: str, *, channel: Channel, on
             redemption_id=redemption_id,
         )
 
-    return await _use(desk, caller, typed, decide, channel=channel, once=once)
+    return await _use(desk, caller, typed, decide, kind="redemptions", channel=channel, once=once)
 
 
 async def redeem_photo(desk: Desk, caller: Caller, reading: Awaitable[tuple[str, ...]], *, once: Once) -> Receipt:
@@ -62,15 +68,73 @@ async def honour(desk: Desk, caller: Caller, typed: str, *, reason: str, channel
             reason=reason,
         )
 
-    return await _use(desk, caller, typed, decide, channel=channel, once=once)
+    return await _use(desk, caller, typed, decide, kind="goodwill", channel=channel, once=once)
 
 
-async def _use(desk: Desk, caller: Caller, typed: str, decide: Decide, *, channel: Channel, once: Once) -> Receipt:
+# --- By the customer alone, on the page of their own card ---
+
+
+async def own_phone(desk: Desk, business: Business, card: Card, location_id: UUID | None) -> Caller:
+    """Who redeems on the page of a card: the business's one row for customers' own phones, made when it is first needed.
+
+    The card itself is the counter, so that the nonces of its page are its own. ``location_id`` may be left out where there is one
+    location only. Raises NotFound.
+    """
+    places = [place for place in await desk.store.locations(business.id) if not place.closed]
+    here = next((place for place in places if place.id == location_id or (location_id is None and len(places) == 1)), None)
+    if here is None:
+        raise NotFound(what=N_("location"))
+    phone = Staff(
+        id=uuid5(business.id, "a customer's own phone"),
+        business_id=business.id,
+        name=desk.words.said(business.languages[0], N_("the customer's own phone")),
+        role="cashier",
+        counter=True,
+    )
+    if not await desk.store.members(staff_id=phone.id):
+        with contextlib.suppress(Duplicate):  # two customers at once: one row
+            await desk.commit(desk.world.now(), rows=(phone, login(phone)))
+    person = Person(
+        staff_id=phone.id,
+        staff=phone.name,
+        role=phone.role,
+        location_id=here.id,
+        location=here.name,
+        counter_id=card.id,
+        machine=True,
+        alone=True,
+    )
+    return Caller(person=person, business=business)
+
+
+async def alone(desk: Desk, key: str, coupon_id: UUID, location_id: UUID | None, *, once: Once) -> Receipt:
+    """A customer redeems a coupon of their own card (by the holder's ``key``), where its offer allows it.
+
+    Raises NotFound for a card, a coupon that is not on it, or a location; StaffNeeded where the offer does not; and what redeem raises.
+    """
+    facts = await desk.store.card_facts(key=key)
+    presented = await desk.store.coupon(facts.business.id, coupon_id) if facts else None
+    if facts is None or presented is None or presented.coupon.card_id != facts.card.id:
+        raise NotFound(what=N_("coupon"))
+    caller = await own_phone(desk, facts.business, facts.card, location_id)
+    return await redeem(desk, caller, codes.joined(presented.coupon.code, presented.offer.prefix), channel="alone", once=once)
+
+
+async def _use(
+    desk: Desk,
+    caller: Caller,
+    typed: str,
+    decide: Decide,
+    *,
+    kind: Literal["redemptions", "goodwill"],
+    channel: Channel,
+    once: Once,
+) -> Receipt:
     for _ in range(ATTEMPTS):
         now = desk.world.now()
         coupon: Coupon | None = None
         try:
-            found = await find(desk, caller, typed, now)
+            found = await find(desk, caller, typed, now, kind=kind)
             presented, coupon = found.presented, found.presented.coupon
             redemption = decide(found, now, desk.world.new_id())
         except Problem as problem:
@@ -85,17 +149,28 @@ async def _use(desk: Desk, caller: Caller, typed: str, decide: Decide, *, channe
             coupon_id=coupon.id,
             kind="redeemed" if redemption.kind == "redemption" else "goodwill",
             at=now,
+            staff_id=caller.person.staff_id,
         )
         rows: tuple[Row, ...] = (redemption, event, *once.done(receipt, caller, now))
-        turn = Change(of=Coupon, id=coupon.id, seen={"state": "active"}, to={"state": "redeemed", "redemption_id": redemption.id})
+        turn = Change(
+            of=Coupon,
+            id=coupon.id,
+            seen={"state": "active", "customer_id": coupon.customer_id},
+            to={"state": "redeemed", "redemption_id": redemption.id},
+        )
+        changes: tuple[Change, ...] = (turn,)
+        touches: tuple[UUID, ...] = ()
+        if coupon.card_id:
+            was_here = Change(of=Card, id=coupon.card_id, seen={}, to={"visited_at": now, "location_id": caller.person.location_id})
+            changes, touches = (turn, was_here), (coupon.card_id,)
         try:
             await desk.commit(
                 now,
-                changes=(turn,),
-                tallies=counted(presented.offer, coupon, by=1),
+                changes=changes,
+                tallies=(*counted(presented.offer, coupon, by=1), *limits.tally(caller, kind, now)),
                 counts=counting.redeemed(redemption, coupon, caller.business.tz),
                 rows=rows,
-                touches=(coupon.card_id,) if coupon.card_id else (),
+                touches=touches,
             )
         except Lost:
             continue  # somebody was first: read again, and the rule says who and when
@@ -144,14 +219,13 @@ async def refuse(
 
 
 def counted(offer: Offer, coupon: Coupon, *, by: Literal[1, -1]) -> tuple[Tally, ...]:
-    """The counts that an offer's limits need; an offer without limits costs nothing here."""
-    tallies = []
-    if offer.most is not None:
-        tallies.append(Tally(business_id=offer.business_id, key=f"offer:{offer.id}", by=by, most=offer.most if by > 0 else None))
-    if offer.most_each is not None and coupon.customer_id is not None:
-        key = f"offer:{offer.id}:{coupon.customer_id}"
-        tallies.append(Tally(business_id=offer.business_id, key=key, by=by, most=offer.most_each if by > 0 else None))
-    return tuple(tallies)
+    """The counts that an offer's limits need, both if it has either; an offer without limits costs nothing here."""
+    if offer.most is None and offer.most_each is None:
+        return ()
+    in_all = Tally(business_id=offer.business_id, key=f"offer:{offer.id}", by=by, most=offer.most if by > 0 else None)
+    if coupon.customer_id is None:
+        return (in_all,)
+    return (in_all, replace(in_all, key=f"{in_all.key}:{coupon.customer_id}", most=offer.most_each if by > 0 else None))
 
 
 def _receipt(desk: Desk, caller: Caller, presented: Presented, redemption: Redemption, *, language: str) -> Receipt:

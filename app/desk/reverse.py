@@ -39,8 +39,9 @@ async def reverse(desk: Desk, caller: Caller, redemption_id: UUID, *, reason: st
             coupon_id=coupon.id,
             kind="reversed",
             at=now,
+            staff_id=caller.person.staff_id,
         )
-        seen = {"state": "redeemed", "redemption_id": redemption.id}
+        seen = {"state": "redeemed", "redemption_id": redemption.id, "customer_id": coupon.customer_id}
         turn = Change(of=Coupon, id=coupon.id, seen=seen, to={"state": "active", "redemption_id": None})
         try:
             await desk.commit(

@@ -157,15 +157,19 @@ class Answering:
 Story = Callable[[Answering], Awaitable[object]]
 
 
-async def once(request: Ask, status: int, story: Story, *, language: str = "", moment: problems.Moment | None = None) -> Response[bytes]:
+async def once(
+    request: Ask, status: int, story: Story, *, language: str = "", moment: problems.Moment | None = None, key: str = ""
+) -> Response[bytes]:
     """Run a story that changes something, exactly once per Idempotency-Key of this caller; its answer is said in ``language``.
+
+    A form without a script has its ``key`` in a field of its own.
 
     The kept answer is committed in the story's own unit, so a crash leaves either both or neither: nothing can be stuck in
     flight. In flight here: 409 (KeyInFlight). In flight in another process: whoever commits second is given the answer of
     the first.
     """
     desk, caller = desk_of(request), caller_of(request)
-    key = request.headers.get("idempotency-key", "").strip().strip('"')
+    key = key or request.headers.get("idempotency-key", "").strip().strip('"')
     if not key or len(key) > LONGEST_KEY or not key.isprintable():
         raise KeyMissing
     digest = hashlib.sha256(b"\0".join((request.method.encode(), request.scope["path"].encode(), await request.body()))).digest()

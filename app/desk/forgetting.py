@@ -1,0 +1,49 @@
+"""Somebody wants to be forgotten: the ledger stays, the person goes."""
+
+from uuid import UUID
+
+from app.desk import Desk, audit
+from app.store import Change, Lost
+from passes.businesses import Business
+from passes.cards import Card, Event
+from passes.problems import NotFound
+from passes.words import N_
+
+
+async def forget(desk: Desk, business: Business, customer_id: UUID, *, by: UUID | None) -> None:
+    """Forget a customer and whoever was merged into them; ``by`` is the member of staff who does it, None the customer.
+
+    Their cards are left first, so that no phone shows one that works while nobody knows any more whose it is; then the person goes;
+    then the phones are told once more, and get a card without a name. Whatever crashes in between is done by doing it again. What was
+    redeemed, earned and counted stays as it was. Raises NotFound, also for one who is forgotten already.
+    """
+    life = await desk.store.life(business.id, customer_id)
+    if life is None or life.family[0].erased_at is not None:
+        raise NotFound(what=N_("customer"))
+    now = desk.world.now()
+    for card in life.cards:
+        if card.left_at is None:
+            await _leave(desk, card, by)
+    for person in reversed(life.family):  # the one by whom they are found is the last to go
+        gone = (audit.line(desk, by, "customer.erased", person, None),) if by is not None and person.merged_into is None else ()
+        await desk.store.forget(person, at=now, rows=gone)
+    if life.cards:
+        await desk.commit(desk.world.now(), touches=[card.id for card in life.cards])
+
+
+async def _leave(desk: Desk, card: Card, by: UUID | None) -> None:
+    now = desk.world.now()
+    left = Event(
+        id=desk.world.new_id(),
+        business_id=card.business_id,
+        card_id=card.id,
+        customer_id=card.customer_id,
+        kind="left",
+        at=now,
+        staff_id=by,
+    )
+    turn = Change(of=Card, id=card.id, seen={"left_at": None}, to={"left_at": now})
+    try:
+        await desk.commit(now, changes=(turn,), rows=(left,), touches=(card.id,))
+    except Lost:  # it was left at that very moment, which is what was wanted
+        return
