@@ -84,7 +84,7 @@ class Once(Protocol):
 
     language: str
 
-    def done(self, view: object, caller: Caller, now: datetime, *, new: bool = True) -> tuple[Kept, ...]:
+    def done(self, view: object, caller: Caller, now: datetime, *, new: bool = True) -> tuple[Row, ...]:
         """The answer of a story that succeeded. ``new``: something was made that was not there before."""
         ...
 

@@ -268,7 +268,7 @@ def _contact(desk: Desk, customer: Customer, value: str) -> Contact:
     return Contact(id=desk.world.new_id(), business_id=customer.business_id, value=value, customer_id=customer.id)
 
 
-async def _commit(desk: Desk, now: datetime, coming: _Coming | None, kept: Sequence[Kept]) -> None:
+async def _commit(desk: Desk, now: datetime, coming: _Coming | None, kept: Sequence[Row]) -> None:
     if coming is None:
         await desk.commit(now, rows=kept)
         return

@@ -70,19 +70,24 @@ def counting_of(connection: Connection) -> Counting | None:
 
 
 def business_of(connection: Connection) -> Business | None:
-    """The business whose page this is, if somebody is there."""
+    """The business whose page this is: a public page's own (``shown_by``), else that of who is there, if somebody is."""
+    public: Business | None = connection.scope["state"].get("business")
     there = member_of(connection) or counting_of(connection)
-    return there.business if there else None
+    return public or (there.business if there else None)
+
+
+def shown_by(connection: Connection, business: Business) -> None:
+    """This is a public page of a business: it has its colours, its zone, and its languages only."""
+    connection.scope["state"]["business"] = business
 
 
 def language_of(connection: Connection, words: Words) -> str:
     """The language of a page: chosen here, else what the browser asks for, else the business's first."""
-    chosen = connection.cookies.get(LANGUAGE, "")
-    if chosen in words.languages:
-        return chosen
-    asked = wire.language_asked(connection, words)
     business = business_of(connection)
-    return asked or next((one for one in (business.languages if business else ()) if one in words.languages), "en")
+    own = [one for one in (business.languages if business else ()) if one in words.languages]
+    spoken = own if own and "business" in connection.scope["state"] else words.languages
+    chosen, asked = connection.cookies.get(LANGUAGE, ""), wire.language_asked(connection, words)
+    return next((one for one in (chosen, asked, *own) if one in spoken), "en")
 
 
 def saying_of(connection: Connection) -> Saying:
