@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from app.desk import Desk
+from app.desk import Desk, campaigning
 from app.store import DatabaseProblem, Duplicate, Errand, ErrandKind, Lost, Overloaded, Portion
 
 log = structlog.get_logger()
@@ -29,7 +29,7 @@ Story = Callable[[Desk, Errand, Portion | None], Awaitable[Portion | timedelta]]
 """Does the portion after this one and commits it with what it does, or says how long to wait. Lost and Duplicate mean: once more."""
 
 
-STORIES: Final[Mapping[ErrandKind, Story]] = {}
+STORIES: Final[Mapping[ErrandKind, Story]] = {"campaign": campaigning.story}
 """The one list: what each kind of errand does."""
 
 

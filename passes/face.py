@@ -10,6 +10,7 @@ import msgspec
 
 from passes import codes
 from passes.businesses import Brand, Business
+from passes.campaigns import addressed
 from passes.cards import Card, Customer, Event, ready
 from passes.coupons import Coupon
 from passes.designs import Fact, FactKey, dressed, facts
@@ -133,17 +134,19 @@ def face(
     events: Sequence[Event],
     words: Words,
     now: datetime,
+    messages: Mapping[UUID, Text] | None = None,
 ) -> Face:
     """The face of a card: progress, the ready reward and its code, the next one, and the back with everything else.
 
     ``offers`` hold those of the program's goals and of the coupons; ``coupons`` are the card's (any state); ``events`` are
-    its newest first.
+    its newest first, ``messages`` what the campaigns say that they name.
     """
     events = sorted(events, key=_rank, reverse=True)
     waiting = tuple(_ready(coupon, offers[coupon.offer_id]) for coupon in ready(coupons, now))
     goal = program.next_goal(card.balance)
     progress = f"{card.balance}/{goal.at}"
-    happened, latest = _latest(events, coupons, offers, words=words, progress=progress, zone=business.tz)
+    said = {campaign_id: addressed(message, customer.name) for campaign_id, message in (messages or {}).items()}
+    happened, latest = _latest(events, coupons, offers, said, words=words, progress=progress, zone=business.tz)
     drawn = Face(
         card_id=card.id,
         program_id=program.id,
@@ -217,10 +220,19 @@ def _starts(coupon: Coupon) -> datetime | None:
 
 
 def _latest(
-    events: Sequence[Event], coupons: Sequence[Coupon], offers: Mapping[UUID, Offer], *, words: Words, progress: str, zone: ZoneInfo
+    events: Sequence[Event],
+    coupons: Sequence[Coupon],
+    offers: Mapping[UUID, Offer],
+    said: Mapping[UUID, Text],
+    *,
+    words: Words,
+    progress: str,
+    zone: ZoneInfo,
 ) -> tuple[Event | None, Text]:
     """The newest event that has a sentence. It stays true: no sentence says that a reward is ready after its end."""
     for event in events:
+        if event.kind == "message" and event.campaign_id in said:
+            return event, said[event.campaign_id]
         kind = "ready" if event.kind in ("earned", "issued") else event.kind
         coupon = next((coupon for coupon in coupons if coupon.id == event.coupon_id), None)
         if kind not in LATEST or (coupon is None and "{title}" in LATEST[kind]):

@@ -30,6 +30,7 @@ def draw(facts: CardFacts, words: Words, now: datetime) -> Face:
         events=facts.events,
         words=words,
         now=now,
+        messages=facts.messages,
     )
 
 

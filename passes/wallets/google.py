@@ -48,8 +48,8 @@ MODULES_SHOWN: Final = 10
 
 MOST_NOTIFICATIONS: Final = 3
 NOTIFICATIONS_PER: Final = timedelta(hours=24)
-NEWS: Final = frozenset({"earned", "issued", "redeemed", "reversed", "goodwill"})
-"""What is worth one of the three notifications: a reward came, went or came back. A stamp is seen without one."""
+NEWS: Final = frozenset({"earned", "issued", "redeemed", "reversed", "goodwill", "message"})
+"""What is worth one of the three notifications: a reward came, went or came back, or the shop has something to say. A stamp is seen without one."""
 
 CALLS: Final = 20
 CALLS_PER: Final = 1.25
@@ -405,37 +405,13 @@ def _signed(key: ec.EllipticCurvePublicKey, signature: str, message: bytes) -> b
 # --- The wallet ---
 
 
-class Google:
-    """Google Wallet for one issuer. All calls of one object share Google's 20 requests a second; one object per process."""
+class Drafts:
+    """Faces as Google's classes and objects: what is sent, without anybody to send it."""
 
-    name: ClassVar[Literal["apple", "google"]] = "google"
-    draws: ClassVar[bool] = True
-
-    def __init__(
-        self,
-        *,
-        account: Account,
-        issuer: str,
-        url: str,
-        keys_url: str,
-        public_url: str,
-        save_url: str = "https://pay.google.com/gp/v/save/",
-    ) -> None:
-        """``url`` is the API's base, ``keys_url`` where the callbacks' root keys are, ``public_url`` where Google finds our pictures."""
-        if not (issuer.isascii() and issuer.isdigit()):
-            raise ValueError("the Google issuer id is a number, shown in the Google Pay & Wallet Console")
-        self.account = account
+    def __init__(self, *, issuer: str, public_url: str) -> None:
+        """``public_url`` is where Google finds our pictures."""
         self.issuer = issuer
-        self._url = url.rstrip("/")
-        self._keys_url = keys_url
         self._public_url = public_url.rstrip("/")
-        self._save_url = save_url
-        self._turns: deque[float] = deque(maxlen=CALLS)
-        self._aside: deque[float] = deque(maxlen=CALLS_ASIDE)
-        self._roots: tuple[tuple[ec.EllipticCurvePublicKey, int], ...] = ()
-        self._roots_at: datetime | None = None
-        self._asked_at: datetime | None = None
-        self._fetching = asyncio.Lock()
 
     def class_id(self, program_id: UUID) -> str:
         """Google's name for a program."""
@@ -516,6 +492,38 @@ class Google:
         """Where Google fetches a picture: it keeps it as long as the address stays, so the address tells what it is drawn from."""
         version = blake2b(msgspec.json.encode(drawn_from), digest_size=4).hexdigest()
         return f"{self._public_url}/art/{face.program_id}/{name}.png?v={version}"
+
+
+class Google(Drafts):
+    """Google Wallet for one issuer. All calls of one object share Google's 20 requests a second; one object per process."""
+
+    name: ClassVar[Literal["apple", "google"]] = "google"
+    draws: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        *,
+        account: Account,
+        issuer: str,
+        url: str,
+        keys_url: str,
+        public_url: str,
+        save_url: str = "https://pay.google.com/gp/v/save/",
+    ) -> None:
+        """``url`` is the API's base, ``keys_url`` where the callbacks' root keys are, ``public_url`` where Google finds our pictures."""
+        if not (issuer.isascii() and issuer.isdigit()):
+            raise ValueError("the Google issuer id is a number, shown in the Google Pay & Wallet Console")
+        super().__init__(issuer=issuer, public_url=public_url)
+        self.account = account
+        self._url = url.rstrip("/")
+        self._keys_url = keys_url
+        self._save_url = save_url
+        self._turns: deque[float] = deque(maxlen=CALLS)
+        self._aside: deque[float] = deque(maxlen=CALLS_ASIDE)
+        self._roots: tuple[tuple[ec.EllipticCurvePublicKey, int], ...] = ()
+        self._roots_at: datetime | None = None
+        self._asked_at: datetime | None = None
+        self._fetching = asyncio.Lock()
 
     def save_link(self, face: Face, *, now: datetime) -> str:
         """The link behind "Add to Google Wallet", for a card that was ensured: under 1,800 characters, and it tells nothing but ids."""

@@ -1,0 +1,102 @@
+"""Automations: whose time has come for a message or a reward is reached, once for each occasion."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Final
+
+import structlog
+
+from app.desk import Desk, campaigning
+from app.desk.campaigning import Meant
+from app.store import DatabaseProblem, Duplicate, Lost, Overloaded
+from passes.businesses import Business
+from passes.campaigns import Birthday, Campaign, Rules, quiet_until
+from passes.problems import NotFound, Paused
+
+log = structlog.get_logger()
+
+LOOK: Final = 1.0
+"""Seconds between looks at the clock; the database is asked once a minute."""
+PORTION: Final = 100
+MOST_PORTIONS: Final = 20
+"""Portions of one automation in one look: the others come first then, and the rest a minute later."""
+
+
+class Automations:
+    """Whoever sees to them. Any number of processes may: of two who reach the same cards at once one wins."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def run(self) -> None:
+        """Look once a minute until cancelled. A look that fails is logged, and the next one starts from the truth again."""
+        seen = None
+        while True:
+            minute = self._desk.world.now().replace(second=0, microsecond=0)
+            if minute != seen:
+                seen = minute
+                try:
+                    await self.step()
+                except DatabaseProblem as problem:
+                    log.warning("the automations wait for the database", why=str(problem))
+                except Exception:
+                    log.exception("a look of the automations failed")
+            await asyncio.sleep(LOOK)
+
+    async def step(self) -> int:
+        """Reach those whose time has come by now; how many they were."""
+        reached = 0
+        for business in await self._desk.store.businesses():
+            async for one, promised in self._working(business):
+                reached += await self._one(business, one, promised=promised)
+        return reached
+
+    async def _working(self, business: Business) -> AsyncIterator[tuple[Campaign, bool]]:
+        """The automations that are on; and the birthday rewards, which programs promise to everybody who holds their cards."""
+        now = self._desk.world.now()
+        for program in await self._desk.store.programs(business.id):
+            if program.birthday is not None and program.state == "running":
+                yield (
+                    Campaign(
+                        id=program.id,
+                        business_id=business.id,
+                        name="",
+                        rules=Rules(program_id=program.id),
+                        trigger=Birthday(),
+                        offer_id=program.birthday,
+                        state="running",
+                        made_at=now,
+                        made_by=program.id,
+                    ),
+                    True,
+                )
+        for campaign in await self._desk.store.campaigns(business.id):
+            if campaign.trigger is not None and campaign.state == "running":
+                yield campaign, False
+
+    async def _one(self, business: Business, one: Campaign, *, promised: bool) -> int:
+        desk, now = self._desk, self._desk.world.now()
+        quiet = quiet_until(business, now)
+        if quiet and not promised:
+            return 0
+        try:
+            offer = await campaigning.running_offer(desk, one)
+        except (Paused, NotFound):
+            return 0
+        reached = 0
+        for _ in range(MOST_PORTIONS):
+            found = await desk.store.awaited(one, now=now, zone=business.tz, weekly=None if promised else business.weekly, limit=PORTION)
+            each_once = found if promised else {waited.customer.id: waited for waited in reversed(found)}.values()
+            meant = [Meant(waited.card, waited.customer, waited.occasion, waited.coupon_id) for waited in each_once]
+            given, failed = await campaigning.given_to(desk, business, one, offer, meant, now=now, or_mint=promised)
+            meant = meant[: len(meant) - failed]
+            if not meant:
+                break
+            try:  # the coupon of a birthday is there when the day begins, and the phone says so when the quiet hours end
+                await campaigning.reach(desk, business, one, meant, given, now=now, due_at=quiet)
+            except (Lost, Duplicate, Overloaded):
+                break  # somebody else did it, or will: a minute later it shows
+            reached += len(meant)
+            if failed or len(found) < PORTION:
+                break
+        return reached
