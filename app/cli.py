@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 import uvicorn
 
-from app import asgi, certs, db, doctor, logs, settings, world
+from app import asgi, certs, credentials, db, doctor, logs, settings, world
 from app.desk import Desk, examples, found, people, read, wallets
 from app.outbound import Outbound
 from app.store import Member, Staff, Store
@@ -270,7 +270,7 @@ def _checked(asked: argparse.Namespace) -> tuple[tuple[str, ...], dict[int, str]
 
 
 async def _serve(asked: argparse.Namespace, known: settings.Settings) -> int:
-    await _must_be_migrated(known)
+    await _must_be_migrated(known, or_new=True)
     _wallets_must_open(known)
     app = asgi.create_app(known, followers=not asked.no_followers)
     # What there is now stays for good; the garbage collector would walk through it again and again, 50 ms at a time.
@@ -282,6 +282,9 @@ async def _serve(asked: argparse.Namespace, known: settings.Settings) -> int:
     with _listening(known.host, known.port, "set COUNTERPASS_PORT") as door:
         host, port, *_ = door.getsockname()
         print(f"serving on http://{host}:{port}; phones and browsers are told {known.public_url}", file=sys.stderr, flush=True)
+        if await _is_empty(known):
+            link = f"{known.public_url.rstrip('/')}/start/{app.state.start}"
+            print(f"nobody is here yet. Begin your shop: {link}   (until somebody has)", file=sys.stderr, flush=True)
         await _Server(config).serve(sockets=[door])
     return 0
 
@@ -313,7 +316,7 @@ def _listening(host: str, port: int, cure: str) -> socket.socket:
 
 def _wallets_must_open(known: settings.Settings) -> None:
     """Raises ValueError for credentials that cannot be read: better now than at the first card."""
-    for title, open_ in (("Apple Wallet", asgi.apple_wallet), ("Google Wallet", asgi.google_wallet)):
+    for title, open_ in (("Apple Wallet", credentials.apple_wallet), ("Google Wallet", credentials.google_wallet)):
         try:
             open_(known)
         except (OSError, ValueError) as error:
@@ -332,7 +335,19 @@ async def _follow(_: argparse.Namespace, known: settings.Settings) -> int:
     return 0
 
 
-async def _must_be_migrated(known: settings.Settings) -> None:
+async def _is_empty(known: settings.Settings) -> bool:
+    async with _store(known) as (store, _):
+        return not await store.businesses()
+
+
+async def _must_be_migrated(known: settings.Settings, *, or_new: bool = False) -> None:
+    """Raises ValueError for a database that is not as this version needs it.
+
+    With ``or_new`` the usual one is made if it is not there. One that somebody named is not: they may have named a wrong one.
+    """
+    if or_new and known.database_url == settings.Settings().database_url and doctor.missing_file(known.database_url):
+        await _migrated(known)
+        known.certs.mkdir(mode=0o700, exist_ok=True)  # where the key of sessions is kept
     if missing := doctor.missing_file(known.database_url):
         raise ValueError(f"there is no database {missing}: run `counterpass init`, or correct DATABASE_URL")
     store = await db.open_store(known.database_url, queue=known.queue)
@@ -395,7 +410,7 @@ def _folder(known: settings.Settings, name: str) -> Path:
 
 async def _use(asked: argparse.Namespace, known: settings.Settings) -> int:
     await _must_be_migrated(known)
-    wallet = asgi.apple_wallet(known)
+    wallet = credentials.apple_wallet(known)
     certificate = wallet.certificates.get(asked.certificate) if wallet is not None else None
     if certificate is None:
         raise ValueError(f"there is no certificate in {_folder(known, asked.certificate)}: begin with `counterpass certs csr`")
@@ -473,7 +488,7 @@ async def _revoke(asked: argparse.Namespace, known: settings.Settings) -> int:
             if token.staff_id == person.id and token.revoked_at is None and (location is None or token.location_id == location.id)
         ]
         for token in live:
-            await store.revoke_token(token.id, real.now())
+            await found.take_back_token(store, real, token)
     where = f" at {location.name}" if location is not None else ""
     print(f"{len(live) or 'no'} token{'' if len(live) == 1 else 's'} of {person.name}{where} revoked")
     return 0

@@ -1,12 +1,14 @@
 """Who changed what: a line of the audit is recorded with the change itself."""
 
 from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
 from app.desk import Desk
 from app.store import Audit, Revised, Row
+from app.world import World
 from passes.cards import Customer
 from passes.problems import ChangedMeanwhile
 from passes.words import Text
@@ -19,13 +21,22 @@ async def revise(desk: Desk, staff_id: UUID, what: str, *pairs: tuple[Revised, R
         raise ChangedMeanwhile
 
 
+HIDDEN: Final = frozenset({"id", "business_id", "secret_hash"})
+"""What of a thing is no business of whoever reads this."""
+
+
 def line(desk: Desk, staff_id: UUID, what: str, was: msgspec.Struct | None, became: msgspec.Struct | None) -> Audit:
     """A line of the audit: the fields that differ, as they were and as they are; a thing that is new or gone has None.
 
     Of a customer only the names of the fields are kept: who is forgotten must not live on here.
     """
+    return line_of(desk.world, staff_id, what, was, became)
+
+
+def line_of(world: World, staff_id: UUID, what: str, was: msgspec.Struct | None, became: msgspec.Struct | None) -> Audit:
+    """The same, for the command line, which has no desk."""
     old, new = (msgspec.to_builtins(one) if one is not None else {} for one in (was, became))
-    differ = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    differ = [name for name in {**old, **new} if old.get(name) != new.get(name) and name not in HIDDEN]
     thing = became if became is not None else was
     secret = isinstance(thing, Customer)
 
@@ -33,9 +44,9 @@ def line(desk: Desk, staff_id: UUID, what: str, was: msgspec.Struct | None, beca
         return msgspec.json.encode({name: "…" if secret else values[name] for name in differ if name in values}).decode()
 
     return Audit(
-        id=desk.world.new_id(),
+        id=world.new_id(),
         business_id=getattr(thing, "business_id", None) or thing.id,  # type: ignore[union-attr]
-        at=desk.world.now(),
+        at=world.now(),
         staff_id=staff_id,
         what=what,
         of_id=thing.id,  # type: ignore[union-attr]

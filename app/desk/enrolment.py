@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from app.desk import Desk
+from app.desk import Desk, audit
 from app.desk.found import login, secret_hash
 from app.store import Counter, CounterKind, Counting, Member, Row, Staff, Store, Ticket, Unit
 from app.world import World
@@ -29,7 +29,7 @@ class Offered(msgspec.Struct, frozen=True, kw_only=True):
 
 async def _location(desk: Desk, business_id: UUID, location_id: UUID | None) -> Location:
     for location in await desk.store.locations(business_id):
-        if location.id == location_id:
+        if location.id == location_id and not location.closed:
             return location
     raise NotFound(what=N_("location"))
 
@@ -79,9 +79,10 @@ async def enrol(desk: Desk, secret: str, *, was: Counting | None) -> tuple[Count
     """
     asked = await offered(desk, secret)
     counter, cookie, rows = _made(desk, asked.business, asked.location, name=asked.ticket.name, kind=asked.ticket.counter)
-    if not await desk.store.use_ticket(asked.ticket.id, at=counter.created_at, rows=rows):
+    line = audit.line(desk, asked.ticket.made_by, "counter.made", None, counter)
+    if not await desk.store.use_ticket(asked.ticket.id, at=counter.created_at, rows=(*rows, line)):
         raise LinkSpent
-    await _give_up(desk, was)
+    await _give_up(desk, was, asked.ticket.made_by)
     return counter, cookie
 
 
@@ -91,8 +92,8 @@ async def enrol_here(
     """This browser becomes a counter at once, for somebody who is signed in on it. Raises NotFound for a foreign location."""
     location = await _location(desk, member.business.id, location_id)
     counter, cookie, rows = _made(desk, member.business, location, name=name.strip(), kind=kind)
-    await desk.commit(counter.created_at, rows=rows)
-    await _give_up(desk, was)
+    await desk.commit(counter.created_at, rows=(*rows, audit.line(desk, member.staff.id, "counter.made", None, counter)))
+    await _give_up(desk, was, member.staff.id)
     return counter, cookie
 
 
@@ -116,9 +117,9 @@ def _made(desk: Desk, business: Business, location: Location, *, name: str, kind
     return counter, cookie, (*((machine, login(machine)) if machine else ()), counter)
 
 
-async def _give_up(desk: Desk, was: Counting | None) -> None:
+async def _give_up(desk: Desk, was: Counting | None, by: UUID) -> None:
     if was is not None:
-        await revoke(desk, was.business.id, was.counter.id)
+        await revoke(desk, was.business.id, was.counter.id, by=by)
 
 
 async def counter(desk: Desk, business_id: UUID, counter_id: UUID) -> Counter:
@@ -129,21 +130,23 @@ async def counter(desk: Desk, business_id: UUID, counter_id: UUID) -> Counter:
     raise NotFound(what=N_("counter"))
 
 
-async def rename(desk: Desk, business_id: UUID, counter_id: UUID, name: str) -> None:
-    """Another name, also for the machine that works there. Raises NotFound."""
+async def rename(desk: Desk, business_id: UUID, counter_id: UUID, name: str, *, by: UUID) -> None:
+    """Another name, also for the machine that works there; ``by`` is who of the staff gives it. Raises NotFound."""
     renamed = await counter(desk, business_id, counter_id)
-    await desk.store.change_counter(business_id, counter_id, name=name.strip())
+    line = audit.line(desk, by, "counter.changed", renamed, replace(renamed, name=name.strip()))
+    await desk.store.change_counter(business_id, counter_id, name=name.strip(), rows=(line,))
     for machine in await _machine(desk, renamed):
         await desk.store.replace_member(replace(machine.staff, name=name.strip()), machine.login, seen=machine.login.version)
 
 
-async def revoke(desk: Desk, business_id: UUID, counter_id: UUID) -> None:
+async def revoke(desk: Desk, business_id: UUID, counter_id: UUID, *, by: UUID) -> None:
     """The browser is no counter at its next request, and its machine is suspended. Revoked before: nothing. Raises NotFound."""
     there = next((one for one in await desk.store.counters(business_id) if one.id == counter_id), None)
     if there is None:
         raise NotFound(what=N_("counter"))
     now = desk.world.now()
-    await desk.store.change_counter(business_id, counter_id, revoked_at=now)
+    line = audit.line(desk, by, "counter.revoked", there, replace(there, revoked_at=now))
+    await desk.store.change_counter(business_id, counter_id, revoked_at=now, rows=(line,))
     for machine in await _machine(desk, there):
         await desk.store.replace_member(
             replace(machine.staff, suspended_at=machine.staff.suspended_at or now), machine.login, seen=machine.login.version

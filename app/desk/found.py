@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
+from app.desk.audit import line_of
 from app.store import Login, Staff, Store, Token, Unit
 from app.world import World
 from passes.businesses import Brand, Business, Location, Role
@@ -125,8 +126,16 @@ async def hand_out_token(store: Store, world: World, *, business_id: UUID, staff
         secret_hash=secret_hash(secret),
         created_at=now,
     )
-    await store.commit(Unit(at=now, due_at=now, rows=(token,)))
+    await store.commit(Unit(at=now, due_at=now, rows=(token, line_of(world, staff_id, "token.made", None, token))))
     return secret
+
+
+async def take_back_token(store: Store, world: World, token: Token) -> None:
+    """A token stands for nobody from now on."""
+    now = world.now()
+    await store.revoke_token(token.id, now)
+    line = line_of(world, token.staff_id, "token.revoked", token, replace(token, revoked_at=now))
+    await store.commit(Unit(at=now, due_at=now, rows=(line,)))
 
 
 def secret_hash(secret: str) -> bytes:

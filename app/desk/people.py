@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from app.desk import Desk, found, signing_in
+from app.desk import Desk, audit, found, signing_in
 from app.desk.found import secret_hash
 from app.desk.hashing import fits, hashed
 from app.desk.signing_in import PERSON
@@ -52,8 +52,10 @@ async def invite(desk: Desk, actor: Member, *, name: str, email: str, role: Role
     """
     if role == "owner" and actor.staff.role != "owner":
         raise NotAllowed
+    staff = Staff(id=desk.world.new_id(), business_id=actor.business.id, name=name.strip(), email=email.strip(), role=role)
     try:
-        staff = await found.hire(desk.store, desk.world, actor.business, name=name.strip(), role=role, email=email.strip())
+        line = audit.line(desk, actor.staff.id, "staff.invited", None, staff)
+        await desk.commit(desk.world.now(), rows=(staff, found.login(staff), line))
     except Duplicate:
         raise EmailTaken from None
     member = await person(desk, actor.business.id, staff.id)
@@ -142,7 +144,8 @@ async def accept(desk: Desk, secret: str, *, email: str, password: str, pin: str
     if not await desk.store.use_ticket(ticket.id, at=desk.world.now()):
         raise LinkSpent
     changed = Member(staff=staff, login=replace(login, version=login.version + 1, locked_at=None), business=member.business)
-    if not await desk.store.replace_member(changed.staff, changed.login, seen=member.login.version):
+    line = audit.line(desk, staff.id, "staff.accepted", member.staff, staff)
+    if not await desk.store.replace_member(changed.staff, changed.login, seen=member.login.version, rows=(line,)):
         raise LinkSpent
     await signing_in.forgive_pins(desk, staff.id)
     await desk.store.forgive(signing_in.account_of(changed))
@@ -152,12 +155,13 @@ async def accept(desk: Desk, secret: str, *, email: str, password: str, pin: str
 # --- What owners and managers change about others ---
 
 
-async def _change(desk: Desk, business_id: UUID, staff_id: UUID, change: Callable[[Member], Member]) -> Member:
-    """Read, change, and write unless somebody was first; then again."""
+async def _change(desk: Desk, actor: Member, staff_id: UUID, change: Callable[[Member], Member], what: str = "") -> Member:
+    """Read, change, and write (with a line of the audit: ``what``) unless somebody was first; then again."""
     for _ in range(ATTEMPTS):
-        member = await person(desk, business_id, staff_id)
+        member = await person(desk, actor.business.id, staff_id)
         changed = change(member)
-        if await desk.store.replace_member(changed.staff, changed.login, seen=member.login.version):
+        line = (audit.line(desk, actor.staff.id, what, member.staff, changed.staff),) if what else ()
+        if await desk.store.replace_member(changed.staff, changed.login, seen=member.login.version, rows=line):
             return changed
     raise Busy(retry_after=1)
 
@@ -180,7 +184,7 @@ async def change_role(desk: Desk, actor: Member, staff_id: UUID, role: Role) -> 
             raise NotAllowed
         return _with(member, replace(member.staff, role=role))
 
-    return await _keeping_an_owner(desk, actor, staff_id, change)
+    return await _keeping_an_owner(desk, actor, staff_id, change, "staff.changed")
 
 
 async def suspend(desk: Desk, actor: Member, staff_id: UUID) -> Member:
@@ -193,21 +197,21 @@ async def suspend(desk: Desk, actor: Member, staff_id: UUID) -> Member:
             raise NotAllowed
         return _with(member, replace(member.staff, suspended_at=member.staff.suspended_at or now))
 
-    return await _keeping_an_owner(desk, actor, staff_id, change)
+    return await _keeping_an_owner(desk, actor, staff_id, change, "staff.suspended")
 
 
-async def _keeping_an_owner(desk: Desk, actor: Member, staff_id: UUID, change: Callable[[Member], Member]) -> Member:
+async def _keeping_an_owner(desk: Desk, actor: Member, staff_id: UUID, change: Callable[[Member], Member], what: str) -> Member:
     before = await person(desk, actor.business.id, staff_id)
     was_owner = _owns(before)
     if was_owner and not _owns(change(before)) and not await _owners(desk, actor.business.id, but=staff_id):
         raise LastOwner
-    changed = await _change(desk, actor.business.id, staff_id, change)
+    changed = await _change(desk, actor, staff_id, change, what)
     if was_owner and not await _owners(desk, actor.business.id):
         # Two owners took the role from each other at the same moment: both get it back, for there must be one.
         def restore(member: Member) -> Member:
             return _with(member, replace(member.staff, role="owner", suspended_at=None))
 
-        await _change(desk, actor.business.id, staff_id, restore)
+        await _change(desk, actor, staff_id, restore, "staff.changed")
         raise LastOwner
     return changed
 
@@ -227,7 +231,7 @@ async def resume(desk: Desk, actor: Member, staff_id: UUID) -> Member:
         _must_reach(actor, member.staff)
         return _with(member, replace(member.staff, suspended_at=None))
 
-    return await _change(desk, actor.business.id, staff_id, change)
+    return await _change(desk, actor, staff_id, change, "staff.resumed")
 
 
 async def unlock(desk: Desk, actor: Member, staff_id: UUID) -> Member:
@@ -237,7 +241,7 @@ async def unlock(desk: Desk, actor: Member, staff_id: UUID) -> Member:
         _must_reach(actor, member.staff)
         return replace(member, login=replace(member.login, locked_at=None))
 
-    changed = await _change(desk, actor.business.id, staff_id, change)
+    changed = await _change(desk, actor, staff_id, change, "staff.unlocked")
     await signing_in.forgive_pins(desk, staff_id)
     return changed
 
@@ -247,7 +251,7 @@ async def unlock(desk: Desk, actor: Member, staff_id: UUID) -> Member:
 
 async def rename(desk: Desk, me: Member, name: str) -> Member:
     """Another name, here and in what is recorded from now on."""
-    return await _change(desk, me.business.id, me.staff.id, lambda one: replace(one, staff=replace(one.staff, name=name.strip())))
+    return await _change(desk, me, me.staff.id, lambda one: replace(one, staff=replace(one.staff, name=name.strip())), "staff.changed")
 
 
 async def change_password(desk: Desk, me: Member, *, present: str, new: str) -> Member:
@@ -260,7 +264,7 @@ async def change_password(desk: Desk, me: Member, *, present: str, new: str) -> 
     guesses.check_password(new, _names(me, me.login.email))
     phc = await hashed(desk.world, new)
     return await _change(
-        desk, me.business.id, me.staff.id, lambda one: _with(replace(one, login=replace(one.login, password=phc)), one.staff)
+        desk, me, me.staff.id, lambda one: _with(replace(one, login=replace(one.login, password=phc)), one.staff), "staff.password"
     )
 
 
@@ -271,14 +275,14 @@ async def change_pin(desk: Desk, me: Member, pin: str) -> Member:
     def change(one: Member) -> Member:
         return _with(replace(one, login=replace(one.login, pin=phc, locked_at=None)), one.staff)
 
-    changed = await _change(desk, me.business.id, me.staff.id, change)
+    changed = await _change(desk, me, me.staff.id, change, "staff.pin")
     await signing_in.forgive_pins(desk, me.staff.id)
     return changed
 
 
 async def sign_out_everywhere(desk: Desk, me: Member) -> Member:
     """All sessions of this person end, at the next request of each."""
-    return await _change(desk, me.business.id, me.staff.id, lambda one: _with(one, one.staff))
+    return await _change(desk, me, me.staff.id, lambda one: _with(one, one.staff))
 
 
 def _names(member: Member, email: str) -> Sequence[str]:

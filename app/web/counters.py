@@ -59,7 +59,7 @@ async def _counters(request: Ask, **more: object) -> Response[str]:
     here = await _here(request)
     facts: dict[str, Any] = {
         "counters": [one for one in await store.counters(business.id) if one.revoked_at is None],
-        "places": places,
+        "places": [place for place in places if not place.closed],
         "place_names": {place.id: place.name for place in places},
         "here": here.counter if here else None,
         "owner": me(request).staff.role == "owner",
@@ -112,14 +112,14 @@ async def mode(request: Ask) -> Response[Any]:
 async def rename(request: Ask, counter_id: FromPath[UUID]) -> Response[Any]:
     """Another name."""
     said = await filled_in(request, Renamed)
-    await enrolment.rename(desk_of(request), me(request).business.id, counter_id, said.name)
+    await enrolment.rename(desk_of(request), me(request).business.id, counter_id, said.name, by=me(request).staff.id)
     return go("/counters")
 
 
 @post("/counters/{counter_id:uuid}/revoke", guards=[managers])
 async def revoke(request: Ask, counter_id: FromPath[UUID]) -> Response[Any]:
     """That browser is no counter any more, at its next request."""
-    await enrolment.revoke(desk_of(request), me(request).business.id, counter_id)
+    await enrolment.revoke(desk_of(request), me(request).business.id, counter_id, by=me(request).staff.id)
     return go("/counters")
 
 

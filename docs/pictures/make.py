@@ -91,7 +91,7 @@ class Cafe:
         async with self.page(size, there.cookies, **look) as page:
             await page.goto("/counter")
             yield page
-        await enrolment.revoke(self.shop.desk, self.shop.business.id, there.counter.id)
+        await enrolment.revoke(self.shop.desk, self.shop.business.id, there.counter.id, by=self.shop.staff["Lan"].id)
 
     @asynccontextmanager
     async def office(self, size: tuple[int, int], path: str, *, who: str = "Lan", **look: Any) -> AsyncIterator[Page]:
