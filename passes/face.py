@@ -231,7 +231,7 @@ def _latest(
 ) -> tuple[Event | None, Text]:
     """The newest event that has a sentence. It stays true: no sentence says that a reward is ready after its end."""
     for event in events:
-        if event.kind == "message" and event.campaign_id in said:
+        if event.kind == "message" and event.campaign_id and event.campaign_id in said:
             return event, said[event.campaign_id]
         kind = "ready" if event.kind in ("earned", "issued") else event.kind
         coupon = next((coupon for coupon in coupons if coupon.id == event.coupon_id), None)

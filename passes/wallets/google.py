@@ -49,7 +49,8 @@ MODULES_SHOWN: Final = 10
 MOST_NOTIFICATIONS: Final = 3
 NOTIFICATIONS_PER: Final = timedelta(hours=24)
 NEWS: Final = frozenset({"earned", "issued", "redeemed", "reversed", "goodwill", "message"})
-"""What is worth one of the three notifications: a reward came, went or came back, or the shop has something to say. A stamp is seen without one."""
+"""What is worth one of the three notifications: a reward came, went or came back, or the shop says something.
+A stamp is seen without one."""
 
 CALLS: Final = 20
 CALLS_PER: Final = 1.25
