@@ -22,12 +22,14 @@ from litestar.static_files import create_static_files_router
 from litestar.types import ControllerRouterHandler
 from msgspec.structs import replace
 
-from app import certs, db, languages
-from app.desk import Desk
+from app import certs, db, doctor, languages
+from app.credentials import TEMPLATES, apple_wallet, google_wallet, post_office
+from app.desk import Desk, starting
+from app.desk.automations import Automations
+from app.desk.letters import Letters
 from app.errands import Errands
 from app.followers import Followers
 from app.outbound import Outbound
-from app.post import Post
 from app.settings import Settings
 from app.web import (
     api,
@@ -37,32 +39,39 @@ from app.web import (
     counter,
     counters,
     errands,
+    locations,
     pages,
     people,
     pictures,
+    posters,
     public,
     redemptions,
     signing_in,
+    start,
     style,
+)
+from app.web import (
+    settings as business_settings,
 )
 from app.web.forms import Wrong, on_wrong
 from app.web.live import Live
 from app.web.sessions import LARGEST_FORM, Forms, sessions
 from app.web.wire import HANDLERS
 from app.world import World, real, token
-from passes.wallets.apple import Apple, Certificate, PushKey
 from passes.wallets.base import Http
-from passes.wallets.google import Account, Google
 from passes.words import Words
 
 PHOTOS: Final = 2
 """Photos that are read at once: each may take 100 MB and a core for a while, and the others can wait."""
-TEMPLATES: Final = Path(__file__).parent.parent / "templates"
 STATIC: Final = Path(__file__).parent / "static"
 PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     *signing_in.handlers,
+    *start.handlers,
     *people.handlers,
     *counters.handlers,
+    *locations.handlers,
+    *business_settings.handlers,
+    *posters.handlers,
     *at_counter.handlers,
     *counter.handlers,
     *redemptions.handlers,
@@ -72,49 +81,9 @@ PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
 """Everything that people look at in a browser, in the order of the house's front to its back."""
 
 
-def apple_wallet(settings: Settings) -> Apple | None:
-    """Apple Wallet with the certificates in the folder of settings, or None without any."""
-    folders = {folder.name: folder for folder in settings.certs.glob("apple*") if (folder / "certificate.pem").exists()}
-    certificates = {
-        name.removeprefix("apple").removeprefix("-"): Certificate.from_pem(
-            *((folder / file).read_bytes() for file in ("certificate.pem", "key.pem", "wwdr.pem"))
-        )
-        for name, folder in folders.items()
-    }
-    if not certificates:
-        return None
-    push_key = PushKey(settings.apns_key.read_bytes(), key_id=settings.apns_key_id) if settings.apns_key else None
-    return Apple(
-        certificates=certificates,
-        designs=TEMPLATES / "cards",
-        public_url=settings.public_url,
-        apns_url=settings.apns_url,
-        push_key=push_key,
-    )
-
-
-def google_wallet(settings: Settings) -> Google | None:
-    """Google Wallet with the service account of settings, or None without one."""
-    if settings.google_account is None:
-        return None
-    return Google(
-        account=Account.from_json(settings.google_account.read_bytes()),
-        issuer=settings.google_issuer,
-        url=settings.google_url,
-        keys_url=settings.google_keys_url,
-        save_url=settings.google_save_url,
-        public_url=settings.public_url,
-    )
-
-
 def words() -> Words:
     """The catalogue of every language that we speak."""
     return languages.load(TEMPLATES / "locale")
-
-
-def post_office(settings: Settings, here: World) -> Post | None:
-    """The way out for e-mail, or None without a mail server. Raises ValueError for settings that cannot be right."""
-    return Post(settings.smtp_url, settings.mail_from, here, trust=settings.trust) if settings.smtp_url else None
 
 
 @contextlib.asynccontextmanager
@@ -146,8 +115,9 @@ async def open_desk(settings: Settings, *, world: Callable[[Http], World] = real
 
 @contextlib.asynccontextmanager
 async def following(desk: Desk, bell: asyncio.Event, *, lease: float) -> AsyncIterator[None]:
-    """Followers and errands at work for as long as this is open."""
-    tasks = [asyncio.create_task(work) for work in (Followers(desk, bell, lease=timedelta(seconds=lease)).run(), Errands(desk).run())]
+    """Followers, errands, automations and e-mails at work for as long as this is open."""
+    followers = Followers(desk, bell, lease=timedelta(seconds=lease))
+    tasks = [asyncio.create_task(each.run()) for each in (followers, Errands(desk), Automations(desk), Letters(desk))]
     try:
         yield
     finally:
@@ -174,6 +144,7 @@ def create_app(settings: Settings, *, followers: bool = True, world: Callable[[H
             app.state.desk = desk
             app.state.bell = bell
             app.state.pages = TEMPLATES / "pages"
+            app.state.checks = lambda ask: doctor.checks(settings, desk.store, now=desk.world.now(), ask=ask)
             app.state.in_flight = set()
             app.state.complaints = Counter()
             app.state.photos = CapacityLimiter(PHOTOS)
@@ -204,7 +175,7 @@ def create_app(settings: Settings, *, followers: bool = True, world: Callable[[H
         cache_control=CacheControlHeader(no_cache=True),  # asked each time, answered 304: a new release is seen at once
         include_in_schema=False,
     )
-    return Litestar(
+    app = Litestar(
         before_send=[pages.guarded],
         route_handlers=[
             api.router,
@@ -222,3 +193,5 @@ def create_app(settings: Settings, *, followers: bool = True, world: Callable[[H
         debug=False,
         logging_config=None,  # ours is set at start (app/logs.py); Litestar would put its own handlers over it
     )
+    app.state.start = starting.secret(key)
+    return app

@@ -170,6 +170,14 @@ def check(folder: Path, *, now: datetime, pass_type: str = "", team: str = "") -
     return sorted(found, key=lambda finding: ("error", "warning", "note").index(finding.level))
 
 
+def ends(folder: Path) -> datetime | None:
+    """When the certificate of a folder ends, or None for one that cannot be read (check names why)."""
+    try:
+        return _read(folder / "certificate.pem").not_valid_after_utc
+    except (OSError, ValueError):
+        return None
+
+
 def _missing(path: Path, error: Exception) -> Finding:
     cure = f"download it (G4) from {AUTHORITIES}" if path.name == "wwdr.pem" else f"make one with `counterpass certs csr` and {PORTAL}"
     word = "missing" if isinstance(error, FileNotFoundError) else "unreadable"

@@ -3,11 +3,14 @@
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
-from app import asgi, certs, db
+import msgspec
+
+from app import certs, credentials, db
 from app.certs import Finding
 from app.db.engines import SQLITE, path_of
 from app.outbound import Outbound
@@ -18,6 +21,7 @@ from app.world import real
 from passes.wallets.apple import Apple
 from passes.wallets.base import Ask, Http, Later, Misconfigured, Unreachable
 
+Topic = Literal["address", "apple", "google", "mail", "keys", "database", "clock"]
 LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 APART: Final = timedelta(seconds=60)
 """How far this machine's clock may be from a vendor's: tokens and signatures bear its time."""
@@ -32,12 +36,58 @@ CURES: Final = {
 WAY_OUT: Final = "is the way out to oauth2.googleapis.com and walletobjects.googleapis.com open? If so, try again in a few minutes"
 
 
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found of one subject, in a word: ``fine``, or the worst of its findings. ``until``: when a certificate ends."""
+
+    topic: Topic
+    level: Literal["fine", "note", "warning", "error"]
+    findings: tuple[Finding, ...] = ()
+    until: datetime | None = None
+
+
+async def checks(settings: Settings, store: Store, *, now: datetime, ask: bool) -> Sequence[Check]:
+    """What stands between this installation and customers' phones, for a page: the findings of ``examine`` by subject.
+
+    Without ``ask`` nobody outside is asked, so that the answer takes no longer than a page may.
+    """
+    outbound = Outbound(trust=settings.trust)
+    try:
+        apple_ = [one async for one in apple(settings, outbound, now=now, ask=ask)]
+        google_ = [one async for one in google(settings, outbound, now=now, ask=ask)]
+        mail_ = [one async for one in mail(settings, outbound, ask=ask)]
+        address = [*public_url(settings.public_url), *([one async for one in reachable(settings, outbound)] if ask else ())]
+    finally:
+        await outbound.close()
+    found: dict[Topic, list[Finding]] = {
+        "address": address,
+        "apple": apple_,
+        "google": google_,
+        "mail": mail_,
+        "keys": [*files(settings), *session_key(settings.certs)],
+        "database": [one async for one in looked_at(settings, store)],
+    }
+    found["clock"] = [one for findings in found.values() for one in findings if one.word == "clock"]
+    ends = [certs.ends(folder) for folder in certificate_folders(settings)]
+    until = min((end for end in ends if end is not None), default=None)
+    return [
+        Check(topic=topic, level=_worst(findings), findings=tuple(findings), until=until if topic == "apple" else None)
+        for topic, findings in found.items()
+    ]
+
+
+def _worst(findings: Sequence[Finding]) -> Literal["fine", "note", "warning", "error"]:
+    levels = {finding.level for finding in findings}
+    return "error" if "error" in levels else "warning" if "warning" in levels else "note" if levels else "fine"
+
+
 async def examine(settings: Settings, *, now: datetime) -> AsyncIterator[Finding]:
     """Each finding as it is made; nothing is changed."""
     for finding in (*public_url(settings.public_url), *files(settings), *session_key(settings.certs)):
         yield finding
     outbound = Outbound(trust=settings.trust)
     try:
+        async for finding in reachable(settings, outbound):
+            yield finding
         async for finding in database(settings):
             yield finding
         async for finding in apple(settings, outbound, now=now):
@@ -65,6 +115,25 @@ def public_url(url: str) -> Sequence[Finding]:
     elif split.scheme == "http":
         found.append(_error("public_url_plain", f"the public URL {url} is plain HTTP; phones refuse to update passes over it", cure))
     return found
+
+
+async def reachable(settings: Settings, http: Http) -> AsyncIterator[Finding]:
+    """Whether the public address leads here, as far as this machine can see."""
+    if not settings.public_url.startswith("https:"):
+        return
+    url = settings.public_url.rstrip("/") + "/health"
+    cure = (
+        "point the name at this machine and let the proxy in front pass requests on (docs/runbook.md); a firewall may keep only us from it"
+    )
+    try:
+        answer = await http(Ask(method="GET", url=url))
+    except Unreachable as error:
+        yield _finding("warning", "public_url_unreachable", f"{url} does not answer: {error}", cure)
+        return
+    if answer.status != HTTPStatus.OK or b"lagging" not in answer.body:
+        yield _finding(
+            "warning", "public_url_elsewhere", f"{url} is answered with {answer.status} by somebody else than this service", cure
+        )
 
 
 def files(settings: Settings) -> Sequence[Finding]:
@@ -99,17 +168,20 @@ def session_key(folder: Path) -> Sequence[Finding]:
     return []
 
 
-async def mail(settings: Settings, http: Http) -> AsyncIterator[Finding]:
+async def mail(settings: Settings, http: Http, *, ask: bool = True) -> AsyncIterator[Finding]:
     """Does the mail server, where there is one, take what we would send? Nothing is sent."""
     try:
-        post = asgi.post_office(settings, real(http))
+        post = credentials.post_office(settings, real(http))
     except ValueError as error:
         yield _error("mail_unreadable", str(error), "correct COUNTERPASS_SMTP_URL and COUNTERPASS_MAIL_FROM")
         return
     if post is None:
+        cure = "set COUNTERPASS_SMTP_URL and COUNTERPASS_MAIL_FROM (docs/settings.md), or leave it: cards alone will do"
+        yield _finding("note", "no_mail", "there is no mail server: messages reach customers on the card alone", cure)
         return
     try:
-        await post.knock()
+        if ask:
+            await post.knock()
     except Undelivered as undelivered:
         cure = "correct COUNTERPASS_SMTP_URL and COUNTERPASS_MAIL_FROM, or ask who runs the mail server"
         yield _error("mail_refused", f"the mail server takes no letter of ours: {undelivered.why}", cure)
@@ -130,19 +202,25 @@ async def database(settings: Settings) -> AsyncIterator[Finding]:
         yield _error("database_unreachable", str(error), "start the database or correct DATABASE_URL")
         return
     try:
-        missing = await store.migrations_missing()
-        if missing:
-            problem = f"the database lacks {len(missing)} migrations ({', '.join(missing)})"
-            yield _error("migrations_missing", problem, "run `counterpass migrate` (a new shop: `counterpass init`)")
-            return
-        async for finding in business(settings, store):
-            yield finding
-        async for finding in pass_types(settings, store):
-            yield finding
-        async for finding in phones(store):
+        async for finding in looked_at(settings, store):
             yield finding
     finally:
         await store.close()
+
+
+async def looked_at(settings: Settings, store: Store) -> AsyncIterator[Finding]:
+    """What an open database says."""
+    missing = await store.migrations_missing()
+    if missing:
+        problem = f"the database lacks {len(missing)} migrations ({', '.join(missing)})"
+        yield _error("migrations_missing", problem, "run `counterpass migrate` (a new shop: `counterpass init`)")
+        return
+    async for finding in business(settings, store):
+        yield finding
+    async for finding in pass_types(settings, store):
+        yield finding
+    async for finding in phones(store):
+        yield finding
 
 
 def missing_file(url: str) -> Path | None:
@@ -175,7 +253,7 @@ async def business(settings: Settings, store: Store) -> AsyncIterator[Finding]:
 async def pass_types(settings: Settings, store: Store) -> AsyncIterator[Finding]:
     """Phones that know cards under another pass type than the one that their business has a certificate for."""
     try:
-        wallet = asgi.apple_wallet(settings)
+        wallet = credentials.apple_wallet(settings)
     except (OSError, ValueError):
         return  # which is named where the certificates are looked at
     certificates = wallet.certificates if wallet is not None else {}
@@ -209,13 +287,13 @@ def certificate_folders(settings: Settings) -> Sequence[Path]:
     return sorted(folder for folder in settings.certs.glob("apple*") if folder.is_dir())
 
 
-async def apple(settings: Settings, http: Http, *, now: datetime) -> AsyncIterator[Finding]:
+async def apple(settings: Settings, http: Http, *, now: datetime, ask: bool = True) -> AsyncIterator[Finding]:
     """Certificates as they lie in their folders, whether Apple's push service takes them, and the clock."""
     found = [finding for folder in certificate_folders(settings) for finding in certs.check(folder, now=now)]
     for finding in found:
         yield finding
     try:
-        wallet = asgi.apple_wallet(settings)
+        wallet = credentials.apple_wallet(settings)
     except (OSError, ValueError) as error:
         if not any(finding.level == "error" for finding in found):
             cure = "correct the file or the setting that the sentence names"
@@ -227,7 +305,7 @@ async def apple(settings: Settings, http: Http, *, now: datetime) -> AsyncIterat
         return
     # Apple's own service would only say again that a development certificate is not Apple's.
     pretended = {finding.word for finding in found} >= {"development"} and settings.apns_url == Settings().apns_url
-    if not pretended:
+    if ask and not pretended:
         async for finding in pushes(wallet, http, now=now):
             yield finding
         if settings.google_account is None:  # with an account, Google is asked for the time anyway
@@ -265,7 +343,7 @@ async def clock(url: str, http: Http, *, now: datetime) -> AsyncIterator[Finding
         yield _error("clock", problem, "set this machine's clock (NTP): signatures and tokens bear its time")
 
 
-async def google(settings: Settings, http: Http, *, now: datetime) -> AsyncIterator[Finding]:
+async def google(settings: Settings, http: Http, *, now: datetime, ask: bool = True) -> AsyncIterator[Finding]:
     """The service account, its invitation, the issuer, and the clock."""
     if settings.google_account is not None and not settings.google_issuer.isdecimal():
         said = f"is {settings.google_issuer!r}, not a number" if settings.google_issuer else "is not set"
@@ -273,7 +351,7 @@ async def google(settings: Settings, http: Http, *, now: datetime) -> AsyncItera
         yield _error("google_issuer", f"COUNTERPASS_GOOGLE_ISSUER {said}", cure)
         return
     try:
-        wallet = asgi.google_wallet(settings)
+        wallet = credentials.google_wallet(settings)
     except (OSError, ValueError) as error:
         cure = "COUNTERPASS_GOOGLE_ACCOUNT must name the JSON key file of a service account"
         yield _error("google_unreadable", f"Google's side cannot start: {error}", cure)
@@ -282,7 +360,7 @@ async def google(settings: Settings, http: Http, *, now: datetime) -> AsyncItera
         cure = "set COUNTERPASS_GOOGLE_ACCOUNT and COUNTERPASS_GOOGLE_ISSUER (README, going live)"
         yield _finding("note", "no_google", "there is no Google account: cards have no Google side", cure)
         return
-    for trouble in await wallet.check(http=http, now=now):
+    for trouble in await wallet.check(http=http, now=now) if ask else ():
         begin = next((begin for begin in CURES if begin in trouble), None)
         if begin is None:
             yield _error("google_unreachable", trouble, WAY_OUT)

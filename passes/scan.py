@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterator
 from functools import cache
-from typing import Final
+from typing import Final, Literal
 
 import segno
 import zxingcpp
@@ -19,6 +19,8 @@ FIT: Final = 1600
 """The longest side, in pixels, at which a code in a usual photo is found 10 times faster than at 12 megapixels."""
 QR: Final = barcode_formats_from_str("QRCode")
 OTHERS: Final = barcode_formats_from_str("Code128,PDF417,Aztec")
+Level = Literal["m", "q"]
+"""How much of a code may be missing: M, 15 %, is for screens; Q, 25 %, for paper, which is scratched, wet and far away."""
 _TOO_LARGE: Final = N_("it has more than 12 megapixels")
 
 
@@ -103,9 +105,9 @@ def _formats() -> tuple[str, ...]:
     return ("JPEG", "PNG", "WEBP", "HEIF")
 
 
-def draw_svg(text: str) -> str:
+def draw_svg(text: str, *, level: Level = "m") -> str:
     """A QR code as an inline <svg> element that fills the width it is given."""
-    drawn: str = _drawn(text).svg_inline(omitsize=True)
+    drawn: str = _drawn(text, level).svg_inline(omitsize=True)
     return drawn
 
 
@@ -116,6 +118,6 @@ def draw_png(text: str, *, scale: int = 8) -> bytes:
     return out.getvalue()
 
 
-def _drawn(text: str) -> segno.QRCode:
-    # Level M for screens. Trying all masks would take three quarters of the time; any of them is legible.
-    return segno.make_qr(text, error="m", mask=4, boost_error=False)
+def _drawn(text: str, level: Level = "m") -> segno.QRCode:
+    # Trying all masks would take three quarters of the time; any of them is legible.
+    return segno.make_qr(text, error=level, mask=4, boost_error=False)

@@ -52,7 +52,7 @@ THIRD = (*SECOND, "passes.coupons", "passes.cards")
 FOURTH = (*THIRD, "passes.face")
 DESK = ("passes", "app.store", "app.world", "app.post", "app.desk")
 WEB = (*DESK, "app.history", "app.settings", "app.problems", "app.languages", "app.web")
-WHOLE = (*WEB, "app.db", "app.errands", "app.followers", "app.history", "app.outbound", "app.certs", "app.logs")
+WHOLE = (*WEB, "app.db", "app.errands", "app.followers", "app.history", "app.outbound", "app.certs", "app.logs", "app.credentials")
 
 WALLS: Mapping[str, Wall] = {
     # What is true: the standard library and msgspec, each level only what is below it.
@@ -83,6 +83,7 @@ WALLS: Mapping[str, Wall] = {
     "app.settings": Wall((), ("msgspec",)),
     "app.languages": Wall(("passes.words",), ("babel",)),
     "app.problems": Wall(("passes",), ("msgspec",)),
+    "app.credentials": Wall(("passes", "app.settings", "app.post", "app.world")),
     "app.logs": Wall((), ("structlog",)),
     "app.certs": Wall((), ("cryptography", "msgspec")),
     "app.outbound": Wall(("passes.wallets.base",), ("pycurl",)),
@@ -92,9 +93,10 @@ WALLS: Mapping[str, Wall] = {
     "app.followers": Wall(DESK, ("msgspec", "anyio", "structlog")),
     "app.db": Wall(("passes", "app.store", "app.db"), ("msgspec", "piccolo", "aiosqlite", "asyncpg", "structlog")),
     "app.web": Wall(WEB, ("litestar", "msgspec", "anyio", "structlog", "jinja2", "webauthn")),
+    "app.web.lands": Wall((), ("babel",)),
     "app.web.saying": Wall(("passes.words",), ("babel",)),
-    "app.asgi": Wall(WHOLE, ("litestar", "msgspec", "anyio", "structlog", "jinja2")),
-    "app.doctor": Wall((*WHOLE, "app.asgi"), ("msgspec",)),
+    "app.asgi": Wall((*WHOLE, "app.doctor"), ("litestar", "msgspec", "anyio", "structlog", "jinja2")),
+    "app.doctor": Wall(WHOLE, ("msgspec",)),
     "app.cli": Wall((*WHOLE, "app.asgi", "app.doctor", "app.sandbox"), ("uvicorn", "structlog")),
     "app.__main__": Wall(("app.cli",)),
     # Stand-ins for other people's machines may use anything, and nobody but the command line may use them.

@@ -6,8 +6,8 @@ from litestar import Response, get
 from litestar.params import FromPath
 
 from app.web.style import YEAR
-from passes.businesses import Business
-from passes.colours import accent
+from passes.businesses import Brand, Business
+from passes.colours import accent, readable_brand
 from passes.problems import NotFound
 from passes.words import N_
 
@@ -16,17 +16,31 @@ SHEET: Final = (
 )
 
 
+CARD: Final = ":root{{--card:{0.background};--on-card:{0.foreground};--card-label:{0.label}}}\n"
+
+
 def address(business: Business) -> str:
     """Where the colours of a business are."""
     return f"/brand/{business.brand.background.removeprefix('#')}.css"
 
 
+def card_address(brand: Brand) -> str:
+    """Where the colours of its cards are, too: for pages on which a card is drawn."""
+    return f"/brand/{'-'.join(colour.removeprefix('#') for colour in (brand.background, brand.foreground, brand.label))}.css"
+
+
 @get("/brand/{name:str}", sync_to_thread=False, include_in_schema=False)
 def sheet(name: FromPath[str]) -> Response[str]:
-    """The accent of our pages in one colour (``2b1d14.css``), as readable on light paper as on dark."""
-    colour = f"#{name.removesuffix('.css')}"
+    """The accent of our pages in one colour (``2b1d14.css``), as readable on light paper as on dark.
+
+    With the card's three (``2b1d14-ffffff-e8d3b0.css``) also ``--card``, ``--on-card`` and ``--card-label``, as readable.
+    """
+    colour, *others = (f"#{one}" for one in name.removesuffix(".css").split("-"))
     try:
         text = SHEET.format(accent(colour, dark=False), accent(colour, dark=True))
+        if others:
+            foreground, label = others
+            text += CARD.format(readable_brand(Brand(background=colour, foreground=foreground, label=label)))
     except ValueError:
         raise NotFound(what=N_("address")) from None
     return Response(text, media_type="text/css", headers={"Cache-Control": YEAR})

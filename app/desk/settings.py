@@ -1,0 +1,84 @@
+"""What an owner decides about the business itself, and where it is: each change is in the audit."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
+
+from app.desk import Desk, audit, enrolment
+from app.store import Member
+from passes.businesses import Business, Location
+from passes.offers import AmountOff, Offer
+from passes.problems import NotFound
+from passes.programs import BySpend, Program
+from passes.words import N_
+
+
+class Touched(msgspec.Struct, frozen=True, kw_only=True):
+    """What another time zone or currency would change the meaning of."""
+
+    zone: bool
+    currency: bool
+    coupons: int
+    """Coupons that are out: their last second stays, and is another time of the day in the new zone."""
+    programs: Sequence[Program]
+    """Those that count amounts, which are kept as numbers."""
+    offers: Sequence[Offer]
+    """Those that take an amount off, in the currency that they were made in."""
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to say."""
+        return self.zone or self.currency
+
+
+async def touched(desk: Desk, was: Business, became: Business) -> Touched:
+    """What a change of these would touch."""
+    zone, currency = was.zone != became.zone, was.currency != became.currency
+    now = desk.world.now()
+    active = await desk.store.active_coupons(was.id, now=now, expired_since=now) if zone else (0, 0)
+    programs = [one for one in await desk.store.programs(was.id) if isinstance(one.earning, BySpend)] if currency else []
+    offers = [one for one in await desk.store.all_offers(was.id) if isinstance(one.benefit, AmountOff)] if currency else []
+    return Touched(zone=zone, currency=currency, coupons=active[0], programs=programs, offers=offers)
+
+
+async def change(desk: Desk, member: Member, **changes: object) -> Business:
+    """Other settings. Raises ChangedMeanwhile."""
+    became = replace(member.business, **changes)
+    await audit.revise(desk, member.staff.id, "business.changed", (member.business, became))
+    return became
+
+
+# --- Locations ---
+
+
+async def location(desk: Desk, business_id: UUID, location_id: UUID) -> Location:
+    """A location of this business. Raises NotFound."""
+    for one in await desk.store.locations(business_id):
+        if one.id == location_id:
+            return one
+    raise NotFound(what=N_("location"))
+
+
+async def add_location(desk: Desk, member: Member, **said: object) -> Location:
+    """A new branch."""
+    place = Location(id=desk.world.new_id(), business_id=member.business.id, **said)  # type: ignore[arg-type] # the form's fields
+    await desk.commit(desk.world.now(), rows=(place, audit.line(desk, member.staff.id, "location.made", None, place)))
+    return place
+
+
+async def change_location(desk: Desk, member: Member, location_id: UUID, **changes: object) -> Location:
+    """Another name, address or place on the map. Raises NotFound, ChangedMeanwhile."""
+    was = await location(desk, member.business.id, location_id)
+    became = replace(was, **changes)
+    await audit.revise(desk, member.staff.id, "location.changed", (was, became))
+    return became
+
+
+async def close_location(desk: Desk, member: Member, location_id: UUID) -> Location:
+    """No counter works there any more: those that are there are revoked. Raises NotFound, ChangedMeanwhile."""
+    closed = await change_location(desk, member, location_id, closed=True)
+    for counter in await desk.store.counters(member.business.id):
+        if counter.location_id == location_id and counter.revoked_at is None:
+            await enrolment.revoke(desk, member.business.id, counter.id, by=member.staff.id)
+    return closed
