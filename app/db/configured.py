@@ -26,7 +26,7 @@ from app.db.shapes import (
     checked,
 )
 from app.db.statements import Ask, Talk
-from app.db.unit import Ready
+from app.db.unit import OF_OFFER, Ready
 from app.store import (
     Audit,
     Insert,
@@ -149,16 +149,29 @@ class Configured(Conversing):
         return True
 
     def _revise(self, anew: Sequence[tuple[Shape[Any], Revised, Key]], unit: Ready) -> Talk[None]:
+        limited = [was for _, was, values in anew if isinstance(was, Offer) and _gets_a_limit(was, OFFER.read(values[-1:]))]
+        for offer in limited:
+            yield Ask(self._dialect.alone, (str(offer.id),))
         for shape, was, values in anew:
             now = yield Ask(self._say.held(shape), (was.id,))
             if not now or shape.read(now[0]) != was:
                 raise Lost
             yield Ask(self._say.rewritten(shape), values)
+        for offer in limited:
+            key = f"{OF_OFFER}{offer.id}"
+            for text, values in zip(self._say.recount, ((key,), (key, offer.id), (key, offer.id)), strict=True):
+                yield Ask(text, (offer.business_id, *values))
         yield from self._recorded(unit)
 
     async def revoke_token(self, token_id: UUID, at: datetime) -> None:
         """See app.store.Store."""
         await self._write(just(Ask(self._say.revoke, (token_id, checked(at)))))
+
+
+def _gets_a_limit(was: Offer, became: Offer) -> bool:
+    """Whether an offer has a limit that it had not. While it has any, what either would count is counted (app.desk.redeem.counted)."""
+    limits = ((was.most, became.most), (was.most_each, became.most_each))
+    return any(old is None and new is not None for old, new in limits)
 
 
 def _owner(thing: Revised) -> UUID:

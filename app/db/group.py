@@ -2,9 +2,9 @@
 
 Holding comes first, in a statement of its own: whatever this group waited for is then visible to the statement that
 writes. That is how an installation that registers for a card at the same moment is either seen here, or sees the change.
-Everybody holds in one order (coupons, cards, counts, installations by card and id, what is new, what the days count, and
-last the clock), so that processes wait for each other and never in a circle. Whoever has the clock waits for nobody: its
-order is the order of commits.
+Everybody holds in one order (coupons, their offers' limits, cards, counts, installations by card and id, what is new, what the
+days count, and last the clock), so that processes wait for each other and never in a circle. Whoever has the clock waits for
+nobody: its order is the order of commits.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ _TALLY: Final = {"business_id": "uuid", "key": "text", "n": "bigint", "most": "b
 
 
 class Crowded(Exception):
-    """A count of the group would pass its limit; whose it is, the group does not know."""
+    """A count of the group would pass its limit, or an offer has got one meanwhile; whose it is, the group does not know."""
 
 
 class Held:
@@ -75,8 +75,8 @@ class Group:
         places = [self._try(unit) for unit in self._units]
         if not self._ticks:
             return [Lost() for _ in places]
-        [(base, counted)] = yield self._write()
-        if counted != len(self._counts):
+        [(base, counted, limited)] = yield self._write()
+        if counted != len(self._counts) or limited:
             raise Crowded
         return [Lost() if place is None else base + place for place in places]
 
@@ -122,8 +122,9 @@ class Group:
         if any(most is not None and by > most for _, _, by, most in counts):
             raise Crowded
         names = tuple(sorted(self._rows))
-        parts = (coupons, counts, due, cards, *(self._rows[name] for name in names), days)
-        text = statement(of_coupons, of_cards, names, counts=bool(counts), due=bool(due), days=bool(days))
+        unlimited = [(change.id,) for unit in self._won for change in unit.comparisons if change.unlimited]
+        parts = (coupons, counts, due, cards, *(self._rows[name] for name in names), days, unlimited)
+        text = statement(of_coupons, of_cards, names, counts=bool(counts), due=bool(due), days=bool(days), unlimited=bool(unlimited))
         return Ask(text, (self._ticks, *(column for part in parts for column in zip(*part, strict=True))))
 
 
@@ -137,22 +138,29 @@ def _hold() -> str:
     no_coupon = ", ".join(f"NULL::{type_}" for type_ in coupon.values())
     no_card = ", ".join(f"NULL::{type_}" for type_ in card.values())
     return f"""
-        WITH coupons AS MATERIALIZED (SELECT id, {", ".join(coupon)} FROM coupon WHERE id = ANY($1) ORDER BY id FOR UPDATE),
+        WITH coupons AS MATERIALIZED (SELECT id, offer_id, {", ".join(coupon)} FROM coupon WHERE id = ANY($1) ORDER BY id FOR UPDATE),
+             offers AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(hashtextextended(o.id::text, 0)) AS held
+                 FROM (SELECT DISTINCT offer_id AS id FROM coupons) AS o),
              cards AS MATERIALIZED (SELECT id, {", ".join(card)} FROM card WHERE id = ANY($2) ORDER BY id FOR UPDATE)
-        SELECT id, {", ".join(coupon)}, {no_card} FROM coupons UNION ALL SELECT id, {no_coupon}, {", ".join(card)} FROM cards"""
+        SELECT id, {", ".join(coupon)}, {no_card} FROM coupons WHERE (SELECT count(held) FROM offers) >= 0
+        UNION ALL SELECT id, {no_coupon}, {", ".join(card)} FROM cards"""
 
 
 HOLD: Final = _hold()
+"""Who redeems (or takes back) says so of the offer, so that nobody counts its redemptions meanwhile to limit them (Configured.revise)."""
+LIMITED: Final = "(SELECT count(*) FROM coupon AS c JOIN offer AS o ON o.id = c.offer_id WHERE c.id = ANY(${}::uuid[]) AND o.limited)"
 
 
 @cache
-def statement(coupons: tuple[str, ...], cards: tuple[str, ...], names: tuple[str, ...], *, counts: bool, due: bool, days: bool) -> str:
+def statement(
+    coupons: tuple[str, ...], cards: tuple[str, ...], names: tuple[str, ...], *, counts: bool, due: bool, days: bool, unlimited: bool
+) -> str:
     """The statement that writes a group: these columns of coupons and cards, rows for these tables, and more if there is any.
 
     A service knows some dozens of combinations.
 
     Its first parameter is how many places on the clock the group takes; then come the columns of each part, as arrays. It
-    returns the clock before the group, and how many counts were counted.
+    returns the clock before the group, how many counts were counted, and how many of the offers that should have no limits have one.
     """
     numbers = count(2)
 
@@ -194,4 +202,6 @@ def statement(coupons: tuple[str, ...], cards: tuple[str, ...], names: tuple[str
     held = "".join(f" AND (SELECT count(*) FROM {name}) >= 0" for name in first)  # all of it is done before the clock is held
     clock = f"UPDATE clock SET tick = tick + $1 WHERE id = {CLOCK}{held} RETURNING tick - $1 AS base"
     parts = ", ".join(f"{name} AS ({text})" for name, text in {**first, "clock_now": clock, **after}.items())
-    return f"WITH {parts} SELECT base, {'(SELECT count(*) FROM counts)' if counts else '0'} FROM clock_now"
+    counted = "(SELECT count(*) FROM counts)" if counts else "0"
+    limited = LIMITED.format(next(numbers)) if unlimited else "0"
+    return f"WITH {parts} SELECT base, {counted}, {limited} FROM clock_now"

@@ -104,6 +104,7 @@ class Shape(Generic[T]):
         self.types: tuple[str, ...] = tuple(_TYPES[type(column)] for column in kept)
         self.names: tuple[str, ...] = of.__struct_fields__
         self._checks = [(at, _CHECKED[kind]) for at, kind in enumerate(self.types) if kind in _CHECKED]
+        self._flags = [name for name, kind in zip(self.columns, self.types, strict=True) if kind == "boolean" and name in self.names]
         self.ordered = self.columns[-1] in {"seq", "created"}
         """Whether each row takes a place of its own on the clock of changes, in its last column."""
 
@@ -120,7 +121,10 @@ class Shape(Generic[T]):
 
     def read(self, values: Sequence[Any]) -> T:
         """The Struct of a row, whose ids and times may be the text that SQLite keeps; values after the last name are left alone."""
-        return msgspec.convert(dict(zip(self.names, values, strict=False)), self.of)
+        facts = dict(zip(self.names, values, strict=False))
+        for name in self._flags:  # SQLite keeps them as 0 and 1
+            facts[name] = bool(facts[name])
+        return msgspec.convert(facts, self.of)
 
     def select(self, alias: str) -> str:
         """The columns of ``read`` for a SELECT, of the table under this alias."""

@@ -203,7 +203,7 @@ class SQLiteStore(DatabaseStore):
     def _at_a_stroke(self, database: sqlite3.Connection, run: Sequence[Ready]) -> Sequence[Any]:
         """Every comparison in its turn, then what the winners come to, one statement for each kind of row.
 
-        A plain unit has one comparison at the most, so that one that lost has left nothing behind.
+        A plain unit compares one thing at the most, and that first, so that one that lost has left nothing behind.
         """
         won = [all(self._holds(database, change) for change in unit.comparisons) for unit in run]
         winners = [unit for unit, holds in zip(run, won, strict=True) if holds]
@@ -255,20 +255,21 @@ class SQLiteStore(DatabaseStore):
 
     def _holds(self, database: sqlite3.Connection, change: Comparison) -> bool:
         values = (*change.to.values(), change.id, *change.seen.values())
-        return database.execute(self._compared(change), values).rowcount == 1
+        return database.execute(self._comparing(change), values).rowcount == 1
 
-    def _compared(self, change: Comparison) -> str:
-        key = (change.of, *change.to, None, *change.seen)
+    def _comparing(self, change: Comparison) -> str:
+        key = (change.of, change.unlimited, *change.to, None, *change.seen)
         if key not in self._compare:
             table = "card" if change.of is Card else "coupon"
             to = ", ".join(f"{name} = ?" for name in change.to)
             seen = "".join(f" AND {name} IS ?" for name in change.seen)
-            self._compare[key] = f"UPDATE {table} SET {to} WHERE id = ?{seen}"  # noqa: S608 (names of columns of ours)
+            limited = " AND NOT EXISTS (SELECT 1 FROM offer AS o WHERE o.id = coupon.offer_id AND o.limited)" if change.unlimited else ""
+            self._compare[key] = f"UPDATE {table} SET {to} WHERE id = ?{seen}{limited}"  # noqa: S608 (names of columns of ours)
         return self._compare[key]
 
 
 def _is_plain(one: Ready | Write) -> bool:
-    return isinstance(one, Ready) and not one.tallies and len(one.comparisons) <= 1
+    return isinstance(one, Ready) and not one.tallies and not any(change.seen or change.unlimited for change in one.comparisons[1:])
 
 
 def _hold(database: sqlite3.Connection, talk: Talk[T]) -> T:

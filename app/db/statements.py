@@ -74,6 +74,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """Where customers are looked for by a pattern: ``u`` is the customer."""
     sought: str
     """The text there that is compared with the pattern."""
+    alone: str
+    """Until we are done, nobody uses a coupon of this offer or takes that back. SQLite has one writer at a time anyhow."""
     text: Callable[[str], str]
     """A statement as its driver wants it."""
 
@@ -101,6 +103,7 @@ POSTGRESQL: Final = Dialect(
     bytewise='COLLATE "C"',
     customers="customer AS u",
     sought="u.sought",
+    alone="SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
     text=lambda text: text,
 )
 SQLITE: Final = Dialect(
@@ -114,6 +117,7 @@ SQLITE: Final = Dialect(
     bytewise="COLLATE BINARY",
     customers="customer_sought AS f JOIN customer AS u ON u.id = f.id",
     sought="f.sought",
+    alone="SELECT ?1",
     text=lambda text: _NUMBER.sub(r"?\1", _CAST.sub("", text)),
 )
 
@@ -371,6 +375,16 @@ class Statements:
             SELECT o.id, (SELECT count(*) FROM coupon AS c WHERE c.offer_id = o.id AND c.state = 'pooled') FROM offer AS o
             WHERE o.business_id = $1""")
         self.known_codes = self._made(f"SELECT code FROM coupon WHERE business_id = $1 AND code {self._say.listed(2)}")
+        # What an offer's limits count, counted anew: $1 business, $2 the key, $3 the offer.
+        held = """
+            FROM redemption AS r WHERE r.offer_id = $3 AND NOT EXISTS (SELECT 1 FROM reversal AS v WHERE v.redemption_id = r.id)"""
+        self.recount = (
+            self._made(f"DELETE FROM tally WHERE business_id = $1 AND key {self._say.from_} $2 AND key {self._say.below} ($2 || ';')"),
+            self._made(f"INSERT INTO tally (business_id, key, n) SELECT $1, $2::text, count(*) {held}"),
+            self._made(f"""
+                INSERT INTO tally (business_id, key, n) SELECT $1, $2::text || ':' || r.customer_id, count(*) {held}
+                AND r.customer_id IS NOT NULL GROUP BY r.customer_id"""),
+        )
         self.tallied = self._made("SELECT n FROM tally WHERE business_id = $1 AND key = $2")
 
     def held(self, shape: Shape[Any]) -> str:

@@ -8,11 +8,16 @@ from uuid import UUID
 import msgspec
 
 from app.db.shapes import CARD, CHANGING, ROWS, Shape, Values, checked
-from app.store import Count, Unit
+from app.store import Change, Count, Unit
 from passes.cards import Card
+from passes.coupons import Coupon, Redemption, Reversal
 
 VERSION: Final = CARD.columns.index("version")
 CHANGES: Final = {of: frozenset(names) for of, names in CHANGING.items()}
+USES: Final = frozenset({Redemption, Reversal})
+"""The records that an offer's limits count."""
+OF_OFFER: Final = "offer:"
+"""How the keys begin under which they are counted (app.desk.redeem.counted)."""
 _SECOND: Final = timedelta(seconds=1)
 
 
@@ -23,6 +28,8 @@ class Comparison(msgspec.Struct, frozen=True):
     id: UUID
     seen: Mapping[str, Any]
     to: Mapping[str, Any]
+    unlimited: bool = False
+    """It uses a coupon, or takes that back, and counts nothing for the offer: so the offer must have no limits (any more)."""
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,12 +70,11 @@ def ready(unit: Unit) -> Ready:
     if touches:
         new = {row.id for row in unit.rows if isinstance(row, Card)}
         touches = tuple(dict.fromkeys(card_id for card_id in touches if card_id not in new))
+    uses = any(type(row) in USES for row in unit.rows) and not any(tally.key.startswith(OF_OFFER) for tally in unit.tallies)
     return Ready(
         at=checked(unit.at),
         due_at=checked(unit.due_at),
-        comparisons=tuple(
-            [Comparison(change.of, change.id, _values(change.of, change.seen), _values(change.of, change.to)) for change in unit.changes]
-        ),
+        comparisons=tuple([_comparison(change, uses=uses) for change in unit.changes]),
         tallies=tuple((tally.business_id, checked(tally.key), tally.by, tally.most) for tally in unit.tallies),
         counts=_counts(unit.counts),
         rows=rows,
@@ -103,6 +109,11 @@ def later(changed_at: datetime, at: datetime) -> datetime:
     Apple's devices ask with If-Modified-Since, which knows whole seconds: two faces within one would look the same.
     """
     return max(at, changed_at.replace(microsecond=0) + _SECOND)
+
+
+def _comparison(change: Change, *, uses: bool) -> Comparison:
+    seen, to = _values(change.of, change.seen), _values(change.of, change.to)
+    return Comparison(change.of, change.id, seen, to, unlimited=uses and change.of is Coupon)
 
 
 def _values(of: type, given: Mapping[str, Any]) -> Mapping[str, Any]:
