@@ -159,6 +159,7 @@ STATUS: Final[Mapping[type[Problem], int]] = {
     problems.WalletUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     problems.ChangedMeanwhile: HTTPStatus.CONFLICT,
     problems.PoolEmpty: HTTPStatus.CONFLICT,
+    problems.NotLater: HTTPStatus.UNPROCESSABLE_ENTITY,
     problems.Paused: HTTPStatus.CONFLICT,
     problems.Busy: HTTPStatus.SERVICE_UNAVAILABLE,
     problems.WrongSignIn: HTTPStatus.UNAUTHORIZED,

@@ -1,6 +1,6 @@
 """One right to one offer: redeem it, look it up, take it back, honour it late. One rule, one order, for every channel."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from passes.businesses import MANAGERS, Business, Person
-from passes.offers import Offer, end_of_day, expiry, over
+from passes.offers import LAST_YEAR, Offer, end_of_day, expiry, over
 from passes.problems import (
     AlreadyRedeemed,
     Expired,
@@ -17,6 +17,7 @@ from passes.problems import (
     NotAllowed,
     NotExpired,
     NothingToReverse,
+    NotLater,
     NotYetValid,
     OutsideHours,
     ReasonNeeded,
@@ -172,7 +173,7 @@ def look_up(presented: Presented, *, prefix: str, business: Business, person: Pe
     ``prefix`` is what was typed before the code; a prefix that is not the offer's makes it another, unknown code.
     """
     coupon, offer = presented.coupon, presented.offer
-    if coupon.business_id != business.id or (prefix and prefix != offer.prefix):
+    if coupon.business_id != business.id or coupon.state == "pooled" or (prefix and prefix != offer.prefix):
         raise UnknownCode
     if coupon.state == "voided":
         raise _voided(coupon)
@@ -204,7 +205,7 @@ def _place_time_and_limits(presented: Presented, *, business: Business, person: 
         raise WrongLocation(locations=presented.places)
     if not offer.open_at(now, business.tz):
         raise OutsideHours(hours=offer.hours)
-    if person.kiosk and not offer.at_kiosk:
+    if (person.kiosk and not offer.at_kiosk) or (person.alone and not offer.alone):
         raise StaffNeeded
     if offer.most is not None and presented.redeemed_in_all >= offer.most:
         raise LimitReached(of=N_("offer"), most=offer.most)
@@ -319,6 +320,32 @@ def redeemed(coupon: Coupon, redemption: Redemption) -> Coupon:
 def reversed_(coupon: Coupon) -> Coupon:
     """The coupon as it stands after a reversal: active again, with the expiry it had."""
     return msgspec.structs.replace(coupon, state="active", redemption_id=None)
+
+
+def void(presented: Presented, *, reason: str, now: datetime) -> Coupon:
+    """The coupon as it stands once it is cancelled. Raises Voided, AlreadyRedeemed (take that back first) and ReasonNeeded."""
+    _must_be_active(presented, reason)
+    return voided(presented.coupon, at=now)
+
+
+def extend(presented: Presented, until: date, *, reason: str, now: datetime, zone: ZoneInfo) -> Coupon:
+    """The coupon, valid to the end of that day; an expired one is active again. Raises what void does, and NotLater."""
+    _must_be_active(presented, reason)
+    ends, new = presented.coupon.expires_at, end_of_day(until, zone) if until.year <= LAST_YEAR else None
+    if ends is None or new is None or new <= ends or over(new, now):
+        raise NotLater(until=ends)
+    return msgspec.structs.replace(presented.coupon, expires_at=new)
+
+
+def _must_be_active(presented: Presented, reason: str) -> None:
+    if presented.coupon.state == "voided":
+        raise _voided(presented.coupon)
+    if presented.coupon.state == "redeemed":
+        raise _already(presented)
+    if presented.coupon.state != "active":
+        raise UnknownCode
+    if not reason.strip():
+        raise ReasonNeeded
 
 
 def voided(coupon: Coupon, *, at: datetime) -> Coupon:

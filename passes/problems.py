@@ -295,6 +295,14 @@ class PoolEmpty(Problem):
     say = N_("This reward has run out for now, I am sorry.")
 
 
+class NotLater(Problem):
+    """A coupon is extended to a day that is over, or not after its present end. Facts: until (its end now, or nothing)."""
+
+    word = "not_later"
+    title = N_("Not a later day")
+    sentence = N_("The new last day must be after today and after the present one.")
+
+
 class Paused(Problem):
     """The program or offer is paused or archived: nothing new is given. Facts: name."""
 

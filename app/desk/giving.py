@@ -36,26 +36,29 @@ async def give(
     *,
     now: datetime,
     card: Card | None = None,
+    cards: Sequence[Card] | None = None,
     batch_id: UUID | None = None,
     valid_from: datetime | None = None,
     or_mint: bool = False,
 ) -> Given:
     """A coupon of each of these offers (the same one may be there several times), for a card or for whoever holds it.
 
+    With ``cards``, as many as offers, each is for the card at its place.
+
     The caller commits ``rows`` and ``changes`` with ``counting.issued(given.coupons, …)``, and asks anew after Lost (somebody
     else drew the same code) or Duplicate (a minted code exists already). Raises PoolEmpty; with ``or_mint`` it mints instead.
     """
     pools = await _pools(desk, business, offers, now)
     given, rows, changes = [], [], []
-    for offer in offers:
+    for offer, holder in zip(offers, cards or (card,) * len(offers), strict=True):
         coupon = coupons.issue(
             offer,
             coupon_id=desk.world.new_id(),
             code=codes.mint(desk.world.pick),
             now=now,
             zone=business.tz,
-            card_id=card.id if card else None,
-            customer_id=card.customer_id if card else None,
+            card_id=holder.id if holder else None,
+            customer_id=holder.customer_id if holder else None,
             batch_id=batch_id,
             valid_from=valid_from,
         )

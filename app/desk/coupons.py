@@ -1,0 +1,287 @@
+"""Coupons after they were given, and many at once: cancelled, extended, issued to a segment, made to be printed."""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
+
+from app.desk import ATTEMPTS, Desk, audit, counting, giving
+from app.desk.issue import running
+from app.store import Change, Duplicate, Errand, Lost, Member, Portion
+from passes import coupons
+from passes.businesses import Business
+from passes.campaigns import Rules
+from passes.cards import Event
+from passes.coupons import Coupon, Presented
+from passes.offers import Offer
+from passes.problems import Busy, NotFound, PoolEmpty, ReasonNeeded
+from passes.words import N_
+
+AT_ONCE: Final = 100
+"""Cards or coupons of one portion: a crowd at a counter waits for one of them at most."""
+MOST: Final = 10_000
+"""Coupons that are made to be printed at once."""
+
+
+# --- One coupon: cancelled, extended ---
+
+
+async def void(desk: Desk, member: Member, coupon_id: UUID, *, reason: str) -> Coupon:
+    """Cancel a coupon that was not used. Raises NotFound, and what passes.coupons.void does."""
+    now = desk.world.now()
+    return await _change(desk, member, coupon_id, "voided", lambda one: coupons.void(one, reason=reason, now=now), reason=reason, now=now)
+
+
+async def extend(desk: Desk, member: Member, coupon_id: UUID, until: date, *, reason: str) -> Coupon:
+    """A coupon is good to the end of a later day. Raises NotFound, and what passes.coupons.extend does."""
+    now, zone = desk.world.now(), member.business.tz
+
+    def later(one: Presented) -> Coupon:
+        return coupons.extend(one, until, reason=reason, now=now, zone=zone)
+
+    return await _change(desk, member, coupon_id, "extended", later, reason=reason, now=now)
+
+
+async def _change(
+    desk: Desk, member: Member, coupon_id: UUID, what: str, change: Callable[[Presented], Coupon], *, reason: str, now: datetime
+) -> Coupon:
+    for _ in range(ATTEMPTS):
+        presented = await desk.store.coupon(member.business.id, coupon_id)
+        if presented is None:
+            raise NotFound(what=N_("coupon"))
+        was, became = presented.coupon, change(presented)
+        line = audit.line(desk, member.staff.id, f"coupon.{what}", was, became)
+        try:
+            await desk.commit(
+                now,
+                changes=(_changed(was, became),),
+                counts=counting.voided((was,), now, member.business.tz) if what == "voided" else (),
+                rows=(_event(desk, member.staff.id, was, what, reason=reason, now=now), replace(line, name=presented.offer.title.by[0][1])),
+                touches=(was.card_id,) if was.card_id else (),
+            )
+        except Lost:
+            continue
+        return became
+    raise Busy(retry_after=1)
+
+
+def _changed(was: Coupon, became: Coupon) -> Change:
+    return Change(
+        of=Coupon,
+        id=was.id,
+        seen={"state": was.state, "expires_at": was.expires_at},
+        to={"state": became.state, "voided_at": became.voided_at, "expires_at": became.expires_at},
+    )
+
+
+def _event(desk: Desk, staff_id: UUID, coupon: Coupon, kind: str, *, reason: str = "", now: datetime) -> Event:
+    return Event(
+        id=desk.world.new_id(),
+        business_id=coupon.business_id,
+        card_id=coupon.card_id,
+        customer_id=coupon.customer_id,
+        coupon_id=coupon.id,
+        kind=kind,  # type: ignore[arg-type]
+        at=now,
+        reason=reason.strip(),
+        staff_id=staff_id,
+    )
+
+
+# --- Many: what an errand of the kind "issue" is about ---
+
+
+class ToSegment(msgspec.Struct, frozen=True, kw_only=True, tag="segment"):
+    """A coupon of the offer for each card that the rules mean."""
+
+    offer_id: UUID
+    rules: Rules
+
+
+class ToPrint(msgspec.Struct, frozen=True, kw_only=True, tag="print"):
+    """Coupons of the offer that are nobody's, to be printed or handed on."""
+
+    offer_id: UUID
+
+
+class ToVoid(msgspec.Struct, frozen=True, kw_only=True, tag="void"):
+    """All coupons of a batch that can be cancelled are."""
+
+    batch_id: UUID
+    reason: str
+
+
+About = ToSegment | ToPrint | ToVoid
+
+
+def about(errand: Errand) -> About:
+    """What an errand of the kind "issue" is about."""
+    what: About = msgspec.json.decode(errand.body, type=About)
+    return what
+
+
+async def to_segment(desk: Desk, member: Member, errand_id: UUID, offer_id: UUID, rules: Rules) -> None:
+    """Issue a coupon to each card that the rules mean, one portion after the other. Raises NotFound and Paused."""
+    offer = await running(desk, member.business, offer_id)
+    total = await desk.store.segment_size(member.business.id, rules, now=desk.world.now(), zone=member.business.tz)
+    await _begin(
+        desk, member, errand_id, ToSegment(offer_id=offer.id, rules=rules), word="coupons.issued", total=total, name=offer.title.by[0][1]
+    )
+
+
+async def to_print(desk: Desk, member: Member, errand_id: UUID, offer_id: UUID, count: int) -> None:
+    """Make so many coupons that are nobody's. Raises NotFound, Paused, and PoolEmpty where not that many codes are left."""
+    offer = await running(desk, member.business, offer_id)
+    if offer.source == "pool" and len(await desk.store.pooled(member.business.id, offer.id, limit=count, now=desk.world.now())) < count:
+        raise PoolEmpty(offer=offer.title)
+    await _begin(desk, member, errand_id, ToPrint(offer_id=offer.id), word="coupons.printed", total=count, name=offer.title.by[0][1])
+
+
+async def void_batch(desk: Desk, member: Member, errand_id: UUID, batch_id: UUID, *, reason: str) -> None:
+    """Cancel what can be cancelled of a batch: of an errand, or a campaign. Raises NotFound and ReasonNeeded."""
+    if not reason.strip():
+        raise ReasonNeeded
+    if not await desk.store.coupons(member.business.id, batch_id=batch_id, limit=1, pooled=True):
+        raise NotFound(what=N_("batch"))
+    made = await desk.store.errand(member.business.id, batch_id)
+    total = made[1].done if made and made[1] else 0
+    await _begin(desk, member, errand_id, ToVoid(batch_id=batch_id, reason=reason.strip()), word="coupons.voided", total=total)
+
+
+async def _begin(desk: Desk, member: Member, errand_id: UUID, what: About, *, word: str, total: int, name: str = "") -> None:
+    """Write an errand down, once: the page that asks for it has drawn its id, so that a form sent twice is one errand."""
+    now = desk.world.now()
+    errand = Errand(
+        id=errand_id,
+        business_id=member.business.id,
+        kind="issue",
+        body=msgspec.json.encode(what).decode(),
+        made_by=member.staff.id,
+        made_at=now,
+        total=total,
+        due_at=now,
+    )
+    line = audit.line(desk, member.staff.id, word, None, member.business)
+    became = msgspec.json.encode({"total": total}).decode()
+    try:
+        await desk.commit(now, rows=(errand, replace(line, of_id=errand.id, name=name, became=became)))
+    except Duplicate:
+        if await desk.store.errand(member.business.id, errand_id) is None:
+            raise NotFound(what=N_("errand")) from None
+
+
+async def portion(desk: Desk, errand: Errand, last: Portion | None) -> Portion:
+    """The next portion of an errand of this kind, committed with what it does (app.errands)."""
+    business = next(one for one in await desk.store.businesses() if one.id == errand.business_id)
+    match about(errand):
+        case ToSegment() as what:
+            return await _issue_some(desk, business, errand, last, what)
+        case ToPrint() as what:
+            return await _print_some(desk, business, errand, last, what)
+        case ToVoid() as what:
+            return await _void_some(desk, business, errand, last, what)
+
+
+async def _issue_some(desk: Desk, business: Business, errand: Errand, last: Portion | None, what: ToSegment) -> Portion:
+    now = desk.world.now()
+    offer = (await desk.store.offers(business.id, [what.offer_id]))[what.offer_id]
+    if offer.state != "running":
+        return await _record(desk, _paused(desk, errand, last, now))
+    after = UUID(last.after) if last and last.after else None
+    meant = await desk.store.segment(business.id, what.rules, now=errand.made_at, zone=business.tz, after=after, limit=AT_ONCE)
+    cards = [card for card, _ in meant][: await _left(desk, business, offer, len(meant), now)]
+    given = await giving.give(desk, business, (offer,) * len(cards), now=now, cards=cards, batch_id=errand.id)
+    came = _next(
+        desk,
+        errand,
+        last,
+        now,
+        done=len(cards),
+        failed=len(meant) - len(cards),
+        after=str(meant[-1][0].id) if meant else "",
+        more=len(meant) == AT_ONCE,
+    )
+    await desk.commit(
+        now,
+        changes=given.changes,
+        counts=counting.issued(given.coupons, business.tz),
+        rows=(*given.rows, *(_event(desk, errand.made_by, one, "issued", now=now) for one in given.coupons), came),
+        touches=[card.id for card in cards],
+    )
+    return came
+
+
+async def _print_some(desk: Desk, business: Business, errand: Errand, last: Portion | None, what: ToPrint) -> Portion:
+    now = desk.world.now()
+    offer = (await desk.store.offers(business.id, [what.offer_id]))[what.offer_id]
+    if offer.state != "running":
+        return await _record(desk, _paused(desk, errand, last, now))
+    wanted = min(AT_ONCE, errand.total - (last.done + last.failed if last else 0))
+    count = await _left(desk, business, offer, wanted, now)
+    given = await giving.give(desk, business, (offer,) * count, now=now, batch_id=errand.id)
+    came = _next(
+        desk, errand, last, now, done=count, failed=wanted - count, more=(last.done + last.failed if last else 0) + wanted < errand.total
+    )
+    await desk.commit(now, changes=given.changes, counts=counting.issued(given.coupons, business.tz), rows=(*given.rows, came))
+    return came
+
+
+async def _void_some(desk: Desk, business: Business, errand: Errand, last: Portion | None, what: ToVoid) -> Portion:
+    now = desk.world.now()
+    after = UUID(last.after) if last and last.after else None
+    batch = await desk.store.coupons(business.id, batch_id=what.batch_id, after=after, limit=AT_ONCE, pooled=True)
+    open_ = [one for one in batch if one.state in ("active", "pooled")]
+    came = _next(
+        desk,
+        errand,
+        last,
+        now,
+        done=len(open_),
+        failed=len(batch) - len(open_),
+        after=str(batch[-1].id) if batch else "",
+        more=len(batch) == AT_ONCE,
+    )
+    await desk.commit(
+        now,
+        changes=[_changed(one, coupons.voided(one, at=now)) for one in open_],
+        counts=counting.voided(open_, now, business.tz),
+        rows=(*(_event(desk, errand.made_by, one, "voided", reason=what.reason, now=now) for one in open_ if one.state == "active"), came),
+        touches=[one.card_id for one in open_ if one.card_id],
+    )
+    return came
+
+
+async def _left(desk: Desk, business: Business, offer: Offer, wanted: int, now: datetime) -> int:
+    """How many of so many coupons can be given: a pool may have fewer codes."""
+    return (
+        wanted if offer.source == "minted" else len(await desk.store.pooled(business.id, offer.id, limit=wanted, now=now)) if wanted else 0
+    )
+
+
+def _next(
+    desk: Desk, errand: Errand, last: Portion | None, now: datetime, *, done: int, failed: int = 0, after: str = "", more: bool = False
+) -> Portion:
+    return Portion(
+        id=desk.world.new_id(),
+        business_id=errand.business_id,
+        errand_id=errand.id,
+        number=last.number + 1 if last else 0,
+        after=after,
+        done=(last.done if last else 0) + done,
+        failed=(last.failed if last else 0) + failed,
+        last=not more,
+        at=now,
+    )
+
+
+def _paused(desk: Desk, errand: Errand, last: Portion | None, now: datetime) -> Portion:
+    """The offer was paused meanwhile: whoever is left gets nothing."""
+    return _next(desk, errand, last, now, done=0, failed=max(0, errand.total - (last.done + last.failed if last else 0)))
+
+
+async def _record(desk: Desk, came: Portion) -> Portion:
+    await desk.commit(came.at, rows=(came,))
+    return came
