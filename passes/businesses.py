@@ -104,3 +104,5 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     """Nobody of the staff looks on: a customer stands at a kiosk."""
     machine: bool = False
     """Nobody in person: a kiosk, an autopilot, or a customer's own phone. What limits a person in a day does not limit it."""
+    alone: bool = False
+    """The customer, on the page of their own card."""

@@ -136,24 +136,29 @@ MOST_GOALS_AT_ONCE: Final = 50
 
 
 def earn(card: Card, program: Program, *, count: int) -> Earned:
-    """Add stamps or points: every goal passed is reached once, and what is over a full round carries into the next.
+    """Add stamps or points: every goal passed is reached once; what is over a full round carries into the next, or is dropped.
 
+    A card with more than a round on it (its program became shorter, and nobody has seen to the card yet) has the last goal still to come.
     Raises CannotEarn for less than one, for a card that was left, and when one action would give more than 50 rewards.
     """
     if count < 1:
         raise CannotEarn(why=N_("it comes to nothing"), most=0)
     if card.left_at is not None:
         raise CannotEarn(why=N_("the customer has left this program"), most=0)
-    total = card.balance + count
-    passed = sum(goal.at <= card.balance for goal in program.goals)
+    before, total = min(card.balance, program.round - 1), card.balance + count
+    drops = program.remainder == "drop"
+    passed = sum(goal.at <= before for goal in program.goals)
     laps, goal_too_many = divmod(passed + MOST_GOALS_AT_ONCE, len(program.goals))
     most = laps * program.round + program.goals[goal_too_many].at - card.balance - 1
-    if count > most:
+    if count > most and not (drops and laps):
         raise CannotEarn(why=N_("one action adds 1 to {most}"), most=most)
     rounds, balance = divmod(total, program.round)
-    reached = [goal for number in range(rounds + 1) for goal in program.goals if card.balance < number * program.round + goal.at <= total]
     lines: list[tuple[EntryKind, int, int]] = [("earned", count, total)]
+    if rounds and drops:
+        lines += [("round", -total, 0)]
+        rounds, balance, total = 0, 0, program.round
     lines += [("round", -program.round, total - number * program.round) for number in range(1, rounds + 1)]
+    reached = [goal for number in range(rounds + 1) for goal in program.goals if before < number * program.round + goal.at <= total]
     return Earned(balance=balance, lines=tuple(lines), goals=tuple(reached))
 
 

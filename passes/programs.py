@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from passes.designs import Design
-from passes.problems import CannotEarn
+from passes.problems import CannotEarn, Paused
 from passes.words import N_, Text
 
 Unit = Literal["stamps", "points"]
@@ -94,8 +94,11 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     def worth(self, *, count: int | None = None, amount: int | None = None) -> int:
         """How many stamps or points an action earns: ``count`` as given, or for an ``amount`` spent, or one visit.
 
-        Raises CannotEarn for both at once, for an amount in a program by visit, and beyond what one action may earn.
+        Raises Paused while nothing new is given, and CannotEarn for both at once, for an amount in a program by visit, and beyond
+        what one action may earn.
         """
+        if self.state != "running":
+            raise Paused(name=self.name)
         if count is not None and amount is not None:
             raise CannotEarn(why=N_("give either a count or an amount, not both"), most=0)
         if amount is not None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from app.desk import ATTEMPTS, Desk, Once, Repeated, counting, giving
+from app.desk import ATTEMPTS, Desk, Once, Repeated, counting, giving, limits
 from app.desk.read import card_facts
 from app.desk.views import EarnedView
 from app.store import Caller, CardFacts, Change, Duplicate, Lost, Row
@@ -17,7 +17,9 @@ from passes.problems import Busy
 async def earn(desk: Desk, caller: Caller, which: str, *, count: int | None, amount: int | None, once: Once) -> EarnedView:
     """Add stamps or points to a card (by id or number): ``count`` of them, or what an ``amount`` (minor units) is worth, or one visit.
 
-    Raises NotFound for a card that is not this business's and CannotEarn for what cannot be added.
+    Raises NotFound for a card that is not this business's, Paused while its program gives nothing new, CannotEarn for what cannot be
+    added, and LimitReached for who has stamped as often today as one may. A goal is a promise: its offer is given also while it is
+    paused, and from an empty pool a minted code.
     """
     business, person = caller.business, caller.person
     for _ in range(ATTEMPTS):
@@ -26,6 +28,7 @@ async def earn(desk: Desk, caller: Caller, which: str, *, count: int | None, amo
         card, program = facts.card, facts.program
         added = program.worth(count=count, amount=amount)
         earned = cards.earn(card, program, count=added)
+        tallies = await limits.within(desk, caller, "stamps", now)
         entries = [
             Entry(
                 id=desk.world.new_id(),
@@ -52,6 +55,7 @@ async def earn(desk: Desk, caller: Caller, which: str, *, count: int | None, amo
             kind="stamped",
             at=now,
             amount=added,
+            staff_id=person.staff_id,
         )
         events = [
             stamped,
@@ -68,16 +72,30 @@ async def earn(desk: Desk, caller: Caller, which: str, *, count: int | None, amo
             of=Card,
             id=card.id,
             seen={"entries": card.entries},
-            to={"entries": card.entries + len(entries), "balance": earned.balance},
+            to={
+                "entries": card.entries + len(entries),
+                "balance": earned.balance,
+                "visits": card.visits + 1,
+                "visited_at": now,
+                "location_id": person.location_id,
+            },
         )
         try:
             await desk.commit(
-                now, changes=(counted, *given.changes), counts=counting.issued(issued, business.tz), rows=rows, touches=(card.id,)
+                now,
+                changes=(counted, *given.changes),
+                tallies=tallies,
+                counts=(
+                    *counting.issued(issued, business.tz),
+                    *counting.visit(card, now, business.tz, location_id=person.location_id, staff_id=person.staff_id),
+                ),
+                rows=rows,
+                touches=(card.id,),
             )
         except Lost:
             continue
         except Duplicate as duplicate:
-            if duplicate.of == "Kept":
+            if duplicate.of in ("Kept", "Opened"):
                 raise Repeated from duplicate
             continue  # a code that exists: draw again
         return view
