@@ -53,7 +53,7 @@ FIELDS: Final[Mapping[Place, str]] = {
 }
 LIMITS: Final[Mapping[Place, int]] = {"header": 3, "primary": 1, "secondary": 4, "auxiliary": 4}
 """Fields that Wallet shows of each kind. More would vanish."""
-ROW_SHARED: Final = {"secondary": FIELDS["auxiliary"], "auxiliary": FIELDS["secondary"]}
+ROW_SHARED: Final[Mapping[Place, Place]] = {"secondary": "auxiliary", "auxiliary": "secondary"}
 """On a store card both stand in one row of four."""
 FRONT_LONGEST: Final = 60  # characters; a longer value makes Wallet leave whole fields out
 PUSH_LIVES: Final = timedelta(days=1)  # a phone that is off for the night is told in the morning
@@ -290,29 +290,31 @@ def _image(name: str, scale: int) -> str:
 # --- Fields ---
 
 
-def _fields(lines: Sequence[Line], texts: dict[str, Text]) -> dict[str, list[_Field]]:
+def placed(lines: Sequence[Line]) -> dict[Place, list[Line]]:
     """Lines by place; what Wallet would leave out of a full front goes to the back, where there is always room."""
-    back: list[_Field] = []
-    fields = {FIELDS["back"]: back}
+    back: list[Line] = []
+    rows: dict[Place, list[Line]] = {"back": back}
     for line in lines:
-        label, announce = line.label, line.announce
-        front = line.place != "back"
-        value: Any = line.value
-        if isinstance(value, str):
-            value = _raw(_fit(value) if front else value)
-        elif isinstance(value, Text):
-            value = _say(value, texts)
-        said = None if label is None else _say(label, texts)
-        change = None if announce is None else _say(announce, texts)
-        field = _moment(line, value, said, change) if isinstance(value, datetime) else _Field(line.key, value, said, change)
-        (_front(line.place, fields) if front else back).append(field)
-    return fields
+        here = rows.setdefault(line.place, [])
+        beside = rows.get(ROW_SHARED[line.place], ()) if line.place in ROW_SHARED else ()
+        room = line.place == "back" or len(here) + len(beside) < LIMITS[line.place]
+        (here if room else back).append(line)
+    return rows
 
 
-def _front(place: Place, fields: dict[str, list[_Field]]) -> list[_Field]:
-    here = fields.setdefault(FIELDS[place], [])
-    beside = fields.get(ROW_SHARED.get(place, ""), ())
-    return here if len(here) + len(beside) < LIMITS[place] else fields[FIELDS["back"]]
+def _fields(lines: Sequence[Line], texts: dict[str, Text]) -> dict[str, list[_Field]]:
+    return {FIELDS[place]: [_field(line, texts) for line in row] for place, row in placed(lines).items()}
+
+
+def _field(line: Line, texts: dict[str, Text]) -> _Field:
+    value: Any = line.value
+    if isinstance(value, str):
+        value = _raw(value if line.place == "back" else fit(value))
+    elif isinstance(value, Text):
+        value = _say(value, texts)
+    said = None if line.label is None else _say(line.label, texts)
+    change = None if line.announce is None else _say(line.announce, texts)
+    return _moment(line, value, said, change) if isinstance(value, datetime) else _Field(line.key, value, said, change)
 
 
 def _moment(line: Line, moment: datetime, label: str | None, change: str | None) -> _Field:
@@ -321,7 +323,7 @@ def _moment(line: Line, moment: datetime, label: str | None, change: str | None)
     return _Field(line.key, moment.isoformat(timespec="seconds"), label, change, DateStyle.MEDIUM, style, ignores_time_zone=True)
 
 
-def _fit(words: str) -> str:
+def fit(words: str) -> str:
     """Short enough for the front; the back has all of it."""
     return words if len(words) <= FRONT_LONGEST else words[: FRONT_LONGEST - 1].rstrip("\u200d\ufe0f ") + "…"
 
