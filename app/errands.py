@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from app.desk import Desk, campaigning
+from app.desk import Desk, campaigning, coupons, imports
 from app.store import DatabaseProblem, Duplicate, Errand, ErrandKind, Lost, Overloaded, Portion
 
 log = structlog.get_logger()
@@ -29,7 +29,7 @@ Story = Callable[[Desk, Errand, Portion | None], Awaitable[Portion | timedelta]]
 """Does the portion after this one and commits it with what it does, or says how long to wait. Lost and Duplicate mean: once more."""
 
 
-STORIES: Final[Mapping[ErrandKind, Story]] = {"campaign": campaigning.story}
+STORIES: Final[Mapping[ErrandKind, Story]] = {"campaign": campaigning.story, "issue": coupons.portion, "import": imports.portion}
 """The one list: what each kind of errand does."""
 
 
@@ -61,7 +61,8 @@ class Errands:
             return False
         errand, last = taken
         try:
-            came = await STORIES[errand.kind](desk, errand, last)
+            # One whose last portion is recorded was not laid down when somebody fell.
+            came = last if last is not None and last.last else await STORIES[errand.kind](desk, errand, last)
         except (Lost, Duplicate, Overloaded):
             await desk.store.put_errand(errand.id, due_at=now)
         except DatabaseProblem:
