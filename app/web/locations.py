@@ -1,6 +1,6 @@
 """Where the business is: its branches, each with an address and a place on the map."""
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -24,8 +24,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
     name: Name
     address: Line = ""
-    latitude: Annotated[float, msgspec.Meta(ge=-90, le=90)] | None = None
-    longitude: Annotated[float, msgspec.Meta(ge=-180, le=180)] | None = None
+    latitude: Line = ""
+    longitude: Line = ""
 
 
 async def _locations(request: Ask, *, wrong: Wrong | None = None, which: UUID | None = None) -> Response[str]:
@@ -36,11 +36,30 @@ async def _locations(request: Ask, *, wrong: Wrong | None = None, which: UUID | 
     return render(request, "locations.html", headers=HERE, wrong=wrong, programs=await store.programs(business.id), **facts)
 
 
+def _degrees(typed: str, most: int) -> float | None:
+    """Degrees as people type them, or None for an empty field. Raises ValueError."""
+    if not typed.strip():
+        return None
+    degrees = float(typed.strip().replace(",", "."))
+    if not -most <= degrees <= most:
+        raise ValueError(typed)
+    return degrees
+
+
 async def _said(request: Ask) -> dict[str, Any]:
     said = await filled_in(request, Place)
-    if (said.latitude is None) != (said.longitude is None):
-        raise await wrong(request, {"latitude" if said.latitude is None else "longitude": N_("Both numbers, or neither.")})
-    return {**msgspec.structs.asdict(said), "name": said.name.strip(), "address": said.address.strip()}
+    degrees: dict[str, float | None] = {}
+    against = {}
+    for field, typed, most in (("latitude", said.latitude, 90), ("longitude", said.longitude, 180)):
+        try:
+            degrees[field] = _degrees(typed, most)
+        except ValueError:
+            against[field] = N_("Degrees, such as 10.7769.")
+    if not against and (degrees["latitude"] is None) != (degrees["longitude"] is None):
+        against["latitude" if degrees["latitude"] is None else "longitude"] = N_("Both numbers, or neither.")
+    if against:
+        raise await wrong(request, against)
+    return {"name": said.name.strip(), "address": said.address.strip(), **degrees}
 
 
 @get("/locations", guards=[owners])
