@@ -206,7 +206,7 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-ErrandKind = Literal["redraw", "campaign", "issue", "import"]
+ErrandKind = Literal["redraw", "campaign", "issue", "import", "change"]
 
 
 class Errand(msgspec.Struct, frozen=True, kw_only=True):
@@ -804,6 +804,14 @@ class Store(Protocol):
 
     async def pools(self, business_id: UUID) -> Mapping[UUID, int]:
         """How many codes are left, by offer."""
+        ...
+
+    async def outstanding(self, business_id: UUID, *, now: datetime) -> Mapping[UUID, tuple[int, int]]:
+        """By offer: how many coupons can still be redeemed, now or later, and on how many cards they are."""
+        ...
+
+    async def balances(self, business_id: UUID, program_id: UUID) -> Mapping[int, int]:
+        """How many cards of a program have so many stamps or points. None that was left."""
         ...
 
     async def known_codes(self, business_id: UUID, codes: Sequence[str]) -> frozenset[str]:

@@ -187,6 +187,21 @@ class Cards(Conversing):
         found = await self._read(just(Ask(self._say.pools, (business_id,))), heavy=True)
         return {as_id(offer_id): left for offer_id, left in found if left}
 
+    async def outstanding(self, business_id: UUID, *, now: datetime) -> Mapping[UUID, tuple[int, int]]:
+        """See app.store.Store."""
+        query = Query(self._dialect)
+        active = f"business_id = {query.given(business_id)} AND state = 'active'"
+        fresh = f"(expires_at IS NULL OR expires_at > {query.given(checked(now) - SECOND)})"
+        text = f"SELECT offer_id, count(*), count(DISTINCT card_id) FROM coupon WHERE {active} AND {fresh} GROUP BY offer_id"  # noqa: S608
+        return {as_id(row[0]): (row[1], row[2]) for row in await self._read(just(query.ask(text)), heavy=True)}
+
+    async def balances(self, business_id: UUID, program_id: UUID) -> Mapping[int, int]:
+        """See app.store.Store."""
+        query = Query(self._dialect)
+        of_program = f"business_id = {query.given(business_id)} AND program_id = {query.given(program_id)} AND left_at IS NULL"
+        text = f"SELECT balance, count(*) FROM card WHERE {of_program} GROUP BY balance"  # noqa: S608 (its values are parameters)
+        return {balance: cards for balance, cards in await self._read(just(query.ask(text)), heavy=True)}
+
     async def known_codes(self, business_id: UUID, codes: Sequence[str]) -> frozenset[str]:
         """See app.store.Store."""
         values = (business_id, [checked(code) for code in codes])
