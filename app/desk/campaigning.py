@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from app.desk import ATTEMPTS, Desk, audit, counting, giving, letters
 from app.desk.giving import Given
 from app.desk.read import card_facts
-from app.store import Change, Duplicate, Errand, Member, Portion, Row, Sent
+from app.store import CardFacts, Change, Duplicate, Errand, Member, Portion, Row, Sent
 from passes.businesses import Business
 from passes.campaigns import Campaign, Expiring, Waiting, quiet_until
 from passes.cards import Card, Customer, Event
@@ -152,6 +152,15 @@ async def try_out(desk: Desk, actor: Member, one: Campaign, which: str) -> Card:
         letter = letters.written(desk, one, facts, letter_id=str(desk.world.new_id()))
         await desk.post(replace(letter, to=actor.login.email))
     return facts.card
+
+
+async def take_consent_back(desk: Desk, facts: CardFacts) -> None:
+    """Who holds this card is sent no more offers, on the card or by e-mail. Whoever changes the same customer meanwhile goes first."""
+    for _ in range(ATTEMPTS):
+        was = await desk.store.customer(facts.business.id, facts.customer.id)
+        if was is None or was.consent_at is None or await desk.store.revise([(was, replace(was, consent_at=None))]):
+            return
+    raise Busy(retry_after=1)
 
 
 # --- On its way ---

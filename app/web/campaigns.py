@@ -1,0 +1,301 @@
+"""Campaigns: what is said to whom, tried out, sent now or later, and what came of it; and those that come by themselves."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
+
+import msgspec
+from litestar import Response, get, post
+from litestar.params import FromPath, FromQuery
+from msgspec.structs import replace
+
+from app.desk import campaigning, segments, wallets
+from app.post import Undelivered
+from app.store import Errand, Portion, Results
+from app.web import errands
+from app.web.forms import Line, Name, Wrong, filled_in, wrong
+from app.web.pages import go, is_fragment, render, shown_by
+from app.web.segments import Asked, editor, meant
+from app.web.sessions import managers
+from app.web.signing_in import me
+from app.web.wire import Ask, desk_of
+from passes.campaigns import Birthday, Campaign, Expiring, Rules, Trigger, Waiting, WinBack, quiet_until
+from passes.offers import Offer
+from passes.problems import NotFound
+from passes.words import N_, Text
+
+Kind = Literal["birthday", "win_back", "waiting", "expiring"]
+KINDS: Final[Mapping[Kind, tuple[type[Trigger], str]]] = {
+    "birthday": (Birthday, "before"),
+    "win_back": (WinBack, "after"),
+    "waiting": (Waiting, "after"),
+    "expiring": (Expiring, "before"),
+}
+"""The automations, each with what its days are called."""
+Said = Annotated[Text, msgspec.Meta(max_length=300)]
+"""A phone shows about four lines of it."""
+
+
+class Filled(Asked, frozen=True, kw_only=True):
+    """The form of a campaign. ``days`` are those of an automation."""
+
+    name: Name
+    message: Said | None = None
+    offer_id: UUID | None = None
+    email: bool = False
+    days: Annotated[int, msgspec.Meta(ge=0, le=730)] | None = None
+
+
+class Time(msgspec.Struct, frozen=True, kw_only=True):
+    """When it is sent: empty is now, else a time on the wall in the business's zone."""
+
+    at: Line = ""
+
+
+class Tried(msgspec.Struct, frozen=True, kw_only=True):
+    """The number of the card on which it is tried."""
+
+    number: Line
+
+
+def kind_of(trigger: Trigger | None) -> Kind | None:
+    """The word of an automation."""
+    return next((word for word, (kind, _) in KINDS.items() if isinstance(trigger, kind)), None)
+
+
+def _days(trigger: Trigger | None) -> int:
+    word = kind_of(trigger)
+    return int(getattr(trigger, KINDS[word][1])) if word else 0
+
+
+@get("/campaigns", guards=[managers])
+async def all_campaigns(request: Ask) -> Response[str]:
+    """All campaigns, the newest first, with what came of them; and the automations."""
+    desk, business = desk_of(request), me(request).business
+    known = [one for one in reversed(await desk.store.campaigns(business.id)) if one.state != "archived"]
+    results = await desk.store.results([one.id for one in known]) if known else {}
+    return render(
+        request,
+        "campaigns.html",
+        campaigns=[(one, results.get(one.id, Results())) for one in known if one.trigger is None],
+        automations={
+            word: [(one, results.get(one.id, Results()), _days(one.trigger)) for one in known if kind_of(one.trigger) == word]
+            for word in KINDS
+        },
+        mail=desk.post is not None,
+    )
+
+
+async def _edit(request: Ask, one: Campaign | None, rules: Rules, *, kind: Kind | None, **more: Any) -> Response[str]:
+    desk, business = desk_of(request), me(request).business
+    offers = [offer for offer in await desk.store.all_offers(business.id) if offer.state == "running" or (one and offer.id == one.offer_id)]
+    trigger = one.trigger if one else None
+    return render(
+        request,
+        "campaign_edit.html",
+        one=one,
+        kind=kind,
+        days=_days(trigger) if trigger else _days(KINDS[kind][0]()) if kind else 0,
+        offers=offers,
+        segments=await segments.all_of(desk, business.id),
+        mail=desk.post is not None,
+        **await editor(request, rules),
+        **more,
+    )
+
+
+@get("/campaigns/new", guards=[managers])
+async def new(
+    request: Ask, kind: FromQuery[Kind | None] = None, of: FromQuery[UUID | None] = None, card: FromQuery[UUID | None] = None
+) -> Response[str]:
+    """The form for another one: an automation of a kind, for a segment, or for one card."""
+    rules = Rules(cards=(card,) if card else ())
+    if of is not None:
+        rules = (await segments.segment(desk_of(request), me(request).business.id, of)).rules
+    return await _edit(request, None, rules, kind=kind)
+
+
+async def _filled(request: Ask, kind: Kind | None) -> dict[str, Any]:
+    """What the form says, as fields of a campaign. Raises Wrong."""
+    said = await filled_in(request, Filled)
+    about_a_coupon = kind in ("waiting", "expiring")
+    if said.message is None and (said.offer_id is None or about_a_coupon):
+        raise await wrong(
+            request, {"message": N_("Say something.") if about_a_coupon else N_("Say something, or give something: one of the two.")}
+        )
+    trigger: Trigger | None = None
+    if kind is not None:
+        made, days = KINDS[kind]
+        try:
+            trigger = msgspec.convert({"kind": kind, days: said.days or 0}, made)
+        except msgspec.ValidationError:
+            raise await wrong(request, {"days": N_("So many days are not possible here.")}) from None
+    return {
+        "name": said.name.strip(),
+        "message": said.message,
+        "offer_id": None if about_a_coupon else said.offer_id,
+        "email": said.email,
+        "rules": await meant(request, said),
+        "trigger": trigger,
+    }
+
+
+@post("/campaigns", guards=[managers])
+async def make(request: Ask, kind: FromQuery[Kind | None] = None) -> Response[Any]:
+    """Another one, as a draft; an automation is off until it is switched on."""
+    desk, member = desk_of(request), me(request)
+    try:
+        filled = await _filled(request, kind)
+    except Wrong as mistaken:
+        return await _edit(request, None, Rules(), kind=kind, wrong=mistaken)
+    made = Campaign(
+        id=desk.world.new_id(),
+        business_id=member.business.id,
+        state="paused" if kind else "draft",
+        made_at=desk.world.now(),
+        made_by=member.staff.id,
+        **filled,
+    )
+    await campaigning.make(desk, member, made)
+    return go(f"/campaigns/{made.id}")
+
+
+async def _one(request: Ask, campaign_id: UUID) -> Campaign:
+    return await campaigning.campaign(desk_of(request), me(request).business.id, campaign_id)
+
+
+@get("/campaigns/{campaign_id:uuid}/edit", guards=[managers])
+async def edit(request: Ask, campaign_id: FromPath[UUID]) -> Response[str]:
+    """The form of one that can still be changed."""
+    one = await _one(request, campaign_id)
+    return await _edit(request, one, one.rules, kind=kind_of(one.trigger))
+
+
+@post("/campaigns/{campaign_id:uuid}/edit", guards=[managers])
+async def change(request: Ask, campaign_id: FromPath[UUID]) -> Response[Any]:
+    """Change it."""
+    one = await _one(request, campaign_id)
+    try:
+        filled = await _filled(request, kind_of(one.trigger))
+    except Wrong as mistaken:
+        return await _edit(request, one, one.rules, kind=kind_of(one.trigger), wrong=mistaken)
+    await campaigning.change(desk_of(request), me(request), one, replace(one, **filled))
+    return go(f"/campaigns/{one.id}")
+
+
+async def _looked_at(request: Ask, one: Campaign, **more: Any) -> Response[str]:
+    desk, business = desk_of(request), me(request).business
+    now = desk.world.now()
+    found = await desk.store.errand(business.id, one.id) if one.trigger is None and one.state != "draft" else None
+    offers: Mapping[UUID, Offer] = await desk.store.offers(business.id, [one.offer_id]) if one.offer_id else {}
+    fresh = one.state in ("draft", "scheduled") or one.trigger is not None
+    facts: dict[str, Any] = {
+        "one": one,
+        "kind": kind_of(one.trigger),
+        "days": _days(one.trigger),
+        "state": _stands(one, found),
+        "errand": errands.view(*found) if found and one.state != "scheduled" else None,
+        "results": (await desk.store.results([one.id])).get(one.id, Results()),
+        "offer": next(iter(offers.values()), None),
+        "reach": await desk.store.reach(business.id, one.rules, now=now, zone=business.tz, weekly=business.weekly) if fresh else None,
+        "quiet": quiet_until(business, now),
+        "mail": desk.post is not None,
+        "tried": "",
+    }
+    fragment = is_fragment(request) and request.method == "GET"
+    return render(request, "campaign_results.html" if fragment else "campaign.html", **facts, **more)
+
+
+def _stands(one: Campaign, found: tuple[Errand, Portion | None] | None) -> str:
+    """Its state; one whose errand was stopped is stopped."""
+    return "stopped" if found and found[0].stopped_at is not None and one.state in ("sending", "scheduled") else one.state
+
+
+@get("/campaigns/{campaign_id:uuid}", guards=[managers])
+async def campaign(request: Ask, campaign_id: FromPath[UUID]) -> Response[str]:
+    """One campaign: whom it would reach, how far it is, what came of it. As a fragment, only what came of it."""
+    return await _looked_at(request, await _one(request, campaign_id))
+
+
+@post("/campaigns/{campaign_id:uuid}/test", guards=[managers], status_code=200)
+async def try_out(request: Ask, campaign_id: FromPath[UUID]) -> Response[str]:
+    """Try it on one card, and by e-mail to oneself."""
+    one = await _one(request, campaign_id)
+    try:
+        number = (await filled_in(request, Tried)).number
+        try:
+            await campaigning.try_out(desk_of(request), me(request), one, number)
+        except NotFound:
+            raise await wrong(request, {"number": N_("There is no card {number}.")}, number=number) from None
+        except Undelivered as undelivered:
+            raise await wrong(request, {"number": N_("The card has it; the e-mail was not taken: {why}.")}, why=undelivered.why) from None
+    except Wrong as mistaken:
+        return await _looked_at(request, one, wrong=mistaken)
+    return await _looked_at(request, one, tried=number)
+
+
+@post("/campaigns/{campaign_id:uuid}/send", guards=[managers])
+async def send(request: Ask, campaign_id: FromPath[UUID]) -> Response[Any]:
+    """Send it, now or at a time."""
+    desk, member = desk_of(request), me(request)
+    one = await _one(request, campaign_id)
+    try:
+        said = (await filled_in(request, Time)).at.strip()
+        at: datetime | None = None
+        if said:
+            at = _moment(said, member.business.tz)
+            if at is None or at <= desk.world.now():
+                raise await wrong(request, {"at": N_("A time that is still to come, such as 2026-12-24 09:30.")})
+    except Wrong as mistaken:
+        return await _looked_at(request, one, wrong=mistaken)
+    await campaigning.send(desk, member, one, at=at)
+    return go(f"/campaigns/{one.id}")
+
+
+def _moment(said: str, zone: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(said).replace(tzinfo=zone).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+@post("/campaigns/{campaign_id:uuid}/stop", guards=[managers])
+async def stop(request: Ask, campaign_id: FromPath[UUID]) -> Response[Any]:
+    """Stop it; an automation rests, a draft goes."""
+    one = await _one(request, campaign_id)
+    became = await campaigning.stop(desk_of(request), me(request), one)
+    return go("/campaigns" if became.state == "archived" else f"/campaigns/{one.id}")
+
+
+@post("/campaigns/{campaign_id:uuid}/start", guards=[managers])
+async def start(request: Ask, campaign_id: FromPath[UUID]) -> Response[Any]:
+    """Switch an automation on."""
+    one = await _one(request, campaign_id)
+    await campaigning.start(desk_of(request), me(request), one)
+    return go(f"/campaigns/{one.id}")
+
+
+# --- No more e-mail ---
+
+
+@get("/leave-mail/{key:str}")
+async def leaving(request: Ask, key: FromPath[str]) -> Response[str]:
+    """What the link of an e-mail asks: a messenger that looks into links must not answer it."""
+    facts = await wallets.by_key(desk_of(request), key)
+    shown_by(request, facts.business)
+    return render(request, "leave_mail.html", key=key, shop=facts.business.name, left=facts.customer.consent_at is None)
+
+
+@post("/leave-mail/{key:str}", status_code=200)
+async def leave(request: Ask, key: FromPath[str]) -> Response[str]:
+    """No more offers for this customer. Mail programs send this by themselves when somebody says so there (RFC 8058)."""
+    desk = desk_of(request)
+    facts = await wallets.by_key(desk, key)
+    shown_by(request, facts.business)
+    await campaigning.take_consent_back(desk, facts)
+    return render(request, "leave_mail.html", key=key, shop=facts.business.name, left=True)
+
+
+handlers: Final = (all_campaigns, new, make, edit, change, campaign, try_out, send, stop, start)
+public: Final = (leaving, leave)
