@@ -1,0 +1,56 @@
+"""Inserts: QR codes on receipts or in deliveries, each of which gives stamps once (app.desk.holder opens them)."""
+
+from datetime import date
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
+
+from app.desk import Desk, audit
+from app.desk.found import secret_hash
+from app.store import Insert, Member
+from passes.offers import end_of_day
+from passes.problems import NotFound, Paused
+from passes.programs import Program
+from passes.words import N_
+
+MOST: Final = 1000
+"""Inserts that are made at once: their links are known only while they are made, so all of them are in one answer."""
+
+
+class Made(msgspec.Struct, frozen=True, kw_only=True):
+    """New inserts of a program: where each leads. Nothing keeps the links."""
+
+    program: Program
+    links: tuple[str, ...]
+
+
+async def make(desk: Desk, member: Member, program_id: UUID, *, count: int, gives: int, until: date | None) -> Made:
+    """So many inserts, good to the end of a day or for good. Raises NotFound, Paused, and CannotEarn for what no action may give."""
+    business, now = member.business, desk.world.now()
+    program = await desk.store.program(business.id, program_id)
+    if program is None:
+        raise NotFound(what=N_("program"))
+    if program.state != "running":
+        raise Paused(name=program.name)
+    program.worth(count=gives)
+    secrets = [desk.world.token() for _ in range(count)]
+    batch_id = desk.world.new_id()
+    inserts = [
+        Insert(
+            id=desk.world.new_id(),
+            business_id=business.id,
+            program_id=program.id,
+            batch_id=batch_id,
+            secret_hash=secret_hash(secret),
+            gives=gives,
+            made_at=now,
+            expires_at=end_of_day(until, business.tz) if until else None,
+        )
+        for secret in secrets
+    ]
+    line = audit.line(desk, member.staff.id, "inserts.made", None, business)
+    became = msgspec.json.encode({"total": count, "gives": gives}).decode()
+    await desk.commit(now, rows=(*inserts, replace(line, of_id=batch_id, name=program.name.by[0][1], became=became)))
+    return Made(program=program, links=tuple(f"{desk.public_url}/i/{secret}" for secret in secrets))
