@@ -39,7 +39,10 @@ from app.web import (
     campaigns,
     counter,
     counters,
+    design,
     errands,
+    holder,
+    join,
     locations,
     pages,
     people,
@@ -67,9 +70,13 @@ PHOTOS: Final = 2
 """Photos that are read at once: each may take 100 MB and a core for a while, and the others can wait."""
 STATIC: Final = Path(__file__).parent / "static"
 PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
+    *join.handlers,
+    *holder.handlers,
     *signing_in.handlers,
     *start.handlers,
     *people.handlers,
+    *customers.handlers,
+    *audit.handlers,
     *counters.handlers,
     *locations.handlers,
     *business_settings.handlers,
@@ -81,6 +88,7 @@ PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     *segments.handlers,
     *errands.handlers,
     *pictures.handlers,
+    *design.handlers,
 )
 """Everything that people look at in a browser, in the order of the house's front to its back."""
 
@@ -189,6 +197,7 @@ def create_app(settings: Settings, *, followers: bool = True, world: Callable[[H
             Router("/", route_handlers=campaigns.public, exception_handlers=pages.HANDLERS, include_in_schema=False),
             style.sheet,
             brand.sheet,
+            brand.paint,
             looked_at,
             files,
         ],

@@ -93,6 +93,8 @@ class Face(msgspec.Struct, frozen=True, kw_only=True):
     """When the next coupon that is not valid yet becomes ready."""
     expires_at: datetime | None = None
     voided: bool = False
+    places: tuple[tuple[float, float], ...] = ()
+    """Latitude and longitude of where the card is of use: a phone near by may show it."""
 
 
 LATEST: Final[Mapping[str, str]] = {

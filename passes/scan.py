@@ -1,6 +1,7 @@
 """Codes and cameras: the texts of the codes in a photo, and a text drawn as a QR code."""
 
 import io
+import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Final, Literal
@@ -19,6 +20,9 @@ FIT: Final = 1600
 """The longest side, in pixels, at which a code in a usual photo is found 10 times faster than at 12 megapixels."""
 QR: Final = barcode_formats_from_str("QRCode")
 OTHERS: Final = barcode_formats_from_str("Code128,PDF417,Aztec")
+_MADE: Final = {"code128": zxingcpp.BarcodeFormat.Code128, "pdf417": zxingcpp.BarcodeFormat.PDF417, "aztec": zxingcpp.BarcodeFormat.Aztec}
+_FLAT: Final = frozenset({"code128", "pdf417"})
+_SIZE: Final = re.compile(r'<svg width="(\d+)" height="(\d+)"')
 Level = Literal["m", "q"]
 """How much of a code may be missing: M, 15 %, is for screens; Q, 25 %, for paper, which is scratched, wet and far away."""
 _TOO_LARGE: Final = N_("it has more than 12 megapixels")
@@ -109,6 +113,16 @@ def draw_svg(text: str, *, level: Level = "m") -> str:
     """A QR code as an inline <svg> element that fills the width it is given."""
     drawn: str = _drawn(text, level).svg_inline(omitsize=True)
     return drawn
+
+
+def draw_barcode(form: str, message: str) -> str:
+    """A code in a card's format (``qr``, ``code128``, ``pdf417`` or ``aztec``) as an inline <svg> element, with its quiet zone."""
+    if form == "qr":
+        return draw_svg(message)
+    made: str = zxingcpp.create_barcode(message, _MADE[form]).to_svg(scale=1, add_quiet_zones=True)
+    width, height = _SIZE.search(made).groups()  # type: ignore[union-attr]  # it always says its size
+    inner = made[made.index("<g ") : made.rindex("</svg>")]
+    return f'<svg class="{"segno flat" if form in _FLAT else "segno"}" viewBox="0 0 {width} {height}">{inner}</svg>'
 
 
 def draw_png(text: str, *, scale: int = 8) -> bytes:

@@ -1,18 +1,22 @@
 """What an owner decides about the business itself, and where it is: each change is in the audit."""
 
 from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
 import msgspec
 from msgspec.structs import replace
 
-from app.desk import Desk, audit, enrolment
+from app.desk import Desk, audit, designs, enrolment
 from app.store import Member
 from passes.businesses import Business, Location
 from passes.offers import AmountOff, Offer
 from passes.problems import NotFound
 from passes.programs import BySpend, Program
 from passes.words import N_
+
+ON_CARDS: Final = ("name", "zone", "languages", "contact")
+"""What a card shows of its business, besides the brand."""
 
 
 class Touched(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,10 +47,17 @@ async def touched(desk: Desk, was: Business, became: Business) -> Touched:
 
 
 async def change(desk: Desk, member: Member, **changes: object) -> Business:
-    """Other settings. Raises ChangedMeanwhile."""
-    became = replace(member.business, **changes)
-    await audit.revise(desk, member.staff.id, "business.changed", (member.business, became))
+    """Other settings; where a card shows them, it is drawn again. Raises ChangedMeanwhile."""
+    was, became = member.business, replace(member.business, **changes)
+    await audit.revise(desk, member.staff.id, "business.changed", (was, became))
+    if any(getattr(was, field) != getattr(became, field) for field in ON_CARDS):
+        await _drawn_again(desk, member)
     return became
+
+
+async def _drawn_again(desk: Desk, member: Member) -> None:
+    programs = await desk.store.programs(member.business.id)
+    await designs.redraw_all(desk, member.business.id, [program.id for program in programs], member.staff.id)
 
 
 # --- Locations ---
@@ -64,6 +75,8 @@ async def add_location(desk: Desk, member: Member, **said: object) -> Location:
     """A new branch."""
     place = Location(id=desk.world.new_id(), business_id=member.business.id, **said)  # type: ignore[arg-type] # the form's fields
     await desk.commit(desk.world.now(), rows=(place, audit.line(desk, member.staff.id, "location.made", None, place)))
+    if place.latitude is not None:
+        await _drawn_again(desk, member)
     return place
 
 
@@ -72,6 +85,8 @@ async def change_location(desk: Desk, member: Member, location_id: UUID, **chang
     was = await location(desk, member.business.id, location_id)
     became = replace(was, **changes)
     await audit.revise(desk, member.staff.id, "location.changed", (was, became))
+    if (was.latitude, was.longitude) != (became.latitude, became.longitude) or was.closed != became.closed:
+        await _drawn_again(desk, member)
     return became
 
 

@@ -4,6 +4,7 @@ import hmac
 from datetime import datetime
 
 from anyio.to_thread import run_sync
+from msgspec.structs import replace
 
 from app.desk import SOON, Desk, pictures
 from app.store import CardFacts, GoogleClass
@@ -86,7 +87,9 @@ async def apple_pass(desk: Desk, facts: CardFacts) -> bytes:
     certificate = apple.certificates.get(facts.business.apple)
     if certificate is None:
         raise WalletNotConfigured(wallet="Apple Wallet")
-    drawn = draw(facts, desk.words, now)
+    open_ = [place for place in await desk.store.locations(facts.business.id) if not place.closed]
+    places = tuple((place.latitude, place.longitude) for place in open_ if place.latitude is not None and place.longitude is not None)
+    drawn = replace(draw(facts, desk.words, now), places=places)
     # Signing is half a millisecond of arithmetic without the interpreter's lock: in a thread it does not hold the others up.
     art = await pictures.art(desk, drawn.brand)
     return await run_sync(lambda: apple.draw(drawn, certificate=certificate, now=now, art=art))

@@ -102,11 +102,14 @@ def remember(request: Ask, member: Member) -> None:
 
 @get("/", guards=[known])
 async def front(request: Ask) -> Response[Any]:
-    """The page that is for this browser: the counter that it is, or the redemptions, or the door."""
+    """The page that is for this browser: the counter that it is, or the redemptions (of a shop that has begun), or the door."""
     secret = request.cookies.get(COUNTER, "")
     if secret and await desk_of(request).store.counting(secret_hash(secret)):
         return go("/counter")
-    return go(HOME if member_of(request) else "/sign-in")
+    member = member_of(request)
+    if member is None:
+        return go("/sign-in")
+    return go(HOME if await desk_of(request).store.programs(member.business.id) else "/setup")
 
 
 @post("/language", guards=[known])

@@ -55,6 +55,7 @@ LIMITS: Final[Mapping[Place, int]] = {"header": 3, "primary": 1, "secondary": 4,
 """Fields that Wallet shows of each kind. More would vanish."""
 ROW_SHARED: Final[Mapping[Place, Place]] = {"secondary": "auxiliary", "auxiliary": "secondary"}
 """On a store card both stand in one row of four."""
+MOST_PLACES: Final = 10  # https://developer.apple.com/documentation/walletpasses/pass: more are not looked at
 FRONT_LONGEST: Final = 60  # characters; a longer value makes Wallet leave whole fields out
 PUSH_LIVES: Final = timedelta(days=1)  # a phone that is off for the night is told in the morning
 TOKEN_RENEWED: Final = timedelta(minutes=40)  # APNs refuses tokens over 60 minutes old, and new ones within 20
@@ -168,6 +169,8 @@ class Apple:
             content["expirationDate"] = face.expires_at.isoformat(timespec="seconds")
         if face.voided:
             content["voided"] = True
+        if face.places:
+            content["locations"] = [{"latitude": latitude, "longitude": longitude} for latitude, longitude in face.places[:MOST_PLACES]]
         return content
 
     def _layout(self, brand: Brand, art: Art, shown: artwork.Progress, texts: Mapping[str, Text], languages: tuple[str, ...]) -> Layout:
