@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from app.desk import Desk, campaigning, coupons, imports
+from app.desk import Desk, campaigning, coupons, designs, imports
 from app.store import DatabaseProblem, Duplicate, Errand, ErrandKind, Lost, Overloaded, Portion
 
 log = structlog.get_logger()
@@ -29,7 +29,12 @@ Story = Callable[[Desk, Errand, Portion | None], Awaitable[Portion | timedelta]]
 """Does the portion after this one and commits it with what it does, or says how long to wait. Lost and Duplicate mean: once more."""
 
 
-STORIES: Final[Mapping[ErrandKind, Story]] = {"campaign": campaigning.story, "issue": coupons.portion, "import": imports.portion}
+STORIES: Final[Mapping[ErrandKind, Story]] = {
+    "campaign": campaigning.story,
+    "issue": coupons.portion,
+    "import": imports.portion,
+    "redraw": designs.redraw,
+}
 """The one list: what each kind of errand does."""
 
 

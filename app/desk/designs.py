@@ -4,8 +4,8 @@ import io
 import itertools
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Final, Literal, get_args
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -54,8 +54,9 @@ async def offers_of(desk: Desk, program: Program) -> dict[UUID, Offer]:
     return dict(await desk.store.offers(program.business_id, [goal.offer_id for goal in program.goals]))
 
 
-def example(desk: Desk, business: Business, program: Program, offers: dict[UUID, Offer], state: State, now: datetime) -> Face:
+def example(desk: Desk, business: Business, program: Program, offers: Mapping[UUID, Offer], state: State) -> Face:
     """The face of a card that nobody has, in one of its states, as any card of this program would have it."""
+    now = desk.world.now()
     goal = program.goals[-1] if len(program.goals) == 1 else program.goals[0]
     balance = {"empty": 0, "half": program.round // 2, "ready": goal.at % program.round, "expired": min(2, program.round - 1)}[state]
     card = Card(
@@ -194,9 +195,7 @@ async def redraw(desk: Desk, errand: Errand, last: Portion | None) -> Portion | 
     zone = _zone(found)
     now = desk.world.now()
     rules = Rules(program_id=program_id)
-    cards = await desk.store.segment(
-        errand.business_id, rules, now=now, zone=zone, after=UUID(after) if after else None, limit=PORTION
-    )
+    cards = await desk.store.segment(errand.business_id, rules, now=now, zone=zone, after=UUID(after) if after else None, limit=PORTION)
     if cards and not after and (wait := await _google_first(desk, cards[0][0].id, program_id)):
         return wait
     whole = len(cards) < PORTION
@@ -253,9 +252,7 @@ async def pack(desk: Desk, business: Business, program: Program) -> bytes:
     """A program's design as a ZIP: ``design.json``, with everything that it has of the brand in it, and its pictures."""
     brand, own = business.brand, program.design
     names = ("background", "foreground", "label", "symbol", *_PICTURES)
-    design = replace(
-        own, folder=own.folder or brand.design, **{name: getattr(own, name) or getattr(brand, name) for name in names}
-    )
+    design = replace(own, folder=own.folder or brand.design, **{name: getattr(own, name) or getattr(brand, name) for name in names})
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as file:
         file.writestr(zipfile.ZipInfo(SAID, _FIRST_DAY), msgspec.json.format(msgspec.json.encode(Packed(design=design))))

@@ -1,7 +1,7 @@
 /** Fields that take a picture: it is sent at once, and the form gets the name under which the server keeps it. */
 import { post } from "/static/page.js";
 
-for (const field of document.querySelectorAll("[data-picture]")) {
+function taking(field) {
   const file = field.querySelector("input[type=file]");
   const value = field.querySelector("[data-value]");
   const shown = field.querySelector(".picture-shown");
@@ -14,17 +14,23 @@ for (const field of document.querySelectorAll("[data-picture]")) {
     said.hidden = true;
     const answer = await post("/pictures", file.files[0]).catch(() => null);
     field.removeAttribute("aria-busy");
+    file.value = "";
     if (answer?.ok) {
       shown.innerHTML = answer.html;
       value.value = shown.firstElementChild.dataset.digest;
       if (keep) keep.checked = false;
       value.dispatchEvent(new Event("change", { bubbles: true }));
-    } else {
-      const problem = document.createElement("template");
-      problem.innerHTML = answer?.html ?? "";
-      said.textContent = problem.content.textContent.trim() || field.dataset.lost || "";
-      said.hidden = !said.textContent;
+      return;
     }
-    file.value = "";
+    const problem = document.createElement("template");
+    problem.innerHTML = answer?.html ?? "";
+    said.textContent = problem.content.textContent.replace(/\s+/g, " ").trim() || field.dataset.lost;
+    said.hidden = false;
   });
 }
+
+export function pictures(within) {
+  within.querySelectorAll("[data-picture]").forEach(taking);
+}
+
+pictures(document);
