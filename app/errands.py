@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from app.desk import Desk, campaigning, coupons, designs, imports
+from app.desk import Desk, campaigning, changing, coupons, designs, imports
 from app.store import DatabaseProblem, Duplicate, Errand, ErrandKind, Lost, Overloaded, Portion
 
 log = structlog.get_logger()
@@ -34,6 +34,7 @@ STORIES: Final[Mapping[ErrandKind, Story]] = {
     "issue": coupons.portion,
     "import": imports.portion,
     "redraw": designs.redraw,
+    "change": changing.portion,
 }
 """The one list: what each kind of errand does."""
 

@@ -192,6 +192,30 @@ def merge(kept: Card, other: Card, program: Program) -> Earned:
     return msgspec.structs.replace(earned, goals=tuple(goals))
 
 
+def moved(card: Card, was: Program, became: Program, *, keep: bool) -> Earned:
+    """What becomes of a card whose program's goals have moved. What it was given in this round is not given again.
+
+    With ``keep`` nobody is farther from the next reward than before: where that would be, stamps or points are added, and a goal
+    that has come nearer than the card already is, is reached at once. Without, the stamps stay as they are and the new goals hold
+    for them, also those that are new below.
+    """
+    held = card.balance
+    if keep:
+        towards = was.next_goal(held)
+        now_at = next((goal.at for goal in became.goals if goal.offer_id == towards.offer_id), became.next_goal(held).at)
+        held = max(held, now_at - (towards.at - held)) if held else 0
+    if not held:
+        return Earned(balance=0, lines=(), goals=())
+    earned = earn(msgspec.structs.replace(card, balance=0), became, count=held)
+    goals = [goal for goal in earned.goals if not keep or any(goal.offer_id == one.offer_id for one in was.goals)]
+    for given in was.goals:
+        same = next((goal for goal in goals if given.at <= card.balance and goal.offer_id == given.offer_id), None)
+        if same:
+            goals.remove(same)
+    added: tuple[tuple[EntryKind, int, int], ...] = (("corrected", held - card.balance, held),) if held > card.balance else ()
+    return Earned(balance=earned.balance, lines=(*added, *earned.lines[1:]), goals=tuple(goals))
+
+
 def _as(kind: EntryKind, earned: Earned) -> Earned:
     (_, amount, balance), *rounds = earned.lines
     return msgspec.structs.replace(earned, lines=((kind, amount, balance), *rounds))

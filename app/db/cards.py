@@ -200,7 +200,7 @@ class Cards(Conversing):
         query = Query(self._dialect)
         of_program = f"business_id = {query.given(business_id)} AND program_id = {query.given(program_id)} AND left_at IS NULL"
         text = f"SELECT balance, count(*) FROM card WHERE {of_program} GROUP BY balance"  # noqa: S608 (its values are parameters)
-        return {balance: cards for balance, cards in await self._read(just(query.ask(text)), heavy=True)}
+        return {int(row[0]): int(row[1]) for row in await self._read(just(query.ask(text)), heavy=True)}
 
     async def known_codes(self, business_id: UUID, codes: Sequence[str]) -> frozenset[str]:
         """See app.store.Store."""

@@ -1,0 +1,183 @@
+"""A change of terms reaches what was given already: cards whose goals have moved, coupons whose validity has. An errand."""
+
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
+
+from app.desk import Desk, counting, giving
+from app.store import Change, Count, Errand, Portion, Row
+from passes import cards
+from passes.businesses import Business
+from passes.campaigns import Rules
+from passes.cards import Card, Entry, Event
+from passes.coupons import Coupon
+from passes.offers import Validity, expiry, over
+from passes.problems import CannotEarn, NotFound
+from passes.programs import Goal
+from passes.words import N_
+
+PORTION: Final = 100
+"""Cards or coupons of one unit: a few milliseconds of the writer."""
+NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Goals(msgspec.Struct, frozen=True, kw_only=True, tag="goals"):
+    """The goals of a program have moved; ``was`` are those of before. With ``keep`` nobody is to be farther (see cards.moved)."""
+
+    program_id: UUID
+    was: tuple[Goal, ...]
+    keep: bool
+
+
+class Expiry(msgspec.Struct, frozen=True, kw_only=True, tag="expiry"):
+    """The validity of an offer has changed, also for the coupons that are out; ``was`` is that of before."""
+
+    offer_id: UUID
+    was: Validity
+
+
+About = Goals | Expiry
+
+
+async def begin(desk: Desk, business_id: UUID, staff_id: UUID, about: About, *, total: int) -> Errand | None:
+    """Begin to bring it to all that it is about; None if that is nobody."""
+    if not total:
+        return None
+    now = desk.world.now()
+    errand = Errand(
+        id=desk.world.new_id(),
+        business_id=business_id,
+        kind="change",
+        body=msgspec.json.encode(about).decode(),
+        made_by=staff_id,
+        made_at=now,
+        total=total,
+        due_at=now,
+    )
+    await desk.commit(now, rows=(errand,))
+    return errand
+
+
+class _Found(msgspec.Struct, kw_only=True):
+    """What a portion comes to."""
+
+    changes: list[Change] = []
+    rows: list[Row] = []
+    counts: list[Count] = []
+    touches: list[UUID] = []
+    done: int = 0
+    failed: int = 0
+    after: str = ""
+    last: bool = False
+
+
+async def portion(desk: Desk, errand: Errand, last: Portion | None) -> Portion:
+    """The story of a change of terms (app.errands)."""
+    about = msgspec.json.decode(errand.body, type=About)
+    now = desk.world.now()
+    after = UUID(last.after) if last else None
+    found = await (_goals(desk, errand, about, after, now) if isinstance(about, Goals) else _expiry(desk, errand, about, after, now))
+    done, failed = (last.done, last.failed) if last else (0, 0)
+    came = Portion(
+        id=desk.world.new_id(),
+        business_id=errand.business_id,
+        errand_id=errand.id,
+        number=last.number + 1 if last else 0,
+        after=found.after,
+        done=done + found.done,
+        failed=failed + found.failed,
+        last=found.last,
+        at=now,
+    )
+    await desk.commit(now, changes=found.changes, counts=found.counts, rows=(*found.rows, came), touches=found.touches)
+    return came
+
+
+async def _goals(desk: Desk, errand: Errand, about: Goals, after: UUID | None, now: datetime) -> _Found:
+    known = await desk.store.program_with_business(about.program_id)
+    if known is None:
+        raise NotFound(what=N_("program"))
+    program, business = known
+    was = replace(program, goals=about.was)
+    rules = Rules(program_id=program.id)
+    held = await desk.store.segment(business.id, rules, now=now, zone=business.tz, after=after, limit=PORTION)
+    found = _Found(after=str(held[-1][0].id if held else after or program.id), last=len(held) < PORTION)
+    here = (await desk.store.locations(business.id))[0].id
+    for card, _ in held:
+        found.touches.append(card.id)
+        try:
+            earned = cards.moved(card, was, program, keep=about.keep)
+        except CannotEarn:  # more rewards at once than anybody is given: somebody must look at this card
+            found.failed += 1
+            continue
+        found.done += 1
+        if earned.lines or earned.goals:
+            await _move(desk, business, card, earned, found=found, errand=errand, here=here, now=now)
+    return found
+
+
+async def _move(
+    desk: Desk, business: Business, card: Card, earned: cards.Earned, *, found: _Found, errand: Errand, here: UUID, now: datetime
+) -> None:
+    """What becomes of one card, added to what the portion comes to."""
+    offers = await desk.store.offers(business.id, [goal.offer_id for goal in earned.goals])
+    given = await giving.give(desk, business, [offers[goal.offer_id] for goal in earned.goals], now=now, card=card, or_mint=True)
+    found.rows += [
+        Entry(
+            id=desk.world.new_id(),
+            business_id=business.id,
+            card_id=card.id,
+            number=card.entries + number,
+            kind=kind,
+            amount=amount,
+            balance=balance,
+            at=now,
+            location_id=card.location_id or here,
+            staff_id=errand.made_by,
+            reason=desk.words.said(business.languages[0], N_("The program's goals have changed")),
+        )
+        for number, (kind, amount, balance) in enumerate(earned.lines, 1)
+    ]
+    event = Event(
+        id=desk.world.new_id(),
+        business_id=business.id,
+        card_id=card.id,
+        customer_id=card.customer_id,
+        kind="corrected",
+        at=now,
+        amount=sum(amount for kind, amount, _ in earned.lines if kind == "corrected"),
+        reason=desk.words.said(business.languages[0], N_("The program's goals have changed")),
+        staff_id=errand.made_by,
+    )
+    found.rows += [*([event] if event.amount else []), *given.rows]
+    found.rows += [
+        replace(event, id=desk.world.new_id(), kind="earned", amount=0, reason="", coupon_id=coupon.id) for coupon in given.coupons
+    ]
+    to = {"entries": card.entries + len(earned.lines), "balance": earned.balance}
+    found.changes += [Change(of=Card, id=card.id, seen={"entries": card.entries}, to=to), *given.changes]
+    found.counts += counting.issued(given.coupons, business.tz)
+
+
+async def _expiry(desk: Desk, errand: Errand, about: Expiry, after: UUID | None, now: datetime) -> _Found:
+    offers = await desk.store.offers(errand.business_id, [about.offer_id])
+    business = next(each for each in await desk.store.businesses() if each.id == errand.business_id)
+    offer = offers[about.offer_id]
+    there = await desk.store.coupons(errand.business_id, offer_id=offer.id, after=after, limit=PORTION)
+    found = _Found(after=str(there[-1].id if there else after or offer.id), last=len(there) < PORTION)
+    for coupon in there:
+        if coupon.state != "active" or over(coupon.expires_at, now):
+            continue
+        found.done += 1
+        begins = coupon.valid_from or coupon.issued_at
+        if coupon.expires_at != expiry(about.was, issued_at=begins, zone=business.tz):
+            continue  # it has an end of its own: extended, or imported with it
+        ends = expiry(offer.validity, issued_at=begins, zone=business.tz)
+        if ends == coupon.expires_at:
+            continue
+        seen = {"state": "active", "expires_at": coupon.expires_at}
+        found.changes.append(Change(of=Coupon, id=coupon.id, seen=seen, to={"expires_at": ends}))
+        found.touches += [coupon.card_id] if coupon.card_id else []
+    return found
