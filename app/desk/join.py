@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from app.desk import ATTEMPTS, Desk, Once, Repeated, counting, giving
 from app.desk.signing_in import count, key, network
 from app.desk.views import Joined
+from app.post import Letter
 from app.store import Caller, CardFacts, Change, Contact, Count, Duplicate, Kept, Lost, Row, Tally
 from passes import codes, contacts
 from passes.businesses import Business
@@ -37,6 +38,10 @@ class Newcomer(msgspec.Struct, frozen=True, kw_only=True):
     birthday: str = ""
     language: str = ""
     consent: bool = False
+
+
+MOST_LETTERS: Final = 3
+"""To one address in a day: nobody's mailbox is filled by typing their address again and again."""
 
 
 class _Coming(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,29 +123,30 @@ async def come(
     address: str,
     keys: Sequence[str] = (),
     location_id: UUID | None = None,
-) -> CardFacts:
-    """A card for whoever fills in the page. ``keys`` are those of the cards that this browser has, ``nonce`` is the form's own.
+) -> tuple[CardFacts, bool]:
+    """A card for whoever fills in the page, and whether it is new.
 
-    A stranger who names somebody's address or number gets a fresh card like anybody else: neither the answer nor the time that it
-    takes tells that the person is known. Raises Paused, and TooManyGuesses when too many come from ``address`` or altogether.
+    ``keys`` are those of the cards that this browser has, ``nonce`` is the form's own. A stranger who names somebody's address or
+    number gets a fresh card like anybody else: neither the answer nor the time that it takes tells that the person is known.
+    Raises Paused, and TooManyGuesses when too many come from ``address`` or altogether.
     """
     slot = int(desk.world.now().timestamp() // SLOT.total_seconds()) % 6
     await count(desk, key("join from", f"{network(address)}:{slot}"), FROM_ONE_PLACE)
     await count(desk, key("join", f"{program.id}:{slot}"), IN_ALL)
     own = await own_card(desk, program, keys)
     if own is not None:
-        return own
+        return own, False
     held = [facts for one in keys if (facts := await desk.store.card_facts(key=one)) and facts.business.id == business.id]
     customer = next((facts.customer for facts in held if _is_there(facts.customer)), None)
     for _ in range(ATTEMPTS):
         now = desk.world.now()
         again = await desk.store.kept(program.id, nonce)
         if again is not None:
-            return await _again(desk, again)
+            return await _again(desk, again), False
         cards = await desk.store.cards_of(business.id, customer.id) if customer else ()
         facts = await _card(desk, cards, program)
         if facts is not None:
-            return facts
+            return facts, False
         coming = await _come(desk, business, program, newcomer, now=now, known=customer, cards=cards, location_id=location_id)
         kept = Kept(
             caller_id=program.id,
@@ -157,7 +163,7 @@ async def come(
             continue
         if customer:
             await _learn(desk, business, customer, newcomer, now)
-        return coming.facts
+        return coming.facts, True
     raise Busy(retry_after=1)
 
 
@@ -299,3 +305,50 @@ async def _learn(desk: Desk, business: Business, known: Customer, newcomer: Newc
         await desk.store.revise([(known, told)], rows=[_contact(desk, known, value) for value in new])
     except Duplicate:
         return
+
+
+# --- Letters ---
+
+
+async def letters(desk: Desk, facts: CardFacts) -> tuple[Letter, ...]:
+    """What is written to whoever has just joined by themselves: the link of their card, where they gave an address.
+
+    Somebody who is known (perhaps this one) is told the link of the card that they have, at the address that they gave then. Who
+    typed an address learns nothing by it. Made after the answer was sent, so that it takes everybody equally long.
+    """
+    customer, business = facts.customer, facts.business
+    to = [(customer, facts, NEW)] if customer.email else []
+    known = await desk.store.customer(business.id, customer.maybe_id) if customer.maybe_id else None
+    if known is not None and known.email:
+        theirs = await _card(desk, await desk.store.cards_of(business.id, known.id), facts.program)
+        if theirs is not None:
+            same = contacts.value_of(email=known.email) == contacts.value_of(email=customer.email)
+            to = [*([] if same else to), (known, theirs, AGAIN)]
+    now = desk.world.now()
+    written = []
+    for person, card, sentence in to:
+        address = contacts.value_of(email=person.email)
+        struck = await desk.store.strike(key("letter", f"{business.id}:{address}"), at=now, fresh=now - timedelta(days=1))
+        if address and struck.n <= MOST_LETTERS:
+            written.append(_letter(desk, person, card, sentence))
+    return tuple(written)
+
+
+NEW: Final = N_("Hello {name}, this is your card “{program}”:")
+AGAIN: Final = N_(
+    "Hello {name}, somebody has just joined “{program}” with your address or number. If it was you: this is the card you have."
+)
+KEEP: Final = N_("Keep this link to yourself: it opens your card, on any phone.")
+
+
+def _letter(desk: Desk, customer: Customer, facts: CardFacts, sentence: str) -> Letter:
+    language, business = customer.language, facts.business
+    program = facts.program.name.said(language)
+    lines = (
+        desk.words.said(language, sentence, name=customer.name, program=program),
+        f"{desk.public_url}/c/{facts.card.key}",
+        desk.words.said(language, KEEP),
+        "\n".join(one for one in (business.name, business.contact) if one),
+    )
+    subject = desk.words.said(language, N_("Your card at {business}"), business=business.name)
+    return Letter(to=customer.email, subject=subject, text="\n\n".join(lines) + "\n")

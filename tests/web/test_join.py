@@ -1,12 +1,148 @@
 """A customer joins: by a till that is trusted, and by themselves on the program's page."""
 
+import re
+
+import httpx
+from msgspec.structs import replace
 from shop import Shop
+
+from passes import contacts
+from passes.contacts import value_of
+from passes.offers import Offer
+from passes.programs import Asks
+
+IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 Version/19.0 Mobile/15E148 Safari/604.1"
+
+
+async def change(shop: Shop, **changes: object) -> None:
+    """The program has other rules."""
+    became = replace(shop.program, **changes)
+    assert await shop.desk.store.revise([(shop.program, became)])
+    shop.program = became
+
+
+async def fill_in(browser: httpx.AsyncClient, path: str, name: str = "Hoa", **more: str) -> httpx.Response:
+    """Somebody opens the page, fills it in and sends it."""
+    page = await browser.get(path)
+    assert page.status_code == 200, page.text
+    nonce = re.search(r'name="nonce" value="([^"]+)"', page.text)
+    assert nonce
+    return await browser.post(path, data={"nonce": nonce[1], "name": name, **more})
+
+
+def key_in(answer: httpx.Response) -> str:
+    """The key of the card that the answer leads to."""
+    assert answer.status_code == 303, answer.text
+    found = re.match(r"/c/([^?/]+)", answer.headers["location"])
+    assert found, answer.headers["location"]
+    return found[1]
 
 
 async def test_who_is_known_gets_the_card_that_they_have(shop: Shop) -> None:
-    first = await shop.post("join", {"program_id": str(shop.program.id), "name": "Hoa", "email": "Hoa@Example.com"})
-    again = await shop.post("join", {"program_id": str(shop.program.id), "name": "Hoa N.", "email": "hoa@example.com ", "phone": "0903 123 678"})
-    assert (first.status_code, again.status_code) == (201, 200)
-    assert again.json() == first.json()
-    by_phone = await shop.post("join", {"program_id": str(shop.program.id), "name": "H", "phone": "+84 903 123678"})
-    assert by_phone.json() == first.json()
+    hoa = {"program_id": str(shop.program.id), "name": "Hoa", "email": "Hoa@Example.com"}
+    first = await shop.post("join", hoa)
+    again = await shop.post("join", {**hoa, "name": "Hoa N.", "email": "hoa@example.com ", "phone": "0903 123 678"})
+    by_phone = await shop.post("join", {"program_id": hoa["program_id"], "name": "H", "phone": "+84 903 123678"})
+    assert [one.status_code for one in (first, again, by_phone)] == [201, 200, 200]
+    assert first.json() == again.json() == by_phone.json()
+    refused = await shop.post("join", {**hoa, "email": "hoa at example"})
+    assert (refused.status_code, refused.json()["word"]) == (400, "invalid_request")
+
+
+async def test_joining_gives_a_card_and_the_welcome_and_the_same_browser_keeps_it(shop: Shop) -> None:
+    await change(shop, welcome=shop.offers["cookie"].id, asks=Asks(email="optional", birthday="optional"))
+    here = shop.locations["Thảo Điền"]
+    path = f"/join/{shop.program.id}/at/{here.id}"
+    async with shop.browser() as browser:
+        page = await browser.get(path)
+        assert "Free cookie" in page.text
+        assert 'name="phone"' not in page.text
+        wrong = await fill_in(browser, path, "Hoa", email="hoa", day="30", month="02")
+        assert wrong.status_code == 422
+        assert "This is no e-mail address" in wrong.text
+        assert "There is no such day" in wrong.text
+        assert 'value="Hoa"' in wrong.text
+        key = key_in(await fill_in(browser, path, "Hoa", email="hoa@example.com", day="29", month="02"))
+        facts = await shop.desk.store.card_facts(key=key)
+        assert facts is not None
+        assert [coupon.offer_id for coupon in facts.coupons] == [shop.offers["cookie"].id]
+        customer = facts.customer
+        assert (customer.name, customer.birthday, customer.location_id, customer.consent_at) == ("Hoa", "02-29", here.id, None)
+        assert [event.kind for event in facts.events] == ["issued", "joined"]
+        again = await browser.get(path)
+        assert again.headers["location"] == f"/c/{key}"
+        another = await fill_in(browser, f"/join/{shop.program.id}?another=true", "Minh", another="on")
+        assert key_in(another) != key
+
+
+async def test_one_form_sent_twice_is_one_card_and_a_filled_in_trap_is_none(shop: Shop) -> None:
+    path = f"/join/{shop.program.id}"
+    said = {"nonce": "a" * 24, "name": "Hoa"}
+    answers = []
+    for _ in range(2):
+        async with shop.browser() as browser:
+            await browser.get(path)
+            answers.append(key_in(await browser.post(path, data=said)))
+    assert answers[0] == answers[1]
+    async with shop.browser() as browser:
+        robot = await fill_in(browser, path, "Buy now", website="https://example.com")
+        assert (robot.status_code, robot.headers["location"]) == (303, path)
+        assert "set-cookie" not in robot.headers or "card-" not in robot.headers["set-cookie"]
+
+
+async def test_a_stranger_learns_nothing_and_the_link_of_the_old_card_makes_one_of_two(shop: Shop) -> None:
+    await change(shop, asks=Asks(email="required"), welcome=shop.offers["cookie"].id)
+    path = f"/join/{shop.program.id}"
+    async with shop.browser() as first, shop.browser() as second:
+        old = key_in(await fill_in(first, path, "Hoa", email="hoa@example.com"))
+        unknown = await fill_in(second, path, "Mai", email="mai@example.com")
+        second.cookies.clear()
+        known = await fill_in(second, path, "Hoa", email="HOA@example.com")
+        assert {name for name, _ in unknown.headers.items()} == {name for name, _ in known.headers.items()}
+        fresh = key_in(known)
+        assert fresh != old
+        facts, original = [await shop.desk.store.card_facts(key=key) for key in (fresh, old)]
+        assert facts is not None
+        assert original is not None
+        assert facts.customer.maybe_id == original.customer.id
+        assert await shop.desk.store.contact(shop.business.id, "mailto:hoa@example.com") == original.customer.id
+
+        assert (await second.get(f"/c/{old}")).status_code == 200
+        folded = await shop.desk.store.card_facts(key=fresh)
+        assert folded is not None
+        assert folded.card.left_at is not None
+        assert folded.customer.merged_into == original.customer.id
+        assert (await second.get(f"/c/{fresh}")).headers["location"] == f"/c/{old}"
+        assert (await second.get(path)).headers["location"] == f"/c/{old}"
+        kept = await shop.desk.store.card_facts(key=old)
+        assert kept is not None
+        assert [coupon.state for coupon in kept.coupons if coupon.state == "active"] == ["active"]
+
+
+async def test_a_paused_program_says_so_and_too_many_from_one_place_wait(shop: Shop) -> None:
+    path = f"/join/{shop.program.id}"
+    async with shop.browser() as browser:
+        await browser.get(path)
+        csrf = {"nonce": "b" * 24, "name": "Hoa", "another": "on"}
+        answers = [await browser.post(path, data={**csrf, "nonce": f"{number:024}"}) for number in range(62)]
+        assert [one.status_code for one in answers[:60]] == [303] * 60
+        assert answers[-1].status_code == 429
+        assert answers[-1].headers["retry-after"] == "30"
+        assert 'value="Hoa"' in answers[-1].text
+        await change(shop, state="paused")
+        shop.clock.forward(hours=1)
+        browser.cookies.delete(f"card-{shop.program.id.hex}")
+        assert "No new cards at the moment" in (await browser.get(path)).text
+        assert (await browser.post(path, data=csrf)).status_code == 409
+    refused = await shop.post("join", {"program_id": str(shop.program.id), "name": "Hoa"})
+    assert (refused.status_code, refused.json()["word"]) == (409, "paused")
+
+
+def test_two_ways_to_write_a_number_are_one_number() -> None:
+    written = ("0901 234 567", "+84 901-234-567", "0084901234567", "(090) 1234567", "\uff10\uff19\uff10\uff11\uff12\uff13\uff14\uff15\uff16\uff17")
+    assert {value_of(phone=one, country="84") for one in written} == {"tel:+84901234567"}
+    assert value_of(phone="06 1234 5678", country="39") == "tel:+390612345678"
+    assert [value_of(phone=one, country="84") for one in ("", "abc", "12", "1" * 16)] == [""] * 4
+    assert value_of(email=" Lan@X.vn") == "mailto:lan@x.vn"
+    assert [value_of(email=one) for one in ("lan@x", "a b@c.d", "a@b..c", "a@b.c\r\nBcc: d@e.f")] == [""] * 4
+    assert contacts.CALLING["VND"] == "84"
