@@ -35,6 +35,11 @@ TOGETHER: Final = 100
 HASTE: Final = 1.0
 """Seconds that a reader waits for a file that somebody has all to himself (a VACUUM): the event loop stands still meanwhile."""
 
+STEP: Final = 100
+"""Pages of the index of names that are merged at once."""
+CUTS: Final = 3
+"""How often, each time for as long as SQLite waits for another process, the log is tried to be cut off."""
+
 # Piccolo registers its own for every sqlite3 connection of the process; these keep the same text and cost a tenth. A unit writes
 # its moment and its coupon's ids several times. Nothing is converted when it is read: the shapes take the text as it is.
 sqlite3.register_adapter(UUID, lru_cache(16384)(str))
@@ -51,7 +56,7 @@ def connect(path: str, *, reading: bool) -> sqlite3.Connection:
             check_same_thread=False,
             cached_statements=512,
         )
-        for pragma in (*PRAGMAS, *(("PRAGMA query_only = ON",) if reading else ())):
+        for pragma in (*PRAGMAS, "PRAGMA query_only = ON" if reading else "PRAGMA secure_delete = ON"):
             database.execute(pragma)
     except sqlite3.Error as error:
         raise DatabaseProblem(f"the SQLite database {path} cannot be opened: {error}") from error
@@ -63,6 +68,7 @@ class SQLiteStore(DatabaseStore):
 
     def __init__(self, path: str, *, queue: int) -> None:
         """Opens the file. Raises DatabaseProblem."""
+        self._path = path
         self._reader = connect(path, reading=True)
         self._heavy = connect(path, reading=True)
         self._heavy_lock = threading.Lock()
@@ -138,6 +144,27 @@ class SQLiteStore(DatabaseStore):
     async def _write(self, talk: Talk[T]) -> T:
         reply: T = await self._lane.ask(lambda database: _hold(database, talk))
         return reply
+
+    async def _wipe(self) -> None:
+        """The index of names has crossed a name out, and the log has the pages as they were.
+
+        So the one is merged, in short steps between which others write, until nothing in it is crossed out; and the other is
+        written back and cut off, as soon as nobody reads an older moment.
+        """
+        await asyncio.to_thread(self._merge_and_cut)
+
+    def _merge_and_cut(self) -> None:
+        with self._reached(), contextlib.closing(connect(self._path, reading=False)) as database:
+            pages, changed = -STEP, 2
+            while changed > 1:  # SQLite's own way to say that there was something to merge
+                before = database.total_changes
+                database.execute("INSERT INTO customer_sought (customer_sought, rank) VALUES ('merge', ?)", (pages,))
+                pages, changed = STEP, database.total_changes - before
+            for _ in range(CUTS):
+                [(busy, *_)] = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                if not busy:
+                    return
+        raise DatabaseProblem("the SQLite database is being read all the time, so that its log could not be cut off; try again")
 
     @contextlib.contextmanager
     def _reached(self) -> Iterator[None]:

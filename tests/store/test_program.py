@@ -2,18 +2,37 @@
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from cafe import NOON, Cafe
 from msgspec.structs import replace
 
 from app.db import open_store
-from app.store import Audit, Change, Contact, Duplicate, Errand, Insert, Lost, Opened, Picture, Place, Portion, Sheet, Store, Tally, Unit
+from app.store import (
+    Audit,
+    Change,
+    Contact,
+    Duplicate,
+    Errand,
+    Insert,
+    Login,
+    Lost,
+    Opened,
+    Picture,
+    Place,
+    Portion,
+    Sheet,
+    Store,
+    Tally,
+    Unit,
+)
 from app.world import new_id
 from passes.campaigns import Campaign, Segment
 from passes.cards import Customer
-from passes.coupons import Coupon, Redemption, Reversal
+from passes.coupons import Coupon, Redemption, Refusal, Reversal
 from passes.words import text
 
 HOUR = timedelta(hours=1)
@@ -21,7 +40,15 @@ HOUR = timedelta(hours=1)
 
 def line(cafe: Cafe, what: str = "offer.changed", **given: Any) -> Audit:
     return Audit(
-        **{"id": new_id(), "business_id": cafe.business.id, "at": NOON, "staff_id": cafe.an.id, "what": what, "of_id": cafe.offer.id, **given}
+        **{
+            "id": new_id(),
+            "business_id": cafe.business.id,
+            "at": NOON,
+            "staff_id": cafe.an.id,
+            "what": what,
+            "of_id": cafe.offer.id,
+            **given,
+        }
     )
 
 
@@ -126,8 +153,13 @@ async def test_an_offer_that_gets_a_limit_counts_what_was_redeemed_already_and_w
     assert found is not None
     assert (found.redeemed_in_all, found.redeemed_by_customer) == (uses + 1, uses + 1)
     assert await cafe.store.revise([(limited, cafe.offer)])
-    await cafe.store.commit(replace(undone, rows=(replace(taken_back, id=new_id(), redemption_id=found.coupon.redemption_id),), changes=(
-        replace(back, seen={"state": "redeemed"}),)))
+    await cafe.store.commit(
+        replace(
+            undone,
+            rows=(replace(taken_back, id=new_id(), redemption_id=found.coupon.redemption_id),),
+            changes=(replace(back, seen={"state": "redeemed"}),),
+        )
+    )
     assert await cafe.store.revise([(cafe.offer, replace(cafe.offer, most_each=1))])
     assert await cafe.store.tallied(cafe.business.id, f"offer:{cafe.offer.id}:{card.customer_id}") == uses
 
@@ -135,7 +167,9 @@ async def test_an_offer_that_gets_a_limit_counts_what_was_redeemed_already_and_w
 async def test_an_errand_is_in_one_pair_of_hands_until_its_lease_ends(cafe: Cafe, database_url: str) -> None:
     store, other = cafe.store, await open_store(database_url, queue=100)
     one, later = errand(cafe), errand(cafe, kind="import", due_at=NOON + HOUR, made_at=NOON + HOUR)
-    await cafe.commit(one, later, *(Sheet(id=new_id(), business_id=one.business_id, errand_id=one.id, number=n, content=b"a") for n in (0, 1)))
+    await cafe.commit(
+        one, later, *(Sheet(id=new_id(), business_id=one.business_id, errand_id=one.id, number=n, content=b"a") for n in (0, 1))
+    )
     assert await store.errands(cafe.business.id) == [(later, None), (one, None)]
     assert await store.errands(cafe.business.id, kind="issue") == [(one, None)]
     taken = await asyncio.gather(*((store, other)[n % 2].take_errand(now=NOON, lease_until=NOON + HOUR / 2) for n in range(6)))
@@ -166,7 +200,7 @@ async def test_an_errand_is_in_one_pair_of_hands_until_its_lease_ends(cafe: Cafe
 
 async def test_the_last_code_of_a_pool_is_given_once(cafe: Cafe) -> None:
     card, store, mine = await cafe.card(), cafe.store, cafe.business.id
-    pool = [await cafe.coupon(state="pooled", code=f"P{n}") for n in range(3)]
+    pool = sorted([await cafe.coupon(state="pooled", code=f"P{n}") for n in range(3)], key=lambda one: one.id)
     given = await cafe.coupon(card, batch_id=(batch := new_id()))
     assert await store.pools(mine) == {cafe.offer.id: 3}
     assert await store.pooled(mine, cafe.offer.id, limit=2) == pool[:2]
@@ -224,11 +258,59 @@ async def test_an_address_is_one_customers_and_an_insert_is_opened_once(cafe: Ca
 async def test_what_changes_of_people_and_counters_is_recorded_with_it(store: Store) -> None:
     cafe = await Cafe(store).open()
     lines = [line(cafe, what) for what in ("staff.changed", "counter.changed")]
-    from app.store import Login
-
     login = Login(id=cafe.an.id, business_id=cafe.business.id)
     await cafe.commit(login)
     assert await store.replace_member(cafe.an, replace(login, version=1), seen=0, rows=lines[:1])
     assert not await store.replace_member(cafe.an, replace(login, version=1), seen=0, rows=lines[1:])
     assert not await store.change_counter(cafe.business.id, new_id(), name="x", rows=lines[1:])
     assert await store.audited(cafe.business.id) == lines[:1]
+
+
+async def test_who_is_erased_is_found_nowhere_and_everybody_else_everywhere(cafe: Cafe, database_url: str) -> None:
+    store, mine, name = cafe.store, cafe.business.id, 'Nguyễn "Zoë" Thị Hoa'
+    card, other = await cafe.card(name), await cafe.card("An")
+    known = await store.customer(mine, card.customer_id)
+    assert known is not None
+    person = replace(known, email="zoe@example.vn", phone="+84 901 234 567", birthday="05-01", note="likes it hot", consent_at=NOON)
+    contact = Contact(id=new_id(), business_id=mine, value="mailto:zoe@example.vn", customer_id=person.id)
+    assert await store.revise([(known, person)], (contact,))
+    coupon, others = await cafe.coupon(card), await cafe.coupon(other)
+    rows = (
+        cafe.event(card, "issued", reason=f"sorry, {name.upper()}"),
+        cafe.event(card, "corrected", reason="two by mistake"),
+        cafe.event(other, "issued", reason="a friend of zoe@example.vn"),
+        cafe.event(other, "issued", reason="of An"),
+    )
+    told = [msgspec.json.encode({"customer": who, "coupon": str(one.id)}) for who, one in ((name, coupon), ("An", others))]
+    await store.commit(cafe.redeeming(coupon, *rows, replace(cafe.kept("hers"), body=told[0]), replace(cafe.kept("his"), body=told[1])))
+    typed = Refusal(
+        id=new_id(),
+        business_id=mine,
+        presented="0901234567",
+        coupon_id=None,
+        word="unknown_code",
+        at=NOON,
+        location_id=cafe.location.id,
+        staff_id=cafe.an.id,
+        counter_id=cafe.token.id,
+        channel="typed",
+    )
+    await cafe.commit(typed, replace(typed, id=new_id(), presented="K7QM4XRT9"))
+    gone = line(cafe, "customer.erased", of_id=person.id)
+    await store.forget(person, at=NOON + HOUR, rows=(gone,))
+    left = Customer(id=person.id, business_id=mine, name="", language="en", joined_at=NOON, erased_at=NOON + HOUR)
+    assert await store.customer(mine, person.id) == left
+    assert await store.contact(mine, contact.value) is None
+    assert await store.find_cards(mine, "Hoa") == [] == await store.find_cards(mine, "901234567")
+    assert [one.reason for one in await store.card_history(mine, card.id)] == ["two by mistake", "", ""]
+    assert [one.reason for one in await store.card_history(mine, other.id)] == ["of An", "", ""]
+    assert sorted(one.presented for one in await store.refusals(mine)) == ["", "K7QM4XRT9"]
+    hers, his = await store.kept(cafe.token.id, "hers"), await store.kept(cafe.token.id, "his")
+    assert (hers and hers.status, his and his.body) == (410, told[1])
+    assert await store.audited(mine) == [gone]
+    assert await store.coupon_history(mine, coupon.id) != []
+    if database_url.startswith("sqlite"):
+        files = [path.read_bytes() for path in Path(database_url.removeprefix("sqlite:///")).parent.glob("counterpass.db*")]
+        for part in ("Zoë", "Thị Hoa", "thi hoa", "zoe@", "901 234", "901234567", "likes it hot"):
+            assert not any(part.encode() in content for content in files), part
+        assert any(b"two by mistake" in content for content in files)

@@ -1,0 +1,146 @@
+"""A person is erased: their row, their contacts, and every text that names them, also in the pages that the database has let go of."""
+# ruff: noqa: S608 (what is put into these texts are names of our own tables and columns; every value is a parameter)
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from app.db import sought
+from app.db.conversing import Conversing, just, with_rows
+from app.db.shapes import CUSTOMER, as_id
+from app.db.statements import Ask, Talk
+from app.db.unit import Ready
+from app.store import Row
+from passes.cards import Customer
+
+TEXTS: Final = {
+    "event": ("reason", "customer_id"),
+    "entry": ("reason", "card_id"),
+    "redemption": ("reason", "customer_id"),
+    "reversal": ("reason", "coupon_id"),
+    "refusal": ("presented", "customer_id"),
+}
+"""What people write themselves, by table: the column, and by which column a row is somebody's."""
+AT_ONCE: Final = 1000
+LONG_NAME: Final = 5
+"""A shorter name is a word of its own too often to be looked for in what is said of others."""
+NUMBER: Final = 8
+"""So many last digits are a phone number, however it begins."""
+GONE: Final = (410, b'{"type":"about:blank","title":"Gone","status":410}')
+
+
+class Naming:
+    """Whether a text names a person: one that is about them by any part of what is known, one about others only by the whole."""
+
+    def __init__(self, customer: Customer) -> None:
+        self._known = [folded for text in (customer.name, customer.email, customer.phone) if (folded := _folded(text))]
+        whole = [_folded(customer.email), _folded(customer.phone)]
+        whole += [_folded(customer.name)] if len(customer.name.strip()) >= LONG_NAME else []
+        words = "|".join(re.escape(one) for one in whole if one)
+        self._whole = re.compile(rf"(?<!\w)(?:{words})(?!\w)") if words else None
+        digits = sought.digits(customer.phone)
+        self._number = digits[-NUMBER:] if len(digits) >= NUMBER else ""
+
+    def theirs(self, text: str) -> bool:
+        """In a text about them."""
+        folded = _folded(text)
+        return any(one in folded for one in self._known) or self._dialled(text)
+
+    def anywhere(self, text: str) -> bool:
+        """In any other text."""
+        return bool(self._whole and self._whole.search(_folded(text))) or self._dialled(text)
+
+    def _dialled(self, text: str) -> bool:
+        return bool(self._number) and self._number in sought.digits(text)
+
+
+class Forgetting(Conversing):
+    """See app.store.Store."""
+
+    async def forget(self, customer: Customer, *, at: datetime, rows: Sequence[Row] = ()) -> None:
+        """See app.store.Store. What names them is looked for first, so that nobody waits for the search; then all of it goes at once."""
+        naming = Naming(customer)
+        ids = await self._read(self._theirs(customer), heavy=True)
+        named: dict[str, list[Any]] = {}
+        for table in TEXTS:
+            named[table] = await self._named(table, customer, ids, naming)
+        kept = await self._kept_about(customer, ids, naming)
+        left = Customer(
+            id=customer.id,
+            business_id=customer.business_id,
+            name="",
+            language=customer.language,
+            joined_at=customer.joined_at,
+            merged_into=customer.merged_into,
+            erased_at=at,
+        )
+        await self._write(self._forget(left, named, kept, with_rows(rows)))
+        await self._wipe()
+
+    def _theirs(self, customer: Customer) -> Talk[frozenset[UUID]]:
+        """The ids by which they are named: theirs, and those of their cards and coupons."""
+        found = [customer.id]
+        for table in ("card", "coupon"):
+            rows = yield Ask(self._say_of(f"SELECT id FROM {table} WHERE customer_id = $1"), (customer.id,))
+            found += [as_id(row[0]) for row in rows]
+        return frozenset(found)
+
+    async def _named(self, table: str, customer: Customer, ids: frozenset[UUID], naming: Naming) -> list[Any]:
+        """The keys of the rows of a table whose text names them."""
+        column, whose = TEXTS[table]
+        text = self._say_of(
+            f"SELECT id, {column}, {whose} FROM {table} WHERE id > $1 AND business_id = $2 AND {column} <> '' ORDER BY id LIMIT {AT_ONCE}"
+        )
+        found, last = [], UUID(int=0)
+        while True:
+            rows = await self._read(just(Ask(text, (last, customer.business_id))), heavy=True)
+            for key, said, owner in rows:
+                theirs = owner is not None and as_id(owner) in ids
+                if naming.theirs(said) if theirs else naming.anywhere(said):
+                    found.append(as_id(key))
+            if len(rows) < AT_ONCE:
+                return found
+            last = as_id(rows[-1][0])
+
+    async def _kept_about(self, customer: Customer, ids: frozenset[UUID], naming: Naming) -> list[int]:
+        """The kept answers that are about them. One that names nobody, but only a card, says nothing (its status is 0)."""
+        text = self._say_of(f"SELECT id, body FROM kept WHERE id > $1 AND business_id = $2 AND status > 0 ORDER BY id LIMIT {AT_ONCE}")
+        about = re.compile("|".join(map(str, ids)))
+        found, last = [], 0
+        while True:
+            rows = await self._read(just(Ask(text, (last, customer.business_id))), heavy=True)
+            for key, body in rows:
+                said = bytes(body).decode(errors="replace")
+                if about.search(said) or naming.anywhere(said):
+                    found.append(key)
+            if len(rows) < AT_ONCE:
+                return found
+            last = rows[-1][0]
+
+    def _forget(self, left: Customer, named: dict[str, list[Any]], kept: list[int], unit: Ready) -> Talk[None]:
+        yield Ask(self._say.held(CUSTOMER), (left.id,))
+        yield Ask(self._say.rewritten(CUSTOMER), CUSTOMER.row(left))
+        yield Ask(self._say_of("DELETE FROM contact WHERE customer_id = $1"), (left.id,))
+        for table, keys in named.items():
+            column = TEXTS[table][0]
+            also = ", sought = ''" if table == "refusal" else ""
+            for at in range(0, len(keys), AT_ONCE):
+                text = f"UPDATE {table} SET {column} = ''{also} WHERE id {self._dialect.listed(1)}"
+                yield Ask(self._say_of(text), (keys[at : at + AT_ONCE],))
+        for at in range(0, len(kept), AT_ONCE):
+            text = f"UPDATE kept SET status = $2, body = $3 WHERE id {self._dialect.listed(1)}"
+            yield Ask(self._say_of(text), (kept[at : at + AT_ONCE], *GONE))
+        yield from self._recorded(unit)
+
+    async def _wipe(self) -> None:
+        """What the database has let go of must not be readable in its file either. PostgreSQL's vacuum sees to that in time."""
+
+    def _say_of(self, text: str) -> str:
+        return self._dialect.text(text)
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFC", text).casefold().strip()
