@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from app.desk import Desk, pictures
 from app.desk.audit import revise
 from app.desk.wallets import draw
-from app.store import CardFacts, Errand, GoogleClass, Picture, Portion
+from app.store import CardFacts, Errand, GoogleClass, Portion
 from passes import codes
 from passes.businesses import Brand, Business
 from passes.campaigns import Rules
@@ -27,7 +27,7 @@ from passes.designs import FOLDERS, Design, Fact
 from passes.designs import facts as arranged
 from passes.face import Face
 from passes.offers import Offer
-from passes.problems import BadDesign, NotFound, UnusablePicture
+from passes.problems import BadDesign, NotFound
 from passes.programs import Program
 from passes.wallets.base import Later
 from passes.wallets.google import Ensured
@@ -266,7 +266,7 @@ _ENDING: Final = {"image/png": ".png", "image/jpeg": ".jpg"}
 
 
 async def unpack(desk: Desk, business_id: UUID, data: bytes) -> Design:
-    """The design in such a file, with its pictures taken in like any others (checked and drawn anew). Raises BadDesign.
+    """The design in such a file, with its pictures taken in like any others (checked and drawn anew). Raises BadDesign and UnusablePicture.
 
     Nothing looks different by this: the design is shown, and saved by whoever likes it.
     """
@@ -282,12 +282,7 @@ async def unpack(desk: Desk, business_id: UUID, data: bytes) -> Design:
         raise BadDesign(why=N_("its design.json is not one of ours")) from error
     if design.folder not in FOLDERS:
         raise BadDesign(why=N_("there is no design of that name here"))
-    taken: dict[str, Picture] = {}
-    for digest, content in files.items():
-        try:
-            taken[digest] = await pictures.bring(desk, business_id, content)
-        except UnusablePicture as problem:
-            raise BadDesign(why=problem.facts["why"]) from problem
+    taken = {digest: await pictures.bring(desk, business_id, content) for digest, content in files.items()}
     wanted = {name: getattr(design, name) for name in _PICTURES}
     if {digest for digest in wanted.values() if digest} - taken.keys():
         raise BadDesign(why=N_("a picture is missing"))
