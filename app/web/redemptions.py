@@ -324,7 +324,7 @@ async def _lines(here: Visit, wanted: Filter) -> AsyncIterator[bytes]:
     written = csv.writer(text)
     written.writerow([here.t(column) for column in COLUMNS])
     async for one in history.rows(here.desk, here.business, wanted):
-        written.writerow([_defused(cell) for cell in _cells(here, one)])
+        written.writerow([defused(cell) for cell in _cells(here, one)])
         if text.tell() > CHUNK:
             yield text.getvalue().encode()
             text.seek(0)
@@ -346,7 +346,7 @@ def _cells(here: Visit, one: Past) -> tuple[str, ...]:
     )
 
 
-def _defused(cell: str) -> str:
+def defused(cell: str) -> str:
     """A cell that no spreadsheet takes for a formula: an apostrophe in front says that it is text."""
     return f"'{cell}" if cell.startswith(FORMULAS) else cell
 

@@ -1,0 +1,419 @@
+"""The audit: who changed what, when, from what to what, in sentences; and how often one of the staff may do something in a day."""
+
+import csv
+import io
+from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+from urllib.parse import urlencode
+from uuid import UUID
+
+import msgspec
+from litestar import Response, get, post
+from litestar.response import Stream
+from msgspec.structs import replace
+
+from app import history
+from app.desk.audit import revise
+from app.problems import InvalidRequest
+from app.store import Audit, Place
+from app.web.forms import Wrong, filled_in
+from app.web.pages import HEADERS, go, language_of, render, saying_of
+from app.web.redemptions import BOM, CHUNK, Moment, defused
+from app.web.sessions import owners
+from app.web.signing_in import me
+from app.web.wire import Ask, desk_of
+from passes.businesses import Limits
+from passes.words import N_, Text
+
+PAGE: Final = 50
+AT_ONCE: Final = 1000
+FIRST: Final = UUID(int=0)
+NOTHING: Final = "–"
+THINGS: Final = {
+    "business": N_("the business"),
+    "brand": N_("the brand"),
+    "location": N_("the location {name}"),
+    "staff": N_("{name}"),
+    "counter": N_("the counter {name}"),
+    "token": N_("the token {name}"),
+    "program": N_("the program {name}"),
+    "offer": N_("the offer {name}"),
+    "design": N_("the design of {name}"),
+    "picture": N_("a picture"),
+    "customer": N_("a customer"),
+    "card": N_("a card"),
+    "coupon": N_("a coupon"),
+    "coupons": N_("coupons of {name}"),
+    "codes": N_("codes of {name}"),
+    "inserts": N_("inserts of {name}"),
+    "campaign": N_("the campaign {name}"),
+    "segment": N_("the segment {name}"),
+}
+"""What a line is about, by the beginning of its word."""
+DONE: Final = {
+    "made": N_("{who} made {thing}"),
+    "changed": N_("{who} changed {thing}"),
+    "limits": N_("{who} changed how often one of the staff may do something"),
+    "renamed": N_("{who} renamed {thing}"),
+    "removed": N_("{who} removed {thing}"),
+    "closed": N_("{who} closed {thing}"),
+    "reopened": N_("{who} reopened {thing}"),
+    "paused": N_("{who} paused {thing}"),
+    "archived": N_("{who} archived {thing}"),
+    "invited": N_("{who} invited {thing}"),
+    "accepted": N_("{who} set what they sign in with"),
+    "suspended": N_("{who} suspended {thing}"),
+    "resumed": N_("{who} let {thing} go on"),
+    "unlocked": N_("{who} unlocked the PIN of {thing}"),
+    "password": N_("{who} changed their password"),
+    "pin": N_("{who} changed their PIN"),
+    "revoked": N_("{who} revoked {thing}"),
+    "merged": N_("{who} merged {thing} with another one"),
+    "erased": N_("{who} forgot {thing}, as they wished"),
+    "issued": N_("{who} issued {thing}"),
+    "imported": N_("{who} imported {thing}"),
+    "printed": N_("{who} printed {thing}"),
+    "voided": N_("{who} voided {thing}"),
+    "extended": N_("{who} extended {thing}"),
+    "sent": N_("{who} sent {thing}"),
+    "started": N_("{who} started {thing}"),
+    "scheduled": N_("{who} scheduled {thing}"),
+    "stopped": N_("{who} stopped {thing}"),
+    "redrawn": N_("{who} had the cards of {thing} drawn anew"),
+}
+"""What was done, by the end of its word."""
+KINDS: Final = (
+    ("business", N_("Business")),
+    ("location", N_("Locations")),
+    ("staff", N_("Staff")),
+    ("counter", N_("Counters")),
+    ("token", N_("Tokens")),
+    ("program", N_("Programs")),
+    ("offer", N_("Offers")),
+    ("coupon", N_("Coupons")),
+    ("campaign", N_("Campaigns")),
+    ("segment", N_("Segments")),
+    ("customer", N_("Customers")),
+)
+FIELDS: Final = {
+    "name": N_("Name"),
+    "title": N_("Title"),
+    "email": N_("E-mail address"),
+    "phone": N_("Phone"),
+    "birthday": N_("Birthday"),
+    "language": N_("Language"),
+    "languages": N_("Languages"),
+    "consent_at": N_("Wants offers"),
+    "note": N_("Note"),
+    "role": N_("Role"),
+    "suspended_at": N_("Suspended"),
+    "revoked_at": N_("Revoked"),
+    "created_at": N_("Made"),
+    "made_at": N_("Made"),
+    "kind": N_("Kind"),
+    "location_id": N_("Location"),
+    "locations": N_("Locations"),
+    "zone": N_("Time zone"),
+    "currency": N_("Currency"),
+    "contact": N_("Contact"),
+    "honour": N_("Who may honour an expired coupon"),
+    "honour_days": N_("Days after expiry"),
+    "asks_first": N_("Counters ask first"),
+    "quiet_from": N_("Quiet from"),
+    "quiet_until": N_("Quiet until"),
+    "weekly": N_("Messages in a week"),
+    "brand": N_("Brand"),
+    "background": N_("Background"),
+    "foreground": N_("Text colour"),
+    "label": N_("Label colour"),
+    "symbol": N_("Symbol"),
+    "design": N_("Design"),
+    "logo": N_("Logo"),
+    "strip": N_("Picture behind the stamps"),
+    "stamp": N_("Stamp"),
+    "place": N_("Place of a stamp"),
+    "limits": N_("Limits a day"),
+    "redemptions": N_("Redemptions"),
+    "stamps": N_("Stamps or points"),
+    "corrections": N_("Corrections"),
+    "goodwill": N_("Goodwill"),
+    "compensations": N_("Compensations"),
+    "address": N_("Address"),
+    "latitude": N_("Latitude"),
+    "longitude": N_("Longitude"),
+    "closed": N_("Closed"),
+    "unit": N_("Unit"),
+    "earning": N_("How it earns"),
+    "each": N_("Each time"),
+    "amount": N_("Amount"),
+    "goals": N_("Goals"),
+    "at": N_("At"),
+    "offer_id": N_("Offer"),
+    "terms": N_("Terms"),
+    "state": N_("State"),
+    "remainder": N_("Remainder"),
+    "welcome": N_("Welcome reward"),
+    "asks": N_("Asks for"),
+    "intro": N_("Introduction"),
+    "benefit": N_("Benefit"),
+    "item": N_("Item"),
+    "percent": N_("Percent"),
+    "action": N_("What staff do"),
+    "validity": N_("Validity"),
+    "days": N_("Days"),
+    "months": N_("Months"),
+    "date": N_("Date"),
+    "time": N_("Time"),
+    "windows": N_("Hours"),
+    "start": N_("From"),
+    "end": N_("To"),
+    "most": N_("At most"),
+    "most_each": N_("At most for one customer"),
+    "prefix": N_("Prefix"),
+    "prefixes": N_("Prefixes"),
+    "format": N_("Barcode"),
+    "at_kiosk": N_("At a kiosk"),
+    "alone": N_("By the customer alone"),
+    "alone_minutes": N_("Minutes on the phone"),
+    "source": N_("Where codes come from"),
+    "low_water": N_("Warning below"),
+    "picture": N_("Picture"),
+    "imported": N_("Imported codes"),
+    "rules": N_("Rules"),
+    "trigger": N_("Occasion"),
+    "before": N_("Days before"),
+    "after": N_("Days after"),
+    "message": N_("Message"),
+    "program_id": N_("Program"),
+    "made_by": N_("By"),
+    "staff_id": N_("Staff"),
+    "merged_into": N_("Merged into"),
+}
+"""What the fields are called; one that is not here is called as it is."""
+COLUMNS: Final = (N_("When"), N_("Who"), N_("What"), N_("Field"), N_("From"), N_("To"))
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What the page is asked for."""
+
+    who: UUID | None = None
+    kind: str = ""
+    since: date | None = None
+    until: date | None = None
+    after: str = ""
+
+    def link(self, **other: object) -> str:
+        """The address of this page with something else."""
+        pairs = {name: other.get(name, getattr(self, name)) for name in ("who", "kind", "since", "until")} | {"after": other.get("after")}
+        query = urlencode({name: str(value) for name, value in pairs.items() if value})
+        return f"/audit?{query}" if query else "/audit"
+
+
+class Field(msgspec.Struct, frozen=True):
+    """One field that differs, in words."""
+
+    name: str
+    was: str
+    became: str
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the audit in words. ``hidden``: of a person it is not kept what the fields were."""
+
+    at: datetime
+    who: str
+    said: str
+    fields: tuple[Field, ...]
+    hidden: bool
+
+
+class Reading:
+    """One owner who reads: in which language, with the names of things."""
+
+    def __init__(self, request: Ask, names: Mapping[str, str]) -> None:
+        self._desk, self._say, self._names = desk_of(request), saying_of(request), names
+        self._language = language_of(request, self._desk.words)
+        self._tz = me(request).business.tz
+
+    @classmethod
+    async def begun(cls, request: Ask) -> "Reading":
+        """With the names of everything that a line may mention by its id."""
+        store, business = desk_of(request).store, me(request).business
+        language = language_of(request, desk_of(request).words)
+        names = {str(one.id): one.name for one in await store.staff(business.id)}
+        names |= {str(one.id): one.name for one in await store.locations(business.id)}
+        names |= {str(one.id): one.title.said(language) for one in await store.all_offers(business.id)}
+        names |= {str(one.id): one.name.said(language) for one in await store.programs(business.id)}
+        return cls(request, names)
+
+    def t(self, sentence: str, **facts: object) -> str:
+        """A sentence of the catalogue."""
+        return self._desk.words.said(self._language, sentence, **facts)
+
+    def line(self, one: Audit) -> Line:
+        """A line in words."""
+        kind, _, done = one.what.partition(".")
+        who = self._names.get(str(one.staff_id), NOTHING)
+        thing = self.t(THINGS[kind], name=one.name) if kind in THINGS else f"{kind} {one.name}".strip()
+        said = self.t(DONE[done], who=who, thing=thing) if done in DONE else f"{who}: {one.what} {one.name}".strip()
+        was, became = (msgspec.json.decode(text) for text in (one.was, one.became))
+        fields = tuple(self._fields(was, became)) if kind != "customer" else self._hidden({**was, **became})
+        return Line(at=one.at.astimezone(self._tz), who=who, said=said, fields=fields, hidden=kind == "customer")
+
+    def _hidden(self, names: Mapping[str, Any]) -> tuple[Field, ...]:
+        return tuple(Field(self._called(name), "", "") for name in names)
+
+    def _fields(self, was: Mapping[str, Any], became: Mapping[str, Any], within: str = "") -> Iterator[Field]:
+        for name in {**was, **became}:
+            old, new = was.get(name), became.get(name)
+            if old == new:
+                continue
+            called = f"{within}{self._called(name)}"
+            if _plain(old) and _plain(new) and (old or new) and "kind" not in {**(old or {}), **(new or {})}:
+                yield from self._fields(old or {}, new or {}, f"{called}: ")
+            elif (was_said := self._value(old)) != (became_said := self._value(new)):
+                yield Field(called, was_said, became_said)
+
+    def _called(self, name: str) -> str:
+        return self.t(FIELDS[name]) if name in FIELDS else name.replace("_", " ")
+
+    def _value(self, value: Any) -> str:  # noqa: PLR0911 (a table)
+        match value:
+            case None | "" | [] | {}:
+                return NOTHING
+            case bool():
+                return self.t(N_("yes") if value else N_("no"))
+            case int() | float():
+                return self._say.number(value)
+            case {"by": [*pairs]}:
+                return Text(tuple((language, words) for language, words in pairs)).said(self._language)
+            case {"amount": int(amount), "currency": str(currency)}:
+                return self._say.money(amount, currency)
+            case dict():
+                inner = [f"{self._called(name)} {self._value(one)}" for name, one in value.items() if name != "kind" and one is not None]
+                return ", ".join(([str(value["kind"]).replace("_", " ")] if "kind" in value else []) + inner)
+            case list():
+                return "; ".join(self._value(one) for one in value)
+            case str() if value in self._names:
+                return self._names[value]
+            case str():
+                return self._moment(value)
+        return str(value)
+
+    def _moment(self, text: str) -> str:
+        """A moment as people say it; any other text as it is."""
+        try:
+            return self._say.dated(msgspec.convert(text, Moment)) if "T" in text else text
+        except msgspec.ValidationError:
+            return text
+
+
+def _plain(value: Any) -> bool:
+    """Whether it is a Struct's fields, to be compared one by one (or nothing)."""
+    return value is None or (isinstance(value, dict) and "by" not in value)
+
+
+def _asked(request: Ask) -> Asked:
+    given = {name: value for name, value in request.query_params.items() if value}
+    try:
+        return msgspec.convert(given, Asked, strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(errors=str(error)) from None
+
+
+def _place(after: str) -> Place | None:
+    if not after:
+        return None
+    at, _, id_ = after.partition("~")
+    try:
+        return Place(msgspec.convert(at, Moment).astimezone(UTC), UUID(id_))
+    except (msgspec.ValidationError, ValueError, OverflowError):
+        raise InvalidRequest(errors="after") from None
+
+
+async def _some(request: Ask, asked: Asked, after: Place | None, limit: int) -> tuple[list[Audit], Place | None]:
+    """Lines, newest first, and where the next ones begin."""
+    desk, business = desk_of(request), me(request).business
+    if after is None and asked.until is not None:  # older than the first moment of the day after
+        after = Place(history.begins(min(max(asked.until, history.EARLIEST), history.LATEST) + timedelta(days=1), business.tz), FIRST)
+    kind = asked.kind if asked.kind in dict(KINDS) else ""
+    found = await desk.store.audited(business.id, staff_id=asked.who, what=kind, after=after, limit=limit + 1)
+    since = history.begins(min(max(asked.since, history.EARLIEST), history.LATEST), business.tz) if asked.since else None
+    rows = [one for one in found[:limit] if since is None or one.at >= since]
+    more = len(found) > limit and len(rows) == limit
+    return rows, Place(rows[-1].at, rows[-1].id) if more else None
+
+
+@get("/audit", guards=[owners])
+async def audit(request: Ask) -> Response[str]:
+    """Who changed what."""
+    asked, reading = _asked(request), await Reading.begun(request)
+    rows, after = await _some(request, asked, _place(asked.after), PAGE)
+    people = [(one.id, one.name) for one in await desk_of(request).store.staff(me(request).business.id)]
+    return render(
+        request,
+        "audit.html",
+        asked=asked,
+        lines=[reading.line(one) for one in rows],
+        after=f"{after.at.isoformat()}~{after.id}" if after else "",
+        people=people,
+        kinds=KINDS,
+    )
+
+
+@get("/audit/export.csv", guards=[owners])
+async def export(request: Ask) -> Stream:
+    """What is filtered, as CSV (RFC 4180), streamed: a row for each field."""
+    asked, reading = _asked(request), await Reading.begun(request)
+    today = desk_of(request).world.now().astimezone(me(request).business.tz)
+    headers = {**HEADERS, "Content-Disposition": f'attachment; filename="audit-{today:%Y-%m-%d}.csv"'}
+    return Stream(_lines(request, asked, reading), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+async def _lines(request: Ask, asked: Asked, reading: Reading) -> AsyncIterator[bytes]:
+    text = io.StringIO(newline="")
+    text.write(BOM)
+    written = csv.writer(text)
+    written.writerow([reading.t(column) for column in COLUMNS])
+    after: Place | None = None
+    while True:
+        rows, after = await _some(request, asked, after, AT_ONCE)
+        for line in map(reading.line, rows):
+            for field in line.fields or (Field("", "", ""),):
+                cells = (line.at.isoformat(timespec="seconds"), line.who, line.said, field.name, field.was, field.became)
+                written.writerow([defused(cell) for cell in cells])
+        if text.tell() > CHUNK or after is None:
+            yield text.getvalue().encode()
+            text.seek(0)
+            text.truncate()
+        if after is None:
+            return
+
+
+# --- How often one may ---
+
+
+async def _limits(request: Ask, *, wrong: Wrong | None = None, done: bool = False) -> Response[str]:
+    return render(request, "staff_limits.html", wrong=wrong, limits=me(request).business.limits, done=done)
+
+
+@get("/staff/limits", guards=[owners])
+async def limits(request: Ask) -> Response[str]:
+    """How often one of the staff may do something in a day."""
+    return await _limits(request, done="saved" in request.query_params)
+
+
+@post("/staff/limits", guards=[owners])
+async def change_limits(request: Ask) -> Response[Any]:
+    """Other limits, from the next action on."""
+    try:
+        said = await filled_in(request, Limits)
+    except Wrong as refused:
+        return await _limits(request, wrong=refused)
+    was = me(request).business
+    await revise(desk_of(request), me(request).staff.id, "business.limits", (was, replace(was, limits=said)))
+    return go("/staff/limits?saved")
+
+
+handlers: Final = (audit, export, limits, change_limits)
