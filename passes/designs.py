@@ -20,9 +20,16 @@ Scene = Literal["stamps", "photo", "paper", "plain"]
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
-    """Where one fact stands, and what it is called; None keeps the usual name."""
+    """Where one fact stands ("" is where the folder has it), and what it is called; None keeps the usual name."""
 
     key: FactKey
+    spot: Spot | Literal[""] = ""
+    label: Text | None = None
+
+
+class Put(msgspec.Struct, frozen=True):
+    """Where one fact stands on a card, and its own name if it has one."""
+
     spot: Spot
     label: Text | None = None
 
@@ -115,10 +122,11 @@ def dressed(brand: Brand, design: Design) -> Brand:
 _OWN: Final = ("background", "foreground", "label", "symbol", "logo", "strip", "stamp", "place")
 
 
-def facts(name: str, own: Iterable[Fact] = ()) -> Mapping[FactKey, Fact]:
+def facts(name: str, own: Iterable[Fact] = ()) -> Mapping[FactKey, Put]:
     """Every fact with its place: as usual, then as the folder has it, then as the program's design has it."""
-    placed = {key: Fact(key=key, spot=spot) for key, spot in {**USUAL, **folder(name).spots}.items()}
-    return {**placed, **{fact.key: fact for fact in own}}
+    spots = {**USUAL, **folder(name).spots}
+    said = {fact.key: fact for fact in own}
+    return {key: Put(said[key].spot or spot, said[key].label) if key in said else Put(spot) for key, spot in spots.items()}
 
 
 def overfull(name: str, own: Iterable[Fact] = ()) -> Mapping[FactKey, tuple[tuple[Spot, ...], int]]:
@@ -131,5 +139,5 @@ def overfull(name: str, own: Iterable[Fact] = ()) -> Mapping[FactKey, tuple[tupl
         late: (row, most)
         for state in STATES
         for row, most in ROWS.items()
-        for late in [key for key, fact in placed.items() if key in state and fact.spot in row][most:]
+        for late in [key for key, put in placed.items() if key in state and put.spot in row][most:]
     }

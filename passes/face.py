@@ -13,7 +13,7 @@ from passes.businesses import Brand, Business
 from passes.campaigns import addressed
 from passes.cards import Card, Customer, Event, ready
 from passes.coupons import Coupon
-from passes.designs import Fact, FactKey, dressed, facts
+from passes.designs import FactKey, Put, dressed, facts
 from passes.offers import SECOND, Format, Offer, end_of_day
 from passes.programs import Program
 from passes.words import N_, Text, Words
@@ -181,14 +181,14 @@ def face(
     return msgspec.structs.replace(drawn, lines=_arranged(lines, facts(drawn.brand.design, program.design.facts)))
 
 
-def _arranged(lines: Sequence[Line], placed: Mapping[FactKey, Fact]) -> tuple[Line, ...]:
+def _arranged(lines: Sequence[Line], placed: Mapping[FactKey, Put]) -> tuple[Line, ...]:
     """The lines where the design has them, and called as it calls them; those that belong to a moved one stay on the back."""
-    known: Mapping[str, Fact] = {str(key): fact for key, fact in placed.items()}
+    known: Mapping[str, Put] = {str(key): put for key, put in placed.items()}
     moved = [(line, known.get(line.key)) for line in lines]
     return tuple(
-        line if fact is None else msgspec.structs.replace(line, place=fact.spot, label=fact.label or line.label)
-        for line, fact in moved
-        if fact is None or fact.spot != "hidden"
+        line if put is None else msgspec.structs.replace(line, place=put.spot, label=put.label or line.label)
+        for line, put in moved
+        if put is None or put.spot != "hidden"
     )
 
 

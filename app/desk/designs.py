@@ -23,8 +23,7 @@ from passes.businesses import Brand, Business
 from passes.campaigns import Rules
 from passes.cards import Card, Customer, Event
 from passes.coupons import Coupon, issue
-from passes.designs import FOLDERS, Design, Fact
-from passes.designs import facts as arranged
+from passes.designs import FOLDERS, Design
 from passes.face import Face
 from passes.offers import Offer
 from passes.problems import BadDesign, NotFound
@@ -295,9 +294,3 @@ def without_the_usual(design: Design, brand: Brand) -> Design:
     same = {name: "" for name in names if getattr(design, name) == getattr(brand, name)}
     folder = "" if design.folder == brand.design else design.folder
     return replace(design, folder=folder, **same)
-
-
-def tidied(facts: Sequence[Fact], folder: str) -> tuple[Fact, ...]:
-    """Only the facts that differ from what the folder does anyway."""
-    usual = arranged(folder)
-    return tuple(fact for fact in facts if fact != usual[fact.key])

@@ -1,7 +1,7 @@
 """How cards look: of one program, and of the whole business. Chosen in a form, and drawn beside it as each wallet draws it."""
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
@@ -94,7 +94,7 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
     """Where a fact stands, and its name."""
 
     key: FactKey
-    spot: Spot
+    spot: Spot | Literal[""] = ""
     label: Words | None = None
 
 
@@ -231,7 +231,7 @@ def _design(business: Business, said: Chosen) -> tuple[Design, tuple[tuple[str, 
         strip=said.strip,
         stamp=said.stamp,
         place=said.place,
-        facts=designs.tidied([Fact(key=one.key, spot=one.spot, label=one.label) for one in said.facts], folder or business.brand.design),
+        facts=tuple(Fact(key=one.key, spot=one.spot, label=one.label) for one in said.facts if one.spot or one.label),
         **{name: getattr(said, name).lower() for name in colours},
     )
     if not colours:
@@ -252,6 +252,10 @@ async def _checked(request: Ask, business: Business, design: Design, said: Chose
     if errors:
         raised = [await wrong(request, {field: sentence}, most=most) for field, (sentence, most) in errors.items()]
         raise Wrong({field: said for one in raised for field, said in one.errors.items()}, raised[0].typed)
+
+
+def _spots(key: FactKey, t: Callable[[str], str]) -> list[tuple[str, str]]:
+    return [(spot, t(name)) for spot, name in SPOTS.items() if spot != "hidden" or key in MAY_HIDE]
 
 
 async def _page(
@@ -280,9 +284,10 @@ async def _page(
         dress=brand,
         folders=FOLDERS,
         placed=facts(brand.design, design.facts),
+        own={fact.key: fact.spot for fact in design.facts},
         names=NAMES,
         spots=SPOTS,
-        fact_spots={key: [(spot, t(name)) for spot, name in SPOTS.items() if spot != "hidden" or key in MAY_HIDE] for key in NAMES},
+        fact_spots={key: [("", t(N_("Where the design has it"))), *_spots(key, t)] for key in NAMES},
         symbols=[(key, t(name)) for key, name in SYMBOLS.items()],
         states=STATES,
         shifted=shifted,

@@ -134,6 +134,7 @@ async def test_the_pass_is_what_the_preview_says(shop: Shop) -> None:
             said = dict(re.findall(r'"(.*?)" = "(.*?)";', file.read("vi.lproj/pass.strings").decode("utf-16")))
             names = file.namelist()
         assert content["backgroundColor"] == "rgb(18, 52, 86)"
+        assert ("primaryFields" in content["storeCard"]) == (folder == "minimal")
         assert ("strip@2x.png" in names) == (folder != "minimal")
         apple = drawn[drawn.index('data-wallet="apple"') : drawn.index('data-wallet="google"')]
         assert "Gọi chúng tôi" in apple
