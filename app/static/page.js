@@ -3,8 +3,8 @@
  *
  * post(url, body, {key, json, signal}) sends a form (FormData, a <form>, or an object of fields), JSON (json: true) or a
  * picture (a Blob), as this page's own script (X-Fragment) with its token against forgery. `key` is the Idempotency-Key:
- * a UUID, the same when the same thing is sent again. The answer is {ok, status, word, html}: `word` names the problem
- * ("" without one), `html` is the fragment to show. It throws only when no answer came: nobody knows then what was recorded.
+ * a UUID, the same when the same thing is sent again. The answer is {ok, status, word, html, url}: `word` names the problem
+ * ("" without one), `html` is the fragment to show, `url` where a form led. It throws only when no answer came: nobody knows then what was recorded.
  */
 const token = document.querySelector('meta[name="csrf"]').content;
 
@@ -21,5 +21,5 @@ export async function post(url, body = {}, { key, json = false, signal } = {}) {
   if (type) headers["Content-Type"] = type;
   if (key) headers["Idempotency-Key"] = key;
   const answer = await fetch(url, { method: "POST", headers, body: packet, signal });
-  return { ok: answer.ok, status: answer.status, word: answer.headers.get("X-Problem") ?? "", html: await answer.text() };
+  return { ok: answer.ok, status: answer.status, word: answer.headers.get("X-Problem") ?? "", html: await answer.text(), url: answer.url };
 }
