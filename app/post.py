@@ -22,7 +22,8 @@ PATIENCE: Final = 20.0
 """Seconds for each answer of the server."""
 ADDRESS: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
 """What is taken for an address, as browsers do (https://html.spec.whatwg.org/#valid-e-mail-address): nothing that could end a header."""
-_PLAIN: Final = SMTP.clone(cte_type="7bit", raise_on_defect=True)
+_PLAIN: Final = SMTP.clone(cte_type="7bit", raise_on_defect=True, max_line_length=998)
+"""Seven bits and no folded headers, which not everybody unfolds: https://www.rfc-editor.org/rfc/rfc5322#section-2.1.1 allows 998."""
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True):

@@ -202,9 +202,10 @@ async def _looked_at(request: Ask, one: Campaign, **more: Any) -> Response[str]:
         "quiet": quiet_until(business, now),
         "mail": desk.post is not None,
         "tried": "",
+        **more,
     }
     fragment = is_fragment(request) and request.method == "GET"
-    return render(request, "campaign_results.html" if fragment else "campaign.html", **facts, **more)
+    return render(request, "campaign_results.html" if fragment else "campaign.html", **facts)
 
 
 def _stands(one: Campaign, found: tuple[Errand, Portion | None] | None) -> str:
