@@ -78,6 +78,8 @@ async def test_a_shop_where_all_is_well_has_only_notes(shop: Shop) -> None:
     assert {word: level for word, (level, *_) in found.items()} == {
         "no_business": "warning",
         "development": "note",
+        "no_mail": "note",
+        "public_url_unreachable": "warning",
         "session_key_missing": "note",
     }
     assert [push.topic for push in shop.apns.pushes] == [PASS_TYPE], "Apple's service was asked whether it takes the certificate"

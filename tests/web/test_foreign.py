@@ -1,8 +1,10 @@
 """Another business does not exist: whatever of it is named, on any address that there is, the answer is that of a name made up."""
 
 import io
+import json
 import re
 import sqlite3
+import zipfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import closing
 from datetime import timedelta
@@ -48,6 +50,14 @@ def pictured(it: Things) -> dict[str, Any]:
     return {"content": photo(it["code"]), "headers": {"Content-Type": "image/png"}}
 
 
+def zipped(**said: object) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as packed:
+        packed.writestr("design.json", json.dumps({"format": "counterpass-design-1", "design": said}))
+    return file.getvalue()
+
+
+DESIGN: Final = zipped(folder="paper")
 PIN: Final = Argon2id(salt=b"a pinch of it", length=32, iterations=1, lanes=1, memory_cost=8).derive_phc_encoded(b"2580")
 NAMES: Final = {"which": "card_id", "act": "suspend"}
 """What stands in an address under another name than the thing's own."""
@@ -75,7 +85,16 @@ WITH: Final[dict[str, Request]] = {
     "POST /counters/here": form(location_id="location_id", name="Window", kind="staff"),
     "POST /counters/{counter_id:uuid}/name": form(name="Window"),
     "POST /counters/{counter_id:uuid}/revoke": form(),
+    "GET /programs/{program_id:uuid}/poster": said(),
+    "GET /programs/{program_id:uuid}/poster/{location_id:uuid}": said(),
+    "POST /locations/{location_id:uuid}": form(name="By the river"),
+    "POST /locations/{location_id:uuid}/close": form(),
+    "POST /locations/{location_id:uuid}/reopen": form(),
     "GET /redemptions/coupons/{coupon_id:uuid}": said(),
+    "GET /programs/{program_id:uuid}/design": said(),
+    "GET /programs/{program_id:uuid}/design.zip": said(),
+    "POST /programs/{program_id:uuid}/design": form(background="#123456", foreground="#ffffff", label="#ffffff"),
+    "POST /programs/{program_id:uuid}/design.zip": lambda _: {"content": DESIGN, "headers": {"Content-Type": "application/zip"}},
     "POST /redemptions/export.csv": form(offer="used_offer_id"),
     "POST /redemptions/rows": form(offer="used_offer_id"),
     "POST /redemptions/{redemption_id:uuid}/reversal": form(reason="a mistake"),
@@ -90,9 +109,13 @@ NAMING_NOTHING: Final = {
     "GET /counter",
     "GET /counter/offline",
     "GET /counters",
+    "GET /settings/brand",
+    "GET /locations",
     "GET /redemptions",
     "GET /redemptions/numbers",
     "GET /redemptions/trends",
+    "GET /settings",
+    "GET /setup",
     "GET /staff",
     "POST /counter/find",
     "POST /counter/last",
@@ -108,14 +131,18 @@ ONES_OWN: Final = {
     "GET /redemptions/live",
     "POST /counter/leave",
     "POST /counters/mode",
+    "POST /pictures",
+    "POST /settings/brand",
+    "POST /locations",
+    "POST /settings",
     "POST /sign-out",
     "POST /staff",
 }
 """They say nothing but what was just written, or that something changed."""
 OPEN: Final = re.compile(
     r"GET /api/v1/cards/\{which:str\}/(apple|google)"  # wallets are closed here: tests/wallets
-    r"|\w+ /(api(/openapi.json|/\{path:str\})?$|apple/|google/|c/|art/|brand/|static/|problems/)"  # secrets of their own, or public
-    r"|GET /(style.css|health)|\w+ /(enrol|invite)/\{secret:str\}|\w+ /sign-in.*|POST /language"
+    r"|\w+ /(api(/openapi.json|/\{path:str\})?$|apple/|google/|c/|art/|brand/|pictures/|static/|problems/)"  # secret, or public
+    r"|GET /(style.css|health)|\w+ /(enrol|invite|start)/\{secret:str\}|\w+ /sign-in.*|POST /language"
     r"|GET /counter/(worker.js|manifest.webmanifest|icon.png)"
 )
 """Addresses that need nobody's session, or a secret that says whose they are."""
