@@ -73,7 +73,8 @@ class Street(Cafe):
             changed_at=NOON,
             **given,
         )
-        await self.commit(customer, card)
+        await self.make((customer, card), counting.joined(card, self.business.tz))
+        self.count("joined", card.joined_at)
         return card
 
     async def act(self, steps: int, cards: Sequence[Card]) -> None:
@@ -378,6 +379,7 @@ async def test_what_was_there_before_is_counted_and_found_when_the_tables_are_br
     ):
         await engine.run_ddl(statement)
     await migration.fill(engine)
+    await importlib.import_module("app.db.migrations.counterpass_2026_11_22t07_12_00_000000").fill(engine)
     await engine.close()
     assert await store.counted(street.business.id, since=date.min, until=date.max) == counted
     for wanted in (*filters(street), *(Filter(text=one) for one in texts(street))):
