@@ -605,6 +605,44 @@ class Merge(msgspec.Struct, frozen=True, kw_only=True):
 GivenState = Literal["active", "expired", "redeemed", "voided"]
 """How a coupon stands, for people: an active one whose time is over is expired."""
 
+# --- What came of the customers ---
+
+
+class Funnel(msgspec.Struct, frozen=True, kw_only=True):
+    """Of the cards that joined in a time: how many there are, and how many were ever saved to a wallet, stamped, and so on."""
+
+    joined: int = 0
+    saved: int = 0
+    stamped: int = 0
+    earned: int = 0
+    redeemed: int = 0
+
+
+class Came(msgspec.Struct, frozen=True):
+    """A card with how often it was there in a time."""
+
+    card_id: UUID
+    customer_id: UUID
+    name: str
+    visits: int
+
+
+class Activity(msgspec.Struct, frozen=True, kw_only=True):
+    """How many cards were there in a time, how often in all, and those that were there most."""
+
+    cards: int = 0
+    visits: int = 0
+    most: tuple[Came, ...] = ()
+
+
+class Returned(msgspec.Struct, frozen=True):
+    """Of so many redemptions of an offer, after how many the card was there again."""
+
+    offer_id: UUID
+    redeemed: int
+    returned: int
+
+
 MOST_FOUND: Final = 20
 """Customers that a search at the counter gives at most: nobody reads further, and nobody shall list them all."""
 
@@ -723,8 +761,10 @@ class Store(Protocol):
         """A customer's cards by age, those that were left too."""
         ...
 
-    async def forget(self, customer: Customer, *, at: datetime, rows: Sequence[Row] = ()) -> None:
+    async def forget(self, customer: Customer, *, at: datetime, also: Sequence[Customer] = (), rows: Sequence[Row] = ()) -> None:
         """Nothing is known of a person any more but what they did; rows are recorded with that. For good.
+
+        ``also`` are those who were merged into them, and who are the same person under other names.
 
         Of the customer's row their language, when they joined and ``erased_at`` are left. Their contacts go; reasons, refused texts
         and kept answers that name them are blanked, and whoever asks for such an answer again is told that it is gone.
@@ -1018,6 +1058,19 @@ class Store(Protocol):
 
     async def all_offers(self, business_id: UUID) -> Sequence[Offer]:
         """All offers of a business, by age."""
+        ...
+
+    # Insight.
+    async def funnel(self, business_id: UUID, *, since: datetime, until: datetime) -> Funnel:
+        """How far the cards have come that joined from ``since`` to before ``until``."""
+        ...
+
+    async def activity(self, business_id: UUID, *, since: datetime, until: datetime, limit: int = 10) -> Activity:
+        """Who earned stamps or points from ``since`` to before ``until``, those who did most often first."""
+        ...
+
+    async def returned(self, business_id: UUID, *, since: datetime, until: datetime, days: int, newest: int) -> Sequence[Returned]:
+        """Of the ``newest`` redemptions in a time, by offer: after how many the card was stamped on a later visit within so many days."""
         ...
 
     # Installations.

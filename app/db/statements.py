@@ -76,6 +76,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """The text there that is compared with the pattern."""
     alone: str
     """Until we are done, nobody uses a coupon of this offer or takes that back. SQLite has one writer at a time anyhow."""
+    later: Callable[[str, str], str]
+    """A moment so much later than another: ``later("t.at", "30 days")``."""
     text: Callable[[str], str]
     """A statement as its driver wants it."""
 
@@ -104,6 +106,7 @@ POSTGRESQL: Final = Dialect(
     customers="customer AS u",
     sought="u.sought",
     alone="SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
+    later=lambda moment, by: f"{moment} + interval '{by}'",
     text=lambda text: text,
 )
 SQLITE: Final = Dialect(
@@ -118,6 +121,7 @@ SQLITE: Final = Dialect(
     customers="customer_sought AS f JOIN customer AS u ON u.id = f.id",
     sought="f.sought",
     alone="SELECT ?1",
+    later=lambda moment, by: f"strftime('%Y-%m-%d %H:%M:%S', {moment}, '+{by}') || '+00:00'",
     text=lambda text: _NUMBER.sub(r"?\1", _CAST.sub("", text)),
 )
 

@@ -17,6 +17,7 @@ from app.db.engines import Engine
 from app.db.errands import Errands
 from app.db.forgetting import Forgetting
 from app.db.history import History, customers_like
+from app.db.insight import Insights
 from app.db.people import People
 from app.db.people_seen import PeopleSeen
 from app.db.phones import Phones
@@ -61,7 +62,7 @@ FORGOTTEN_AT_ONCE: Final = 5000
 """Old answers are dropped in portions, so that no redemption waits long for the broom."""
 
 
-class DatabaseStore(Cards, Configured, Errands, Forgetting, People, PeopleSeen, Phones, Reaching):
+class DatabaseStore(Cards, Configured, Errands, Forgetting, Insights, People, PeopleSeen, Phones, Reaching):
     """app.store.Store over one database. What is abstract is how a conversation is held and how a unit is committed."""
 
     def __init__(self, engine: Engine, dialect: Dialect) -> None:
