@@ -89,7 +89,7 @@ async def test_a_campaign_reaches_who_agreed_in_their_language_on_the_card_and_b
     assert "No campaign yet" in (await manager.get("/campaigns")).text
     one = await make(shop, manager, offer_id=str(shop.offers["cookie"].id), email="on")
     page = (await manager.get(f"/campaigns/{one.id}")).text
-    assert "3 customers are reached" in page
+    assert "It reaches 3 of 4 customers who fit" in page
     assert "1 have not agreed to be sent offers" in page
     assert (await manager.post(f"/campaigns/{one.id}/send")).status_code == 303
     assert (await manager.post(f"/campaigns/{one.id}/send")).status_code == 409
@@ -219,9 +219,9 @@ async def test_a_segment_is_counted_while_it_is_filled_in_kept_and_used(shop: Sh
     await customer(shop, "Ben", agreed=False, language="en")
     manager = await shop.sign_in("Minh")
     count = await manager.post("/segments/count", data={"language": "vi"}, headers={"X-Fragment": "1"})
-    assert "1 customers are reached" in count.text
+    assert "It reaches 1 of 1 customers who fit" in count.text
     everybody = await manager.post("/segments/count", data={}, headers={"X-Fragment": "1"})
-    assert "of 2 who fit" in everybody.text
+    assert "1 of 2 customers who fit" in everybody.text
     wrong = await manager.post("/segments/count", data={"joined_within": "-1"}, headers={"X-Fragment": "1"})
     assert "A whole number" in wrong.text
     for language, n in (("vi", 1), ("en", 1)):
@@ -310,7 +310,7 @@ async def test_two_cards_of_one_customer_get_one_message(shop: Shop) -> None:
     await shop.desk.commit(shop.clock(), rows=(second, twin))
     manager = await shop.sign_in("Minh")
     one = await make(shop, manager)
-    assert "1 customers are reached" in (await manager.get(f"/campaigns/{one.id}")).text
+    assert "1 of 1 customers who fit" in (await manager.get(f"/campaigns/{one.id}")).text
     await manager.post(f"/campaigns/{one.id}/send")
     await work(shop)
     assert (await shop.desk.store.results([one.id]))[one.id].reached == 1
