@@ -1,7 +1,7 @@
 """A customer joins a program: one person, one card, ready for both wallets."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -44,6 +44,13 @@ MOST_LETTERS: Final = 3
 """To one address in a day: nobody's mailbox is filled by typing their address again and again."""
 
 
+Owners = Mapping[str, UUID | None]
+"""Customers by the addresses and numbers (passes.contacts.value_of) that are theirs; None for those that are nobody's yet."""
+
+
+_NO_ROWS: Final[tuple[Row, ...]] = ()
+
+
 class _Coming(msgspec.Struct, frozen=True, kw_only=True):
     """What must become true for somebody to have a card."""
 
@@ -68,14 +75,15 @@ async def join(desk: Desk, caller: Caller, program_id: UUID, newcomer: Newcomer,
         raise NotFound(what=N_("program"))
     for _ in range(ATTEMPTS):
         now = desk.world.now()
-        known = await _known(desk, business, contacts.values(business, email=newcomer.email, phone=newcomer.phone))
+        owners = await _owners(desk, business, newcomer)
+        known = await _known(desk, business, owners)
         cards = await desk.store.cards_of(business.id, known.id) if known else ()
         facts = await _card(desk, cards, program)
         coming = None
         if facts is None:
-            coming = await _come(
-                desk, business, program, newcomer, now=now, known=known, cards=cards, location_id=caller.person.location_id
-            )
+            here = caller.person.location_id
+            customer, rows = (known, _NO_ROWS) if known else _customer(desk, business, newcomer, owners, now=now, location_id=here)
+            coming = await _come(desk, business, program, customer, rows, now=now, cards=cards, location_id=here)
             facts = coming.facts
         view = Joined(customer_id=facts.customer.id, card=desk.look(business, once.language, now).card(facts))
         kept = once.done(view, caller, now, new=coming is not None)
@@ -147,7 +155,11 @@ async def come(
         facts = await _card(desk, cards, program)
         if facts is not None:
             return facts, False
-        coming = await _come(desk, business, program, newcomer, now=now, known=customer, cards=cards, location_id=location_id)
+        person, rows = customer, _NO_ROWS
+        if person is None:
+            owners = await _owners(desk, business, newcomer)
+            person, rows = _customer(desk, business, newcomer, owners, now=now, location_id=location_id)
+        coming = await _come(desk, business, program, person, rows, now=now, cards=cards, location_id=location_id)
         kept = Kept(
             caller_id=program.id,
             key=nonce,
@@ -181,10 +193,15 @@ def _is_there(customer: Customer) -> bool:
     return customer.erased_at is None and customer.merged_into is None
 
 
-async def _known(desk: Desk, business: Business, values: Sequence[str]) -> Customer | None:
+async def _owners(desk: Desk, business: Business, newcomer: Newcomer) -> Owners:
+    """Whose the address and the number are. They are read once a turn: who decides by them twice may decide differently."""
+    values = contacts.values(business, email=newcomer.email, phone=newcomer.phone)
+    return {value: await desk.store.contact(business.id, value) for value in values}
+
+
+async def _known(desk: Desk, business: Business, owners: Owners) -> Customer | None:
     """Whose the first of these addresses and numbers is that is anybody's."""
-    owners = [await desk.store.contact(business.id, value) for value in values]
-    found = [await desk.store.customer(business.id, one) for one in owners if one is not None]
+    found = [await desk.store.customer(business.id, one) for one in owners.values() if one is not None]
     return next((one for one in found if one is not None and _is_there(one)), None)
 
 
@@ -198,18 +215,17 @@ async def _come(
     desk: Desk,
     business: Business,
     program: Program,
-    newcomer: Newcomer,
+    customer: Customer,
+    rows: tuple[Row, ...],
     *,
     now: datetime,
-    known: Customer | None,
     cards: Sequence[Card],
     location_id: UUID | None,
 ) -> _Coming:
-    """A new card with its welcome reward, of a customer who is ``known`` (and had these ``cards``) or new. Raises Paused."""
+    """A new card with its welcome reward, of a customer who is new with these ``rows``, or had these ``cards``. Raises Paused."""
     if program.state != "running":
         raise Paused(name=program.name)
     new = desk.world
-    customer, rows = (known, ()) if known else await _customer(desk, business, newcomer, now=now, location_id=location_id)
     card = Card(
         id=new.new_id(),
         business_id=business.id,
@@ -237,7 +253,7 @@ async def _come(
         ),
         rows=(*rows, card, *events, *given.rows),
         changes=given.changes,
-        tallies=(tally,) if known else (),
+        tallies=() if rows else (tally,),
         counts=(*counting.joined(card, business.tz, location_id=location_id), *counting.issued(given.coupons, business.tz)),
     )
 
@@ -246,14 +262,10 @@ def _offers(program: Program) -> list[UUID]:
     return [*(goal.offer_id for goal in program.goals), *(one for one in (program.welcome,) if one)]
 
 
-async def _customer(
-    desk: Desk, business: Business, newcomer: Newcomer, *, now: datetime, location_id: UUID | None
+def _customer(
+    desk: Desk, business: Business, newcomer: Newcomer, owners: Owners, *, now: datetime, location_id: UUID | None
 ) -> tuple[Customer, tuple[Row, ...]]:
     """A new customer, to whom those addresses and numbers belong that are nobody's yet; and their rows."""
-    owners = {
-        value: await desk.store.contact(business.id, value)
-        for value in contacts.values(business, email=newcomer.email, phone=newcomer.phone)
-    }
     customer = Customer(
         id=desk.world.new_id(),
         business_id=business.id,

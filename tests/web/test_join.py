@@ -8,10 +8,7 @@ from shop import Shop
 
 from passes import contacts
 from passes.contacts import value_of
-from passes.offers import Offer
 from passes.programs import Asks
-
-IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 Version/19.0 Mobile/15E148 Safari/604.1"
 
 
 async def change(shop: Shop, **changes: object) -> None:
@@ -139,7 +136,13 @@ async def test_a_paused_program_says_so_and_too_many_from_one_place_wait(shop: S
 
 
 def test_two_ways_to_write_a_number_are_one_number() -> None:
-    written = ("0901 234 567", "+84 901-234-567", "0084901234567", "(090) 1234567", "\uff10\uff19\uff10\uff11\uff12\uff13\uff14\uff15\uff16\uff17")
+    written = (
+        "0901 234 567",
+        "+84 901-234-567",
+        "0084901234567",
+        "(090) 1234567",
+        "\uff10\uff19\uff10\uff11\uff12\uff13\uff14\uff15\uff16\uff17",
+    )
     assert {value_of(phone=one, country="84") for one in written} == {"tel:+84901234567"}
     assert value_of(phone="06 1234 5678", country="39") == "tel:+390612345678"
     assert [value_of(phone=one, country="84") for one in ("", "abc", "12", "1" * 16)] == [""] * 4
