@@ -49,10 +49,12 @@ from app.web import (
     inserts,
     join,
     locations,
+    offers,
     pages,
     people,
     pictures,
     posters,
+    programs,
     public,
     redemptions,
     segments,
@@ -97,6 +99,8 @@ PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     *inserts.handlers,
     *pictures.handlers,
     *design.handlers,
+    *programs.handlers,
+    *offers.handlers,
 )
 """Everything that people look at in a browser, in the order of the house's front to its back."""
 

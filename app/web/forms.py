@@ -1,6 +1,7 @@
 """What a form says, as its Struct; what is wrong with it, beside the field; and the few things that every page with a form needs."""
 
 import datetime as dt
+import hashlib
 import re
 import types
 from collections.abc import Mapping, Sequence
@@ -74,7 +75,7 @@ async def filled_in(request: Ask, form: type[F]) -> F:
     A text in several languages is ``Words`` or ``Prose``, money ``Money``; a tuple takes every value of its name, a Struct the
     fields ``name.field``, a tuple of Structs ``name.0.field``, ``name.1.field``, … without those rows that are quite empty.
     """
-    typed = await _typed(request)
+    typed = await typed_in(request)
     errors: dict[str, _Refused] = {}
     business = business_of(request)
     said = _Reader(typed, errors, business.currency if business else "").struct(form, "")
@@ -85,7 +86,12 @@ async def filled_in(request: Ask, form: type[F]) -> F:
 
 async def wrong(request: Ask, errors: Mapping[str, str], **facts: object) -> Wrong:
     """What is wrong beyond the type of a field, to be raised: sentences of the catalogue by field."""
-    return _wrong(request, {field: _Refused(sentence, **facts) for field, sentence in errors.items()}, await _typed(request))
+    return _wrong(request, {field: _Refused(sentence, **facts) for field, sentence in errors.items()}, await typed_in(request))
+
+
+def seen(thing: msgspec.Struct) -> str:
+    """What a form was drawn from, as a hidden field: who sends it after somebody else's change is told so, and overwrites nothing."""
+    return hashlib.sha256(msgspec.json.encode(thing)).hexdigest()[:16]
 
 
 def on_wrong(request: Ask, error: Wrong) -> Response[Any]:
@@ -93,7 +99,8 @@ def on_wrong(request: Ask, error: Wrong) -> Response[Any]:
     return on_problem(request, InvalidRequest(errors="; ".join(f"{field}: {said}" for field, said in error.errors.items())))
 
 
-async def _typed(request: Ask) -> dict[str, list[str]]:
+async def typed_in(request: Ask) -> dict[str, list[str]]:
+    """All that was typed in a form, by field: to be sent once more after a question (``m.again``)."""
     typed: dict[str, list[str]] = {}
     for name, value in (await request.form()).items():
         if isinstance(value, str):

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.numbers import format_currency, format_decimal, format_percent, get_currency_precision
 
+from passes.offers import DAYS
 from passes.words import N_, Words
 
 TODAY: Final = N_("today {at:%H:%M}")
@@ -47,6 +48,10 @@ class Saying:
     def day(self, on: date) -> str:
         """A day of the business's calendar: "12 Nov", with the year when it is another one."""
         return self._words.said(self._language, DAY_THIS_YEAR if on.year == self._now.year else DAY, on=on)
+
+    def weekday(self, day: int) -> str:
+        """A day of the week (0 is Monday), short: "Mon", "T2"."""
+        return DAYS.get(self._language, DAYS["en"])[day]
 
     def number(self, value: float) -> str:
         """A number with its groups: "1,234" or "1.234"."""
