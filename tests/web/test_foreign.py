@@ -141,7 +141,7 @@ ONES_OWN: Final = {
 """They say nothing but what was just written, or that something changed."""
 OPEN: Final = re.compile(
     r"GET /api/v1/cards/\{which:str\}/(apple|google)"  # wallets are closed here: tests/wallets
-    r"|\w+ /(api(/openapi.json|/\{path:str\})?$|apple/|google/|c/|art/|brand/|pictures/|static/|problems/)"  # secret, or public
+    r"|\w+ /(api(/openapi.json|/\{path:str\})?$|apple/|google/|c/|i/|join/|art/|brand/|pictures/|static/|problems/)"  # secret, or public
     r"|GET /(style.css|health)|\w+ /(enrol|invite|start)/\{secret:str\}|\w+ /sign-in.*|POST /language"
     r"|GET /counter/(worker.js|manifest.webmanifest|icon.png)"
 )
