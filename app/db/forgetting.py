@@ -35,14 +35,13 @@ GONE: Final = (410, b'{"type":"about:blank","title":"Gone","status":410}')
 class Naming:
     """Whether a text names a person: one that is about them by any part of what is known, one about others only by the whole."""
 
-    def __init__(self, customer: Customer) -> None:
-        self._known = [folded for text in (customer.name, customer.email, customer.phone) if (folded := _folded(text))]
-        whole = [_folded(customer.email), _folded(customer.phone)]
-        whole += [_folded(customer.name)] if len(customer.name.strip()) >= LONG_NAME else []
+    def __init__(self, family: Sequence[Customer]) -> None:
+        self._known = [folded for one in family for text in (one.name, one.email, one.phone) if (folded := _folded(text))]
+        whole = [_folded(text) for one in family for text in (one.email, one.phone)]
+        whole += [_folded(one.name) for one in family if len(one.name.strip()) >= LONG_NAME]
         words = "|".join(re.escape(one) for one in whole if one)
         self._whole = re.compile(rf"(?<!\w)(?:{words})(?!\w)") if words else None
-        digits = sought.digits(customer.phone)
-        self._number = digits[-NUMBER:] if len(digits) >= NUMBER else ""
+        self._numbers = [digits[-NUMBER:] for one in family if len(digits := sought.digits(one.phone)) >= NUMBER]
 
     def theirs(self, text: str) -> bool:
         """In a text about them."""
@@ -54,37 +53,42 @@ class Naming:
         return bool(self._whole and self._whole.search(_folded(text))) or self._dialled(text)
 
     def _dialled(self, text: str) -> bool:
-        return bool(self._number) and self._number in sought.digits(text)
+        digits = sought.digits(text) if self._numbers else ""
+        return any(number in digits for number in self._numbers)
 
 
 class Forgetting(Conversing):
     """See app.store.Store."""
 
-    async def forget(self, customer: Customer, *, at: datetime, rows: Sequence[Row] = ()) -> None:
+    async def forget(self, customer: Customer, *, at: datetime, also: Sequence[Customer] = (), rows: Sequence[Row] = ()) -> None:
         """See app.store.Store. What names them is looked for first, so that nobody waits for the search; then all of it goes at once."""
-        naming = Naming(customer)
-        ids = await self._read(self._theirs(customer), heavy=True)
+        family = (customer, *also)
+        naming = Naming(family)
+        ids = await self._read(self._theirs([one.id for one in family]), heavy=True)
         named: dict[str, list[Any]] = {}
         for table in TEXTS:
             named[table] = await self._named(table, customer, ids, naming)
         kept = await self._kept_about(customer, ids, naming)
-        left = Customer(
-            id=customer.id,
-            business_id=customer.business_id,
-            name="",
-            language=customer.language,
-            joined_at=customer.joined_at,
-            merged_into=customer.merged_into,
-            erased_at=at,
-        )
+        left = [
+            Customer(
+                id=one.id,
+                business_id=one.business_id,
+                name="",
+                language=one.language,
+                joined_at=one.joined_at,
+                merged_into=one.merged_into,
+                erased_at=at,
+            )
+            for one in sorted(family, key=lambda one: one.id)
+        ]
         await self._write(self._forget(left, named, kept, with_rows(rows)))
         await self._wipe()
 
-    def _theirs(self, customer: Customer) -> Talk[frozenset[UUID]]:
+    def _theirs(self, people: list[UUID]) -> Talk[frozenset[UUID]]:
         """The ids by which they are named: theirs, and those of their cards and coupons."""
-        found = [customer.id]
+        found = list(people)
         for table in ("card", "coupon"):
-            rows = yield Ask(self._say_of(f"SELECT id FROM {table} WHERE customer_id = $1"), (customer.id,))
+            rows = yield Ask(self._say_of(f"SELECT id FROM {table} WHERE customer_id {self._dialect.listed(1)}"), (people,))
             found += [as_id(row[0]) for row in rows]
         return frozenset(found)
 
@@ -120,10 +124,11 @@ class Forgetting(Conversing):
                 return found
             last = rows[-1][0]
 
-    def _forget(self, left: Customer, named: dict[str, list[Any]], kept: list[int], unit: Ready) -> Talk[None]:
-        yield Ask(self._say.held(CUSTOMER), (left.id,))
-        yield Ask(self._say.rewritten(CUSTOMER), CUSTOMER.row(left))
-        yield Ask(self._say_of("DELETE FROM contact WHERE customer_id = $1"), (left.id,))
+    def _forget(self, left: Sequence[Customer], named: dict[str, list[Any]], kept: list[int], unit: Ready) -> Talk[None]:
+        for one in left:
+            yield Ask(self._say.held(CUSTOMER), (one.id,))
+            yield Ask(self._say.rewritten(CUSTOMER), CUSTOMER.row(one))
+            yield Ask(self._say_of("DELETE FROM contact WHERE customer_id = $1"), (one.id,))
         for table, keys in named.items():
             column = TEXTS[table][0]
             also = ", sought = ''" if table == "refusal" else ""

@@ -24,9 +24,9 @@ async def forget(desk: Desk, business: Business, customer_id: UUID, *, by: UUID 
     for card in life.cards:
         if card.left_at is None:
             await _leave(desk, card, by)
-    for person in reversed(life.family):  # the one by whom they are found is the last to go
-        gone = (audit.line(desk, by, "customer.erased", person, None),) if by is not None and person.merged_into is None else ()
-        await desk.store.forget(person, at=now, rows=gone)
+    person, *also = life.family
+    line = (audit.line(desk, by, "customer.erased", person, None),) if by is not None else ()
+    await desk.store.forget(person, at=now, also=also, rows=line)
     if life.cards:
         await desk.commit(desk.world.now(), touches=[card.id for card in life.cards])
 

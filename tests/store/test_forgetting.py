@@ -1,0 +1,132 @@
+"""Erased means erased: after a whole life, nothing in the database names the person, and every number is as it was."""
+
+import sqlite3
+import unicodedata
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+from shop import Shop, open_shop
+
+from app import history
+from app.store import Sent, Store
+from passes.campaigns import Campaign
+from passes.cards import Event
+from passes.words import text
+
+NAME, OTHER = "Quỳnh Hương Đặng", "Bé Na Quỳnh"
+EMAIL, SECOND = "quynh.huong@example.com", "be.na@example.org"
+PHONE = "0987 654 321"
+
+
+def spelt(word: str) -> set[str]:
+    """The ways in which it may be written somewhere."""
+    plain = unicodedata.normalize("NFD", word.casefold()).translate({ord("đ"): "d"})
+    ascii_ = "".join(char for char in plain if not unicodedata.combining(char))
+    return {word, word.casefold(), unicodedata.normalize("NFD", word), unicodedata.normalize("NFD", word.casefold()), ascii_}
+
+
+NEEDLES = {way for word in (NAME, OTHER, EMAIL, SECOND, PHONE, "0987654321", "84987654321") for way in spelt(word)}
+
+
+async def everything(url: str) -> list[tuple[str, str]]:
+    """Every value of every table, as text, with where it stands."""
+    rows: dict[str, Sequence[Sequence[object]]] = {}
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as file:
+            tables = [name for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            rows |= {name: file.execute(f"SELECT * FROM {name}").fetchall() for name in tables}
+    else:
+        server = await asyncpg.connect(url)
+        for (name,) in await server.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"):
+            rows[name] = await server.fetch(f"SELECT * FROM {name}")
+        await server.close()
+    return [
+        (name, value.decode("latin-1") if isinstance(value, bytes) else str(value)) for name in rows for row in rows[name] for value in row
+    ]
+
+
+async def named(url: str) -> list[str]:
+    """Where somebody is named still. Bytes were read one by one, so that a name in them is looked for in its bytes."""
+    found = []
+    for where, value in await everything(url):
+        low = value.casefold()
+        if any(needle.casefold() in low or needle.encode().decode("latin-1").casefold() in low for needle in NEEDLES):
+            found.append(where)
+    return found
+
+
+async def lived(shop: Shop) -> str:
+    """A whole life: the customer's id."""
+    store, minh = shop.desk.store, await shop.sign_in("Minh")
+    card = await shop.join(NAME, email=EMAIL, phone=PHONE)
+    twin = await shop.join(OTHER, email=SECOND)
+    await shop.stamp(twin, 2)
+    code = (await shop.stamp(card, 5))["earned"][0]["code"]
+    used = (await shop.redeem(code)).json()["redemption"]["id"]
+    await shop.post(f"redemptions/{used}/reversal", {"reason": f"{NAME} wanted another one"}, who="Minh")
+    await shop.redeem(code)
+    assert (await shop.redeem(PHONE)).status_code == 404  # typed into the wrong field
+    facts = await store.card_facts(business_id=shop.business.id, number=card["number"])
+    other = await store.card_facts(business_id=shop.business.id, number=twin["number"])
+    assert facts
+    assert other
+    page = f"/customers/{facts.customer.id}"
+    await minh.post(f"{page}/note", data={"note": f"{NAME} likes it sweet"})
+    form = {"way": "more", "amount": "1", "reason": f"{NAME} had none", "nonce": "n"}
+    assert (await minh.post(f"{page}/cards/{facts.card.id}/correction", data=form)).status_code == 303
+    mine, at = {"business_id": shop.business.id}, shop.clock()
+    campaign = Campaign(id=uuid4(), name="Tết", message=text(en="Hello {name}"), made_at=at, made_by=shop.staff["Minh"].id, **mine)
+    mine |= {"card_id": facts.card.id, "customer_id": facts.customer.id, "campaign_id": campaign.id, "at": at}
+    sent = Sent(id=uuid4(), occasion="once", mail="due", mail_at=at, **mine)
+    message = Event(id=uuid4(), kind="message", reason=f"for {OTHER}", **mine)
+    await shop.desk.commit(at, rows=(campaign, sent, message))
+    assert (await minh.post(f"{page}/merge/{other.customer.id}")).status_code == 303
+    assert (await minh.post(f"{page}/erase")).status_code == 422  # not without saying so
+    return str(facts.customer.id)
+
+
+async def numbers(shop: Shop) -> tuple[object, object, object]:
+    """The three numbers, the days' counts, and how many rows there are of what happened."""
+    today = shop.clock().astimezone(shop.business.tz).date()
+    now = await history.numbers(shop.desk, shop.business, history.period("week", today=today))
+    counts = await shop.desk.store.counted(shop.business.id, since=today, until=today)
+    past = await history.page(shop.desk, shop.business, history.Filter())
+    return now, counts, [(one.id, one.status, one.offer_id) for one in past.rows]
+
+
+async def ledgers(store: Store, shop: Shop) -> list[object]:
+    found = []
+    for card in (await store.people(shop.business.id))[0].cards:
+        found += [(line.card_id, line.amount, line.balance) for line in await store.ledger(shop.business.id, card.id)]
+    return found
+
+
+async def test_erased_means_erased(database_url: str) -> None:
+    async with open_shop(database_url) as shop:
+        who = await lived(shop)
+        assert {"customer", "contact", "kept", "entry", "refusal", "reversal", "event"} <= set(await named(database_url))
+        before, written = await numbers(shop), await ledgers(shop.desk.store, shop)
+        life = await shop.desk.store.life(shop.business.id, who)
+        assert life
+        shop.clock.forward(minutes=1)
+        minh = await shop.sign_in("Minh")
+        assert (await minh.post(f"/customers/{who}/erase", data={"sure": "true"})).status_code == 303
+        assert await named(database_url) == []
+        assert await numbers(shop) == before
+        entries = [line for card in life.cards for line in await shop.desk.store.ledger(shop.business.id, card.id)]
+        assert {(line.card_id, line.amount, line.balance) for line in entries} >= set(written)
+        for card in life.cards:
+            facts = await shop.desk.store.card_facts(card_id=card.id)
+            assert facts
+            assert (facts.customer.name, facts.card.left_at is not None, facts.card.version > card.version) == ("", True, True)
+        assert (await minh.get(f"/customers/{who}")).status_code == 404
+        assert (await minh.post(f"/customers/{who}/erase", data={"sure": "true"})).status_code == 404
+        assert [one.what for one in await shop.desk.store.audited(shop.business.id, what="customer.erased")] == ["customer.erased"]
+        if database_url.startswith("sqlite"):  # nor in a page of the file that nothing points to any more
+            path = Path(database_url.removeprefix("sqlite:///"))
+            for file in path.parent.glob(f"{path.name}*"):
+                content = file.read_bytes().lower()
+                assert [needle for needle in NEEDLES if needle.encode().lower() in content] == [], file
