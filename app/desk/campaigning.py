@@ -45,8 +45,8 @@ async def campaign(desk: Desk, business_id: UUID, campaign_id: UUID) -> Campaign
 
 
 async def make(desk: Desk, actor: Member, made: Campaign) -> Campaign:
-    """A new one, as it was filled in. Raises NotFound for an offer, program or location that is not this business's."""
-    await _ours(desk, made)
+    """A new one, as it was filled in. Raises NotFound for an offer that is not this business's."""
+    await _offer_of(desk, made)
     await desk.commit(desk.world.now(), rows=(made, audit.line(desk, actor.staff.id, "campaign.made", None, made)))
     return made
 
@@ -55,19 +55,19 @@ async def change(desk: Desk, actor: Member, was: Campaign, became: Campaign) -> 
     """Another message, offer, segment or name; of one that is under way or over only the name. Raises NotFound, ChangedMeanwhile."""
     if was.trigger is None and was.state not in ("draft", "stopped"):
         became = replace(was, name=became.name)
-    await _ours(desk, became)
+    await _offer_of(desk, became)
     await audit.revise(desk, actor.staff.id, "campaign.changed", (was, became))
     return became
 
 
-async def _ours(desk: Desk, made: Campaign) -> None:
-    business_id, rules = made.business_id, made.rules
-    if made.offer_id is not None and not await desk.store.offers(business_id, [made.offer_id]):
+async def _offer_of(desk: Desk, one: Campaign) -> Offer | None:
+    """The offer that it names. Raises NotFound for one that is not this business's."""
+    if one.offer_id is None:
+        return None
+    offer = (await desk.store.offers(one.business_id, [one.offer_id])).get(one.offer_id)
+    if offer is None:
         raise NotFound(what=N_("offer"))
-    if rules.program_id is not None and await desk.store.program(business_id, rules.program_id) is None:
-        raise NotFound(what=N_("program"))
-    if rules.location_id is not None and rules.location_id not in {one.id for one in await desk.store.locations(business_id)}:
-        raise NotFound(what=N_("location"))
+    return offer
 
 
 async def send(desk: Desk, actor: Member, was: Campaign, *, at: datetime | None) -> Campaign:
@@ -119,12 +119,8 @@ async def start(desk: Desk, actor: Member, was: Campaign) -> Campaign:
 
 async def running_offer(desk: Desk, of: Campaign) -> Offer | None:
     """The offer that a campaign gives. Raises Paused."""
-    if of.offer_id is None or isinstance(of.trigger, Waiting | Expiring):
-        return None
-    offer = (await desk.store.offers(of.business_id, [of.offer_id])).get(of.offer_id)
-    if offer is None:
-        raise NotFound(what=N_("offer"))
-    if offer.state != "running":
+    offer = None if isinstance(of.trigger, Waiting | Expiring) else await _offer_of(desk, of)
+    if offer is not None and offer.state != "running":
         raise Paused(name=offer.title)
     return offer
 

@@ -25,6 +25,15 @@ async def segment(desk: Desk, business_id: UUID, segment_id: UUID) -> Segment:
     return found
 
 
+async def check(desk: Desk, business_id: UUID, rules: Rules) -> Rules:
+    """The same rules. Raises NotFound for a program or a location that is not this business's."""
+    if rules.program_id is not None and await desk.store.program(business_id, rules.program_id) is None:
+        raise NotFound(what=N_("program"))
+    if rules.location_id is not None and rules.location_id not in {one.id for one in await desk.store.locations(business_id)}:
+        raise NotFound(what=N_("location"))
+    return rules
+
+
 async def save(desk: Desk, actor: Member, name: str, rules: Rules) -> Segment:
     """Keep rules under a name; who has that name already means these from now on. Raises ChangedMeanwhile."""
     was = next((one for one in await desk.store.segments(actor.business.id) if one.name.casefold() == name.strip().casefold()), None)

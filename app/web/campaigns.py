@@ -238,9 +238,12 @@ async def try_out(request: Ask, campaign_id: FromPath[UUID]) -> Response[str]:
 
 @post("/campaigns/{campaign_id:uuid}/send", guards=[managers])
 async def send(request: Ask, campaign_id: FromPath[UUID]) -> Response[Any]:
-    """Send it, now or at a time."""
+    """Send it, now or at a time; an automation is switched on."""
     desk, member = desk_of(request), me(request)
     one = await _one(request, campaign_id)
+    if one.trigger is not None:
+        await campaigning.start(desk, member, one)
+        return go(f"/campaigns/{one.id}")
     try:
         said = (await filled_in(request, Time)).at.strip()
         at: datetime | None = None
@@ -269,14 +272,6 @@ async def stop(request: Ask, campaign_id: FromPath[UUID]) -> Response[Any]:
     return go("/campaigns" if became.state == "archived" else f"/campaigns/{one.id}")
 
 
-@post("/campaigns/{campaign_id:uuid}/start", guards=[managers])
-async def start(request: Ask, campaign_id: FromPath[UUID]) -> Response[Any]:
-    """Switch an automation on."""
-    one = await _one(request, campaign_id)
-    await campaigning.start(desk_of(request), me(request), one)
-    return go(f"/campaigns/{one.id}")
-
-
 # --- No more e-mail ---
 
 
@@ -298,5 +293,5 @@ async def leave(request: Ask, key: FromPath[str]) -> Response[str]:
     return render(request, "leave_mail.html", key=key, shop=facts.business.name, left=True)
 
 
-handlers: Final = (all_campaigns, new, make, edit, change, campaign, try_out, send, stop, start)
+handlers: Final = (all_campaigns, new, make, edit, change, campaign, try_out, send, stop)
 public: Final = (leaving, leave)

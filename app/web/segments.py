@@ -52,7 +52,7 @@ _PLAIN: Final = tuple(name for name in Asked.__struct_fields__ if name not in ("
 
 
 async def meant(request: Ask, asked: Asked) -> Rules:
-    """The rules that were filled in. Raises Wrong for a card that is not there."""
+    """The rules that were filled in. Raises Wrong for a card that is not there, NotFound for a program or location that is not ours."""
     desk, business = desk_of(request), me(request).business
     cards: list[UUID] = []
     numbers = asked.picked.split()
@@ -64,7 +64,8 @@ async def meant(request: Ask, asked: Asked) -> Rules:
     if len(numbers) > MOST_PICKED:
         raise await wrong(request, {"picked": N_("{most} cards at most.")}, most=MOST_PICKED)
     given = {name: getattr(asked, name) for name in _PLAIN}
-    return Rules(**given, waiting={"": None, "yes": True, "no": False}[asked.waiting], cards=tuple(dict.fromkeys(cards)))
+    rules = Rules(**given, waiting={"": None, "yes": True, "no": False}[asked.waiting], cards=tuple(dict.fromkeys(cards)))
+    return await segments.check(desk, business.id, rules)
 
 
 async def editor(request: Ask, rules: Rules) -> dict[str, Any]:

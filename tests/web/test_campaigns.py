@@ -244,7 +244,7 @@ async def test_an_automation_is_set_up_switched_on_and_reaches_each_once(shop: S
     assert one.state == "paused"
     shop.clock.forward(days=3)
     assert await Automations(shop.desk).step() == 0
-    assert (await manager.post(f"/campaigns/{one.id}/start")).status_code == 303
+    assert (await manager.post(f"/campaigns/{one.id}/send")).status_code == 303
     assert [await Automations(shop.desk).step() for _ in range(2)] == [1, 0]
     assert "it rains" in await said(shop, card)
     await work(shop)
@@ -260,7 +260,7 @@ async def test_a_reward_that_waits_is_told_of_without_consent_but_never_by_email
     await shop.stamp(card, 5)
     manager = await shop.sign_in("Minh")
     one = await make(shop, manager, "/campaigns?kind=waiting", days="7", email="on")
-    await manager.post(f"/campaigns/{one.id}/start")
+    await manager.post(f"/campaigns/{one.id}/send")
     shop.clock.forward(days=7, hours=-11)  # one in the morning of the seventh day
     assert await Automations(shop.desk).step() == 0
     shop.clock.forward(hours=7.5)
@@ -324,5 +324,5 @@ async def test_a_counter_has_no_campaigns_and_those_of_another_shop_are_like_non
         assert (await counter.get(path)).headers["location"].startswith("/sign-in")
     for path in (f"/campaigns/{theirs.id}", f"/campaigns/{theirs.id}/edit"):
         assert (await manager.get(path)).status_code == 404
-    for path in ("send", "stop", "start", "edit", "test"):
+    for path in ("send", "stop", "edit", "test"):
         assert (await manager.post(f"/campaigns/{theirs.id}/{path}", data={"name": "x", "number": "x"})).status_code == 404

@@ -26,6 +26,8 @@ from app import asgi, settings, world
 from app.desk import enrolment, found
 from app.store import Passkey
 from passes import codes, coupons
+from passes.campaigns import Campaign
+from passes.words import text
 
 Things = Mapping[str, str]
 """What somebody may name in a request: ids and codes of one business, or made up."""
@@ -85,6 +87,15 @@ WITH: Final[dict[str, Request]] = {
     "POST /counters/here": form(location_id="location_id", name="Window", kind="staff"),
     "POST /counters/{counter_id:uuid}/name": form(name="Window"),
     "POST /counters/{counter_id:uuid}/revoke": form(),
+    "GET /campaigns/{campaign_id:uuid}": said(),
+    "GET /campaigns/{campaign_id:uuid}/edit": said(),
+    "POST /campaigns": form(**{"name": "Rain", "message.en": "Tea?", "offer_id": "offer_id", "program_id": "program_id"}),
+    "POST /campaigns/{campaign_id:uuid}/edit": form(**{"name": "Rain", "message.en": "Tea?", "picked": "card_id"}),
+    "POST /campaigns/{campaign_id:uuid}/send": form(),
+    "POST /campaigns/{campaign_id:uuid}/stop": form(),
+    "POST /campaigns/{campaign_id:uuid}/test": form(number="card_id"),
+    "POST /segments": form(name="Near", location_id="location_id"),
+    "POST /segments/count": form(program_id="program_id"),
     "GET /programs/{program_id:uuid}/poster": said(),
     "GET /programs/{program_id:uuid}/poster/{location_id:uuid}": said(),
     "POST /locations/{location_id:uuid}": form(name="By the river"),
@@ -106,6 +117,9 @@ WITH: Final[dict[str, Request]] = {
 NAMING_NOTHING: Final = {
     "GET /",
     "GET /account",
+    "GET /campaigns",
+    "GET /campaigns/new",
+    "GET /segments",
     "GET /counter",
     "GET /counter/offline",
     "GET /counters",
@@ -141,7 +155,8 @@ ONES_OWN: Final = {
 """They say nothing but what was just written, or that something changed."""
 OPEN: Final = re.compile(
     r"GET /api/v1/cards/\{which:str\}/(apple|google)"  # wallets are closed here: tests/wallets
-    r"|\w+ /(api(/openapi.json|/\{path:str\})?$|apple/|google/|c/|i/|join/|art/|brand/|pictures/|static/|problems/)"  # secret, or public
+    r"|\w+ /(api(/openapi.json|/\{path:str\})?$|apple/|google/|c/|i/|join/|leave-mail/|art/|brand/|pictures/)"  # secret, or public
+    r"|\w+ /(static|problems)/"
     r"|GET /(style.css|health)|\w+ /(enrol|invite|start)/\{secret:str\}|\w+ /sign-in.*|POST /language"
     r"|GET /counter/(worker.js|manifest.webmanifest|icon.png)"
 )
@@ -204,8 +219,10 @@ async def things(shop: Shop) -> Things:
         name="Lan's laptop",
         created_at=now,
     )
-    await shop.desk.commit(now, rows=(passkey, replace(late, expires_at=now - timedelta(days=1))))
+    campaign = Campaign(id=uuid4(), business_id=shop.business.id, name="Sun", message=text(en="Ice?"), made_at=now, made_by=member.staff.id)
+    await shop.desk.commit(now, rows=(passkey, campaign, replace(late, expires_at=now - timedelta(days=1))))
     return {
+        "campaign_id": str(campaign.id),
         "card_id": card["id"],
         "code": card["ready"][0]["code"],
         "expired_code": late.code,
@@ -223,7 +240,7 @@ async def things(shop: Shop) -> Things:
 
 def made_up(shop: Shop) -> Things:
     """The same, of nobody."""
-    ids = ("card", "coupon", "redemption", "program", "offer", "used_offer", "location", "staff", "counter", "passkey")
+    ids = ("campaign", "card", "coupon", "redemption", "program", "offer", "used_offer", "location", "staff", "counter", "passkey")
     minted = {name: codes.mint(shop.desk.world.pick) for name in ("code", "expired_code")}
     return {**minted, **{f"{name}_id": str(world.new_id()) for name in ids}}
 
