@@ -1,13 +1,16 @@
 """The drawn pictures: their sizes, their states, and that everything on them can be seen."""
 
 from io import BytesIO
+from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from PIL import Image
 
 from passes import artwork
-from passes.artwork import MOST_STAMPS, STEPS, Progress, progress
+from passes.artwork import DRAWN, MOST_STAMPS, STEPS, Art, Progress, progress
 from passes.businesses import Brand
+from passes.designs import FOLDERS, ROWS, USUAL, overfull
 
 CUP = Brand(symbol="cup")
 PALE = Brand(background="#f6efe4", foreground="#2b1d14", label="#b0512c", symbol="bag")
@@ -60,8 +63,8 @@ def test_a_mark_can_be_told_from_its_ground_in_any_colours(brand: Brand) -> None
 
 def test_every_stamp_is_another_picture_and_the_same_stamps_are_the_same_bytes() -> None:
     def draw(count: int) -> bytes:
-        artwork._strips.cache_clear()
-        return artwork.strip(CUP, Progress(count, 3, (3,), stamps=True), 1)
+        artwork.sketch.cache_clear()
+        return artwork.sketch(CUP, Progress(count, 3, (3,), stamps=True))
 
     assert len({draw(count) for count in range(4)}) == 4
     assert draw(2) == draw(2)
@@ -69,12 +72,12 @@ def test_every_stamp_is_another_picture_and_the_same_stamps_are_the_same_bytes()
 
 def test_a_ready_reward_is_celebrated() -> None:
     quiet, loud = Progress(0, 5, (5,), stamps=True), Progress(0, 5, (5,), stamps=True, ready=True)
-    assert artwork.strip(CUP, quiet, 1) != artwork.strip(CUP, loud, 1)
+    assert artwork.sketch(CUP, quiet) != artwork.sketch(CUP, loud)
 
 
 def test_a_goal_looks_different_from_other_places() -> None:
     one, two = Progress(0, 6, (6,), stamps=True), Progress(0, 6, (3, 6), stamps=True)
-    assert artwork.strip(CUP, one, 1) != artwork.strip(CUP, two, 1)
+    assert artwork.sketch(CUP, one) != artwork.sketch(CUP, two)
 
 
 @pytest.mark.parametrize("count", range(1, MOST_STAMPS + 1))
@@ -125,3 +128,59 @@ def test_a_bar_shows_a_goal_as_reached_exactly_when_it_is(goals: tuple[int, ...]
 def test_a_crowded_bar_can_be_drawn() -> None:
     shown = progress("points", tuple(range(10, 130, 10)), 55)
     assert opened(artwork.strip(CUP, shown, 1)).size == (375, 144)
+
+
+# --- Designs, and pictures of their own ---
+
+
+def photo(colour: str, size: tuple[int, int] = (60, 40), mode: str = "RGB") -> bytes:
+    file = BytesIO()
+    Image.new(mode, size, colour).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_each_folder_is_in_the_list_and_looks_different_from_the_others() -> None:
+    cards = Path(__file__).parents[2] / "templates" / "cards"
+    assert {folder.stem for folder in cards.glob("*.pass")} == set(FOLDERS)
+    shown = Progress(3, 10, (5, 10), stamps=True)
+    assert len({artwork.sketch(replace(CUP, design=name), shown) for name in FOLDERS}) == len(FOLDERS)
+    assert len({(folder.scene, tuple(folder.spots.items())) for folder in FOLDERS.values()}) == len(FOLDERS)
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_folder_has_room_for_all_that_it_puts_on_the_front(name: str) -> None:
+    assert overfull(name) == {}
+    assert sum(ROWS.values()) == 8
+    assert set(FOLDERS[name].spots) <= set(USUAL)
+
+
+def test_only_a_design_without_a_strip_has_none() -> None:
+    assert [name for name in FOLDERS if not artwork.has_strip(replace(CUP, design=name))] == ["minimal"]
+
+
+def test_a_stamp_of_their_own_is_what_is_stamped() -> None:
+    own = Art(stamp=photo("#00ff00"))
+    strip = picture(artwork.sketch(CUP, Progress(1, 2, (2,), stamps=True), own=own))
+    stamped, empty = strip.getpixel((strip.width // 4, strip.height // 2)), strip.getpixel((3 * strip.width // 4, strip.height // 2))
+    assert stamped[1] > 200 > stamped[0]  # type: ignore[index]
+    assert empty != stamped
+
+
+@pytest.mark.parametrize("colour", ["#ffffff", "#000000", "#e8d3b0", "#808080"])
+def test_stamps_can_be_told_from_any_picture_behind_them(colour: str) -> None:
+    strip = picture(artwork.sketch(CUP, Progress(0, 10, (10,), stamps=True), own=Art(strip=photo(colour))))
+    assert artwork._contrast(strip.getpixel((2, 2)), artwork._ink(CUP)) >= 2.9  # type: ignore[arg-type]
+
+
+def test_a_logo_of_their_own_is_whole_on_every_place_that_has_one() -> None:
+    wide = Art(logo=photo("#ff0000", (640, 100)))
+    assert opened(artwork.logo(CUP, 2, wide)).size == (320, 50)
+    assert opened(artwork.icon(CUP, 2, wide)).size == (58, 58)
+    assert artwork.program_logo(CUP, wide) != artwork.program_logo(CUP, DRAWN)
+
+
+def test_a_strip_with_a_photograph_is_not_larger_than_a_phone_likes() -> None:
+    file = BytesIO()
+    Image.effect_mandelbrot((900, 600), (-2, -1.2, 1, 1.2), 100).convert("RGB").save(file, "JPEG")
+    shown = Progress(7, 12, (6, 12), stamps=True, ready=True)
+    assert len(artwork.strip(replace(CUP, design="photo"), shown, 3, Art(strip=file.getvalue()))) < 400_000

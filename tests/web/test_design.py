@@ -169,6 +169,7 @@ async def test_facts_that_have_no_room_are_refused_beside_the_field_and_what_was
 
 async def test_colours_that_cannot_be_read_are_shifted_and_it_is_said(shop: Shop) -> None:
     browser = await shop.sign_in("Lan")
+    card = await shop.join("Hoa")
     page = (await browser.get("/settings/brand")).text
     form = filled(page, "brand", background="#ffffff", foreground="#ffffee", label="#eeeeee", do="preview")
     drawn = await browser.post("/settings/brand", data=form)
@@ -177,6 +178,13 @@ async def test_colours_that_cannot_be_read_are_shifted_and_it_is_said(shop: Shop
     business = (await shop.desk.store.businesses())[0]
     assert business.brand.background == "#ffffff"
     assert business.brand.foreground != "#ffffee"
+    ((errand, _),) = await shop.desk.store.errands(business.id, kind="redraw")
+    before = await shop.desk.store.card_facts(business_id=business.id, number=card["number"])
+    while await Errands(shop.desk).step():
+        pass
+    after = await shop.desk.store.card_facts(business_id=business.id, number=card["number"])
+    assert errand.total == 1
+    assert after.card.version > before.card.version
     manager = await shop.sign_in("Minh")
     assert (await manager.get("/settings/brand")).status_code == 403
 
