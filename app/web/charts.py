@@ -16,6 +16,8 @@ FOOT: Final = 22
 GAP: Final = 0.2
 """How much of a bar's room stays free; nothing of it when there are more days than CROWD."""
 CROWD: Final = 62
+NAMED: Final = 10
+"""Bars of which each has its name and number; of more, every second or third has: they would run into each other on a phone."""
 ROW: Final = 22
 SIDE: Final = 13.0
 """Percent of the width for the names of weekdays."""
@@ -69,6 +71,26 @@ def days(shown: Sequence[OnDay], *, title: str, described: str, day: Callable[[d
         x, anchor = place.get(number, ((number + 0.5) * room, "middle"))
         parts.append(_text("name", x, floor + 17, anchor, day(shown[number].day)))
     return _svg("days", floor + FOOT, title, described, parts)
+
+
+def columns(name: str, shown: Sequence[tuple[str, int, int, str]], *, title: str, described: str) -> str:
+    """Bars beside each other: (name, lower part, upper part, tip). Numbers stand over them, and names below, while they have room."""
+    most = max([1, *(lower + upper for _, lower, upper, _ in shown)])
+    room = 100 / len(shown)
+    floor = HEAD + PLOT
+    parts = [f'<line class="axis" x1="0" x2="100%" y1="{floor}.5" y2="{floor}.5"/>']
+    every = -(-len(shown) // NAMED)
+    for number, (below, lower, upper, tip) in enumerate(shown):
+        height, more = (PLOT * part / most for part in (lower, upper))
+        x, middle = number * room + room * GAP / 2, (number + 0.5) * room
+        if lower:
+            parts.append(_rect("redeemed", tip, x=x, y=floor - height, width=room * (1 - GAP), height=height))
+        if upper:
+            parts.append(_rect("refused", tip, x=x, y=floor - height - more, width=room * (1 - GAP), height=more))
+        if number % every == 0:
+            parts.append(_text("last", middle, floor - height - more - 6, "middle", lower + upper))
+            parts.append(_text("name", middle, floor + 17, "middle", below))
+    return _svg(name, floor + FOOT, title, described, parts)
 
 
 def hours(
