@@ -31,13 +31,16 @@ from playwright.async_api import Browser, Page, async_playwright, expect  # noqa
 from shop import NOON, PIN, Clock, Shop  # noqa: E402
 
 from app import asgi, db, settings, world  # noqa: E402
-from app.desk import enrolment, people  # noqa: E402
+from app.desk import campaigning, enrolment, people, segments  # noqa: E402
 from app.desk.found import secret_hash  # noqa: E402
+from app.errands import Errands  # noqa: E402
 from app.followers import Followers  # noqa: E402
 from app.sandbox import past  # noqa: E402
 from app.store import CounterKind, Unit  # noqa: E402
 from passes import codes, coupons  # noqa: E402
 from passes.businesses import Brand  # noqa: E402
+from passes.campaigns import Campaign, Rules, WinBack  # noqa: E402
+from passes.words import text  # noqa: E402
 
 HERE: Final = Path(__file__).parent
 PHONE, SMALL, TABLET, DESKTOP = (390, 844), (320, 640), (820, 1180), (1440, 900)
@@ -416,6 +419,88 @@ async def _(cafe: Cafe, name: str) -> None:
         await page.locator(".story-link").first.click()
         await expect(page.locator("#story-body h1, #story-body h2").first).to_be_visible()
         await keep(page, name)
+
+
+# --- Campaigns ---
+
+
+async def written(cafe: Cafe, called: str, **more: Any) -> Campaign:
+    """A campaign as it was filled in; those who joined with an even number of visits have agreed to it."""
+    desk, owner = cafe.shop.desk, await cookies.member(cafe.shop, "Lan")
+    for card, customer in await desk.store.segment(cafe.shop.business.id, Rules(), now=NOW, zone=cafe.shop.business.tz, limit=500):
+        if card.visits % 2 == 0 and customer.consent_at is None:
+            await desk.store.revise([(customer, replace(customer, consent_at=NOW - timedelta(days=20)))])
+    said = {
+        "en": "{name}, it rains: come in, your second coffee today is on us.",
+        "vi": "{name} ơi, trời mưa rồi: ghé quán nhé, ly thứ hai hôm nay quán mời.",
+    }
+    made = Campaign(
+        id=world.new_id(),
+        business_id=cafe.shop.business.id,
+        name=called,
+        message=text(**said),
+        made_at=NOW - timedelta(hours=2),
+        made_by=owner.staff.id,
+        **more,
+    )
+    return await campaigning.make(desk, owner, made)
+
+
+async def sent(cafe: Cafe, called: str) -> Campaign:
+    """A campaign with a coupon, sent; some have come for it already."""
+    owner = await cookies.member(cafe.shop, "Lan")
+    one = await written(cafe, called, offer_id=cafe.shop.offers["cookie"].id, rules=Rules(visited_within=30))
+    await campaigning.send(cafe.shop.desk, owner, one, at=None)
+    while await Errands(cafe.shop.desk).step():
+        pass
+    given = await cafe.shop.desk.store.coupons(cafe.shop.business.id, batch_id=one.id)
+    for coupon in given[::4]:
+        await cafe.shop.redeem(coupon.code)
+    return one
+
+
+@picture("campaigns-empty-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.office(PHONE, "/campaigns") as page:
+        await keep(page, name, whole=True)
+
+
+@picture("campaigns-desktop")
+async def _(cafe: Cafe, name: str) -> None:
+    await sent(cafe, "Second coffee")
+    await written(cafe, "Moon festival")
+    await written(cafe, "We miss you", trigger=WinBack(after=30), state="running")
+    async with cafe.office(DESKTOP, "/campaigns") as page:
+        await keep(page, name)
+
+
+@picture("campaign-sent-desktop-dark-vi")
+async def _(cafe: Cafe, name: str) -> None:
+    one = await sent(cafe, "Cà phê ngày mưa")
+    async with cafe.office(DESKTOP, f"/campaigns/{one.id}", dark=True, language="vi") as page:
+        await keep(page, name)
+
+
+@picture("campaign-draft-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    one = await written(cafe, "Second coffee", rules=Rules(not_visited_for=14))
+    async with cafe.office(PHONE, f"/campaigns/{one.id}") as page:
+        await keep(page, name, whole=True)
+
+
+@picture("campaign-new-desktop")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.office(DESKTOP, "/campaigns/new") as page:
+        await page.locator("summary").click()
+        await expect(page.locator("[data-counted]")).to_contain_text("It reaches")
+        await keep(page, name, whole=True)
+
+
+@picture("segments-phone-dark")
+async def _(cafe: Cafe, name: str) -> None:
+    await segments.save(cafe.shop.desk, await cookies.member(cafe.shop, "Lan"), "Not for two weeks", Rules(not_visited_for=14))
+    async with cafe.office(PHONE, "/segments", dark=True) as page:
+        await keep(page, name, whole=True)
 
 
 @picture("staff-desktop")
