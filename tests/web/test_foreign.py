@@ -10,7 +10,7 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import cookies
 import httpx
@@ -26,7 +26,7 @@ from app import asgi, settings, world
 from app.desk import enrolment, found
 from app.store import Passkey
 from passes import codes, coupons
-from passes.campaigns import Campaign
+from passes.campaigns import Campaign, Rules, Segment
 from passes.words import text
 
 Things = Mapping[str, str]
@@ -109,6 +109,18 @@ WITH: Final[dict[str, Request]] = {
     "POST /redemptions/export.csv": form(offer="used_offer_id"),
     "POST /redemptions/rows": form(offer="used_offer_id"),
     "POST /redemptions/{redemption_id:uuid}/reversal": form(reason="a mistake"),
+    "GET /customers/{customer_id:uuid}": said(),
+    "GET /customers/{customer_id:uuid}/merge/{other_id:uuid}": said(),
+    "GET /customers/{customer_id:uuid}/record": said(),
+    "GET /customers/{customer_id:uuid}/record.json": said(),
+    "POST /customers": form(segment="segment_id"),
+    "POST /customers/export.csv": form(segment="segment_id"),
+    "POST /customers/{customer_id:uuid}": form(name="Nguyệt", language="vi"),
+    "POST /customers/{customer_id:uuid}/cards/{card_id:uuid}/correction": form(way="more", amount="1", reason="forgotten", nonce="n"),
+    "POST /customers/{customer_id:uuid}/cards/{card_id:uuid}/stamps": form(count="1", nonce="n"),
+    "POST /customers/{customer_id:uuid}/erase": form(sure="true"),
+    "POST /customers/{customer_id:uuid}/merge/{other_id:uuid}": form(),
+    "POST /customers/{customer_id:uuid}/note": form(note="Nuts"),
     "POST /staff/{staff_id:uuid}/link": form(),
     "POST /staff/{staff_id:uuid}/role": form(role="manager"),
     "POST /staff/{staff_id:uuid}/{act:str}": form(),
@@ -151,6 +163,7 @@ ONES_OWN: Final = {
     "POST /settings",
     "POST /sign-out",
     "POST /staff",
+    "POST /staff/limits",
 }
 """They say nothing but what was just written, or that something changed."""
 OPEN: Final = re.compile(
@@ -221,8 +234,17 @@ async def things(shop: Shop) -> Things:
     )
     campaign = Campaign(id=uuid4(), business_id=shop.business.id, name="Sun", message=text(en="Ice?"), made_at=now, made_by=member.staff.id)
     await shop.desk.commit(now, rows=(passkey, campaign, replace(late, expires_at=now - timedelta(days=1))))
+    segment = Segment(id=uuid4(), business_id=shop.business.id, name="All", rules=Rules())
+    known = await store.card_facts(card_id=UUID(card["id"]))
+    other = await store.card_facts(card_id=UUID(used["coupon"]["card_id"]))
+    assert known
+    assert other
+    await shop.desk.commit(now, rows=(segment,))
     return {
         "campaign_id": str(campaign.id),
+        "segment_id": str(segment.id),
+        "customer_id": str(known.customer.id),
+        "other_id": str(other.customer.id),
         "card_id": card["id"],
         "code": card["ready"][0]["code"],
         "expired_code": late.code,
@@ -240,7 +262,22 @@ async def things(shop: Shop) -> Things:
 
 def made_up(shop: Shop) -> Things:
     """The same, of nobody."""
-    ids = ("campaign", "card", "coupon", "redemption", "program", "offer", "used_offer", "location", "staff", "counter", "passkey")
+    ids = (
+        "campaign",
+        "segment",
+        "customer",
+        "other",
+        "card",
+        "coupon",
+        "redemption",
+        "program",
+        "offer",
+        "used_offer",
+        "location",
+        "staff",
+        "counter",
+        "passkey",
+    )
     minted = {name: codes.mint(shop.desk.world.pick) for name in ("code", "expired_code")}
     return {**minted, **{f"{name}_id": str(world.new_id()) for name in ids}}
 
