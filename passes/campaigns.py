@@ -121,8 +121,9 @@ def quiet_until(business: Business, now: datetime) -> datetime | None:
     if not quiet:
         return None
     day = local.date() + timedelta(days=1 if hour >= until else 0)
-    ends = (datetime.combine(day, until, tzinfo=business.tz).replace(fold=fold).astimezone(UTC) for fold in (0, 1))
-    return min(end for end in ends if end > now)
+    wall = datetime.combine(day, until)
+    ends = (wall.replace(tzinfo=business.tz, fold=fold).astimezone(UTC) for fold in (0, 1))
+    return min(end for end in ends if end > now and end.astimezone(business.tz).replace(tzinfo=None) >= wall)
 
 
 def addressed(message: Text, name: str) -> Text:
