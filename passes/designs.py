@@ -77,19 +77,19 @@ USUAL: Final[Mapping[FactKey, Spot]] = {
 FOLDERS: Final[Mapping[str, Folder]] = {
     "classic": Folder(title=N_("Classic"), about=N_("Stamps large on the card's own colour."), scene="stamps"),
     "photo": Folder(
-        title=N_("Photo"),
+        title=N_("Large photo"),
         about=N_("A picture of yours across the card, and a bar that fills below it."),
         scene="photo",
-        spots={"holder": "hidden", "number": "auxiliary"},
+        spots={"progress": "auxiliary", "holder": "hidden"},
     ),
     "minimal": Folder(
         title=N_("Minimal"),
         about=N_("No picture: the number is the largest thing on the card."),
         scene="plain",
-        spots={"progress": "primary", "number": "auxiliary"},
+        spots={"progress": "primary"},
     ),
     "paper": Folder(
-        title=N_("Paper"),
+        title=N_("Paper card"),
         about=N_("A stamp card of paper, with ink on it, as it used to lie in every purse."),
         scene="paper",
         spots={"progress": "auxiliary", "holder": "header", "until": "secondary"},

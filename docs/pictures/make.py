@@ -558,6 +558,58 @@ async def _(cafe: Cafe, name: str) -> None:
 # --- The café opens ---
 
 
+def a_terrace() -> bytes:
+    """A photograph such as a shop takes of itself: an evening, lamps, out of focus."""
+    seen = ImageOps.colorize(Image.linear_gradient("L").resize((1200, 500)), "#0f2a33", "#d98a4b")
+    draw, chance = ImageDraw.Draw(seen), random.Random(7)
+    for _ in range(60):
+        x, y, around = chance.randrange(1200), chance.randrange(330), chance.randrange(14, 46)
+        draw.ellipse((x, y, x + around, y + around), fill=chance.choice(("#ffd9a0", "#ffb45e", "#f7f0d8", "#c9793a")))
+    draw.rectangle((0, 400, 1200, 500), fill="#2a1a12")
+    file = io.BytesIO()
+    seen.filter(ImageFilter.GaussianBlur(7)).save(file, "JPEG")
+    return file.getvalue()
+
+
+@asynccontextmanager
+async def designing(cafe: Cafe, size: tuple[int, int], folder: str, state: str, *, photo: bool = False, **look: Any) -> AsyncIterator[Page]:
+    """The design page with another design chosen, and drawn."""
+    async with cafe.office(size, f"/programs/{cafe.shop.program.id}/design", **look) as page:
+        if photo:
+            async with page.expect_response("**/pictures"):
+                file = {"name": "terrace.jpg", "mimeType": "image/jpeg", "buffer": a_terrace()}
+                await page.locator("[data-picture] input[type=file]").nth(1).set_input_files(file)
+        await page.locator(f"[name=state][value={state}]").check(force=True)
+        async with page.expect_response("**/design"):
+            await page.locator(f"[name=folder][value={folder}]").check(force=True)
+        await expect(page.locator("[data-preview]")).not_to_have_attribute("aria-busy", "true")
+        yield page
+
+
+@picture("design-desktop")
+async def _(cafe: Cafe, name: str) -> None:
+    async with designing(cafe, DESKTOP, "photo", "ready", photo=True) as page:
+        await keep(page, name)
+
+
+@picture("design-paper-desktop-dark-vi")
+async def _(cafe: Cafe, name: str) -> None:
+    async with designing(cafe, DESKTOP, "paper", "half", dark=True, language="vi") as page:
+        await keep(page, name)
+
+
+@picture("design-minimal-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    async with designing(cafe, PHONE, "minimal", "half") as page:
+        await keep(page, name)
+
+
+@picture("brand-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.office(PHONE, "/settings/brand") as page:
+        await keep(page, name, whole=True)
+
+
 @asynccontextmanager
 async def opened(folder: Path) -> AsyncIterator[Cafe]:
     """The service on a port of its own in this process, with a clock that stands; one Chromium; two months of history."""

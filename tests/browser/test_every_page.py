@@ -77,7 +77,7 @@ async def test_pages_of_owners(visit: Visit, axe: str) -> None:
     wrong = []
     page = await visit.signed_in()
     paths = ("/redemptions", "/redemptions?view=trends", f"/redemptions/coupons/{story}", "/staff", "/counters", "/account", "/nowhere")
-    for path in paths:
+    for path in (*paths, f"/programs/{visit.shop.program.id}/design"):
         await page.goto(path)
         wrong += await looks_right(page, axe, path)
     assert not wrong, "\n".join(wrong)
