@@ -58,9 +58,9 @@ class Wrong(Exception):
         """What is wrong with a field; of a text in several languages also what is wrong with one of them."""
         return self.errors.get(name, "")
 
-    def rows(self, name: str) -> Sequence[int]:
-        """The numbers of the repeated rows that were sent."""
-        return _rows(self.typed, name)
+    def rows(self, name: str) -> int:
+        """How many repeated rows the form had."""
+        return max(_rows(self.typed, name), default=-1) + 1
 
 
 class _Refused(Exception):
