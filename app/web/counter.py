@@ -19,7 +19,7 @@ from app.desk.issue import IssuedView
 from app.desk.views import EarnedView, Receipt, ReversalView, Verdict
 from app.problems import KeyInFlight, KeyMissing, KeyReused, NotACounter, WrongMediaType
 from app.store import Caller, Counting, Filter
-from app.web import at_counter, pages
+from app.web import at_counter, join, pages
 from app.web.pages import Connection, counting_of, render
 from app.web.sessions import enrolled, staffed
 from app.web.wire import Ask, Maybe, Presentable, Story, Strict, caller_of, desk_of, log, once
@@ -128,7 +128,9 @@ async def counter(request: Ask) -> Response[str]:
     """The screen: who is here, the camera, the field, and the answer."""
     caller: Caller | None = request.scope["state"]["caller"]
     people = () if caller else await at_counter.people_here(request)
-    return render(request, "counter.html", caller=caller, people=people)
+    counting = here(request)
+    doors = await join.doors(desk_of(request), counting.business, [counting.location]) if counting.counter.kind != "autopilot" else ()
+    return render(request, "counter.html", caller=caller, people=people, doors=doors[:1])
 
 
 @get("/offline", guards=[enrolled])

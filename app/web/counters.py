@@ -13,6 +13,7 @@ from app.desk import enrolment
 from app.desk.audit import revise
 from app.desk.found import secret_hash
 from app.store import CounterKind, Counting
+from app.web import join
 from app.web.forms import Name, filled_in, is_secure
 from app.web.pages import go, render
 from app.web.sessions import COUNTER, known, managers, owners
@@ -66,6 +67,7 @@ async def _counters(request: Ask, **more: object) -> Response[str]:
         "wanted": None,
         "link": "",
         "code": "",
+        "doors": await join.doors(desk_of(request), business, [place for place in places if not place.closed]),
         **more,
     }
     return render(request, "counters.html", **facts)

@@ -1,6 +1,7 @@
 """The page on which somebody joins a program (``/join/{program_id}``), and an insert that gives a stamp to whoever opens it."""
 
 import calendar
+from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -22,12 +23,12 @@ from app.web.forms import Line, Name, Wrong, address_of, filled_in, wrong
 from app.web.holder import PRIVATE, Nonce, cookie, held, pictures
 from app.web.pages import document, go, language_of, render, shown_by
 from app.web.wire import Ask, desk_of, log
-from passes import contacts
-from passes.businesses import Business
+from passes import contacts, scan
+from passes.businesses import Business, Location
 from passes.cards import Card, Customer
 from passes.problems import LinkSpent, NotFound, Problem, TooManyGuesses
 from passes.programs import Program
-from passes.words import N_
+from passes.words import N_, Text
 
 
 class Joining(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +44,22 @@ class Joining(msgspec.Struct, frozen=True, kw_only=True):
     website: Line = ""
     another: bool = False
     insert: Line = ""
+
+
+class Door(msgspec.Struct, frozen=True, kw_only=True):
+    """Where one joins a program at a location: the link, and its QR code as <svg>."""
+
+    program: Text
+    location: str
+    link: str
+    code: str
+
+
+async def doors(desk: Desk, business: Business, places: Sequence[Location]) -> tuple[Door, ...]:
+    """The links of each program that takes customers, at each of these locations."""
+    running = [program for program in await desk.store.programs(business.id) if program.state == "running"]
+    at = [(program, place, f"{desk.public_url}/join/{program.id}/at/{place.id}") for place in places for program in running]
+    return tuple(Door(program=program.name, location=place.name, link=link, code=scan.draw_svg(link)) for program, place, link in at)
 
 
 async def _there(request: Ask, program_id: UUID, location_id: UUID | None) -> tuple[Program, Business, UUID | None]:
