@@ -5,6 +5,7 @@ The lines as they were read are the errand's sheets; each portion of the errand 
 
 import codecs
 import csv
+import io
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -129,10 +130,9 @@ class Reader:
 
     def __init__(self, business: Business, now: datetime) -> None:
         self._business, self._now = business, now
-        self._decoder: codecs.IncrementalDecoder | None = None
-        self._head = self._text = ""
+        self._decoder: io.IncrementalNewlineDecoder | None = None
+        self._encoding = self._text = ""
         self._bytes = b""
-        self._cut = False
         self._number = 0
         self._seen: dict[str, int] = {}
         self.layout: Layout | None = None
@@ -160,17 +160,17 @@ class Reader:
             if len(self._bytes) < len(codecs.BOM_UTF8) + 1 and not last:
                 return ""
             chunk, self._encoding = self._bytes, _encoding(self._bytes)
-            self._decoder = codecs.getincrementaldecoder(self._encoding)(errors="replace")
+            decoder = codecs.getincrementaldecoder(self._encoding)(errors="replace")
+            self._decoder = io.IncrementalNewlineDecoder(decoder, translate=True)
         return self._decoder.decode(chunk, final=last)
 
     def _split(self, text: str, *, last: bool) -> Iterator[str]:
         """Whole lines. What is longer than any line of codes is cut: it is bad anyhow, and must not fill the memory."""
-        pieces = re.split(r"\r\n|\n|\r(?!$)", self._text + text)
-        *whole, self._text = pieces
-        if last:
-            whole, self._text = [*whole, self._text.rstrip("\r")] if self._text.rstrip("\r") else whole, ""
-        self._text = self._text[: LONGEST_LINE + 1] if not self._text.endswith("\r") else self._text[:LONGEST_LINE] + "\r"
+        *whole, rest = (self._text + text).split("\n")
         yield from whole
+        if last and rest:
+            yield rest
+        self._text = "" if last else rest[: LONGEST_LINE + 1]
 
     def _read(self, number: int, text: str) -> Line:
         layout = self.layout or Layout()
