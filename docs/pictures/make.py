@@ -465,6 +465,22 @@ async def _(cafe: Cafe, name: str) -> None:
         await keep(page, name, whole=True)
 
 
+@picture("campaign-draft-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    one = await written(cafe, "Second coffee", rules=Rules(not_visited_for=14))
+    async with cafe.office(PHONE, f"/campaigns/{one.id}") as page:
+        await keep(page, name, whole=True)
+
+
+@picture("campaign-new-desktop")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.office(DESKTOP, "/campaigns/new") as page:
+        await page.locator("summary").click()
+        await expect(page.locator("[data-counted]")).to_contain_text("It reaches")
+        await page.evaluate("document.activeElement.blur(), scrollTo(0, 0)")
+        await keep(page, name, whole=True)
+
+
 @picture("campaigns-desktop")
 async def _(cafe: Cafe, name: str) -> None:
     await sent(cafe, "Second coffee")
@@ -479,21 +495,6 @@ async def _(cafe: Cafe, name: str) -> None:
     one = await sent(cafe, "Cà phê ngày mưa")
     async with cafe.office(DESKTOP, f"/campaigns/{one.id}", dark=True, language="vi") as page:
         await keep(page, name)
-
-
-@picture("campaign-draft-phone")
-async def _(cafe: Cafe, name: str) -> None:
-    one = await written(cafe, "Second coffee", rules=Rules(not_visited_for=14))
-    async with cafe.office(PHONE, f"/campaigns/{one.id}") as page:
-        await keep(page, name, whole=True)
-
-
-@picture("campaign-new-desktop")
-async def _(cafe: Cafe, name: str) -> None:
-    async with cafe.office(DESKTOP, "/campaigns/new") as page:
-        await page.locator("summary").click()
-        await expect(page.locator("[data-counted]")).to_contain_text("It reaches")
-        await keep(page, name, whole=True)
 
 
 @picture("segments-phone-dark")
