@@ -11,7 +11,6 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response, get
-from litestar.params import FromPath
 
 from app import history, insight
 from app.history import Period, PeriodName
@@ -52,13 +51,15 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     period: PeriodName = "month"
     first: date | None = None
     last: date | None = None
+    of: str = "funnel"
+    """Which table of the page, for the one that is downloaded."""
 
     def link(self, path: str = "/insight", **other: object) -> str:
         """This page, or a table of it, for these days or for others."""
         given = {name: other.get(name, getattr(self, name)) for name in ("period", "first", "last")}
         if given["period"] != "custom":
             given = {"period": given["period"]}
-        return f"{path}?{urlencode({name: str(value) for name, value in given.items() if value})}"
+        return f"{path}?{urlencode({name: str(value) for name, value in {**given, 'of': other.get('of')}.items() if value})}"
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -211,11 +212,11 @@ async def page(request: Ask) -> Response[str]:
     return render(request, "insight.html", **facts)
 
 
-@get("/insight/{name:str}", guards=[managers])
-async def table(request: Ask, name: FromPath[str]) -> Response[bytes]:
+@get("/insight/export.csv", guards=[managers])
+async def export(request: Ask) -> Response[bytes]:
     """One table of the page as CSV (RFC 4180), for the same days. Raises NotFound."""
     here = Visit(request)
-    found = here.tables(await here.seen()).get(name.removesuffix(".csv")) if name.endswith(".csv") else None
+    found = here.tables(await here.seen()).get(here.asked.of)
     if found is None:
         raise NotFound(what=N_("page"))
     text = io.StringIO(newline="")
@@ -223,8 +224,8 @@ async def table(request: Ask, name: FromPath[str]) -> Response[bytes]:
     written = csv.writer(text)
     written.writerow(found.heads)
     written.writerows([defused(str(cell)) for cell in row] for row in found.rows)
-    headers = {**HEADERS, "Content-Disposition": f'attachment; filename="insight-{name}"'}
+    headers = {**HEADERS, "Content-Disposition": f'attachment; filename="insight-{here.asked.of}.csv"'}
     return Response(text.getvalue().encode(), media_type="text/csv; charset=utf-8", headers=headers)
 
 
-handlers: Final = (page, table)
+handlers: Final = (page, export)

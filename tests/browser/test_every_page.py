@@ -76,7 +76,16 @@ async def test_pages_of_owners(visit: Visit, axe: str) -> None:
     (story,) = {str(one.coupon_id) for one in await visit.past() if one.status == "reversed"}
     wrong = []
     page = await visit.signed_in()
-    paths = ("/redemptions", "/redemptions?view=trends", f"/redemptions/coupons/{story}", "/staff", "/counters", "/account", "/nowhere")
+    paths = (
+        "/redemptions",
+        "/redemptions?view=trends",
+        "/insight",
+        f"/redemptions/coupons/{story}",
+        "/staff",
+        "/counters",
+        "/account",
+        "/nowhere",
+    )
     for path in (*paths, f"/programs/{visit.shop.program.id}/design"):
         await page.goto(path)
         wrong += await looks_right(page, axe, path)
@@ -148,3 +157,90 @@ async def test_counters_that_ask_first_and_those_without_staff(visit: Visit, axe
     for page, what in ((kiosk, "kiosk"), (autopilot, "autopilot"), (nobody, "who is there")):
         wrong += await looks_right(page, axe, what)
     assert not wrong, "\n".join(wrong)
+
+
+# --- What a business runs by itself: each page on a phone by day and on a desktop by night, every other one in Vietnamese ---
+
+
+async def in_both_languages(visit: Visit, axe: str, paths: list[str], pages: Callable[[str], Awaitable[Page]]) -> None:
+    english, vietnamese = await pages("en-GB"), await pages("vi-VN")
+    wrong = []
+    for number, path in enumerate(paths):
+        page = vietnamese if number % 2 else english
+        answer = await page.goto(path)
+        assert answer
+        assert answer.status == 200, f"{path}: {answer.status}"
+        wrong += await looks_right(page, axe, path, screens=[(PHONE, "light"), (DESKTOP, "dark")])
+    assert not wrong, "\n".join(wrong)
+
+
+async def test_pages_of_what_is_offered(visit: Visit, axe: str) -> None:
+    shop = visit.shop
+    card = await shop.card_with_cookie("Nguyễn Thị Ngọc Hoa")
+    coupon, program, offer = card["ready"][0]["coupon_id"], shop.program.id, shop.offers["coffee"].id
+    await in_both_languages(
+        visit,
+        axe,
+        [
+            "/programs",
+            f"/programs/{program}",
+            f"/programs/{program}/poster",
+            "/offers",
+            "/offers/new",
+            f"/offers/{offer}",
+            "/coupons",
+            "/coupons/many",
+            "/coupons/print",
+            "/coupons/import",
+            f"/coupons/{coupon}",
+            f"/coupons/{coupon}/change",
+            "/inserts",
+            "/setup",
+            "/settings",
+            "/settings/brand",
+            "/locations",
+        ],
+        lambda locale: visit.signed_in(locale=locale),
+    )
+
+
+async def test_pages_of_customers_and_what_reaches_them(visit: Visit, axe: str) -> None:
+    shop = visit.shop
+    card = await shop.card_with_cookie("Nguyễn Thị Ngọc Hoa")
+    await shop.redeem(card["ready"][0]["shown"])
+    facts = await shop.desk.store.card_facts(business_id=shop.business.id, number=card["number"])
+    assert facts
+    customer, key = facts.customer.id, facts.card.key
+    await in_both_languages(
+        visit,
+        axe,
+        [
+            "/insight",
+            "/customers",
+            "/customers/duplicates",
+            f"/customers/{customer}",
+            f"/customers/{customer}/record",
+            "/campaigns",
+            "/campaigns/new",
+            "/campaigns/new?kind=win_back",
+            "/segments",
+            "/staff/limits",
+            "/audit",
+            f"/join/{shop.program.id}?another=true",
+            f"/c/{key}",
+            f"/c/{key}/leave",
+            f"/leave-mail/{key}",
+        ],
+        lambda locale: visit.signed_in(locale=locale),
+    )
+
+
+async def test_all_places_in_a_sheet_where_there_is_no_room_for_a_column(visit: Visit, axe: str) -> None:
+    page = await visit.signed_in(size=PHONE)
+    await expect(page.get_by_role("link", name="Insight")).to_be_hidden()
+    await page.get_by_role("button", name="All pages").click()
+    await expect(page.get_by_role("link", name="Redemptions")).to_have_attribute("aria-current", "page")
+    wrong = await looks_right(page, axe, "places", screens=[(PHONE, "dark")])
+    assert not wrong, "\n".join(wrong)
+    await page.get_by_role("link", name="Insight").click()
+    await page.wait_for_url("**/insight")

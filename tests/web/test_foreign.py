@@ -59,6 +59,14 @@ def zipped(**said: object) -> bytes:
     return file.getvalue()
 
 
+OFFER: Final = {
+    "title.en": "Free tea",
+    "kind": "free_item",
+    "item.en": "Tea",
+    "action.en": "Press TEA",
+    "validity": "unlimited",
+    "locations": "location_id",
+}
 DESIGN: Final = zipped(folder="paper")
 PIN: Final = Argon2id(salt=b"a pinch of it", length=32, iterations=1, lanes=1, memory_cost=8).derive_phc_encoded(b"2580")
 NAMES: Final = {"which": "card_id", "act": "suspend"}
@@ -106,6 +114,15 @@ WITH: Final[dict[str, Request]] = {
     "GET /programs/{program_id:uuid}/design.zip": said(),
     "POST /programs/{program_id:uuid}/design": form(background="#123456", foreground="#ffffff", label="#ffffff"),
     "POST /programs/{program_id:uuid}/design.zip": lambda _: {"content": DESIGN, "headers": {"Content-Type": "application/zip"}},
+    "GET /programs/{program_id:uuid}": said(),
+    "POST /programs/{program_id:uuid}": form(
+        **{"name.en": "Tea card", "earning": "by_visit", "goals.0.at": "5", "goals.0.offer_id": "used_offer_id", "welcome": "offer_id"}
+    ),
+    "POST /programs/{program_id:uuid}/state": form(state="paused"),
+    "GET /offers/{offer_id:uuid}": said(),
+    "POST /offers": form(**OFFER),
+    "POST /offers/{offer_id:uuid}": form(**OFFER),
+    "POST /offers/{offer_id:uuid}/state": form(state="paused"),
     "POST /redemptions/export.csv": form(offer="used_offer_id"),
     "POST /redemptions/rows": form(offer="used_offer_id"),
     "POST /redemptions/{redemption_id:uuid}/reversal": form(reason="a mistake"),
@@ -137,6 +154,11 @@ NAMING_NOTHING: Final = {
     "GET /counters",
     "GET /settings/brand",
     "GET /locations",
+    "GET /offers",
+    "GET /offers/new",
+    "GET /programs",
+    "GET /insight",
+    "GET /insight/export.csv",
     "GET /redemptions",
     "GET /redemptions/numbers",
     "GET /redemptions/trends",
@@ -163,6 +185,7 @@ ONES_OWN: Final = {
     "POST /counter/leave",
     "POST /counters/mode",
     "POST /pictures",
+    "POST /programs",
     "POST /settings/brand",
     "POST /locations",
     "POST /settings",

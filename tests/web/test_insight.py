@@ -10,8 +10,8 @@ from shop import Shop
 from app.desk import counting
 
 
-async def rows(browser: httpx.AsyncClient, name: str, query: str = "") -> list[list[str]]:
-    answer = await browser.get(f"/insight/{name}.csv{query}")
+async def rows(browser: httpx.AsyncClient, name: str, days: str = "") -> list[list[str]]:
+    answer = await browser.get(f"/insight/export.csv?of={name}{days}")
     assert answer.status_code == 200, answer.text
     assert f'filename="insight-{name}.csv"' in answer.headers["content-disposition"]
     return list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))[1:]
@@ -56,13 +56,13 @@ async def test_the_cards_tell_how_far_they_come_who_comes_back_and_what_is_unusu
     assert all(svg in page for svg in ("chart-weeks", "chart-close-1"))
     today = (await owner.get("/insight?period=today")).text
     assert "Nobody joined in these days" in today
-    joined, *_ = await rows(owner, "funnel", "?period=custom&first=2026-11-20&last=2026-11-20")
+    joined, *_ = await rows(owner, "funnel", "&period=custom&first=2026-11-20&last=2026-11-20")
     assert joined == ["Joined", "3", "0"]
 
 
 async def test_only_managers_learn_and_only_what_there_is(shop: Shop) -> None:
     owner = await shop.sign_in("Lan")
     assert (await shop.browser().get("/insight")).headers["location"].startswith("/sign-in")
-    for wrong in ("/insight/nothing.csv", "/insight/funnel", "/insight/close-9.csv"):
+    for wrong in ("/insight/export.csv?of=nothing", "/insight/funnel", "/insight/export.csv?of=close-9"):
         assert (await owner.get(wrong)).status_code == 404
     assert (await owner.get("/insight?period=century")).status_code == 400
