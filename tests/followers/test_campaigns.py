@@ -215,8 +215,8 @@ async def test_a_birthday_begins_with_the_day_of_the_shop_wherever_it_is(sqlite_
         assert (await shop.redeem((await shop.get(f"cards/{card['id']}")).json()["ready"][0]["code"])).status_code == 201
 
 
-async def test_who_is_told_that_a_reward_ends_is_told_once_and_of_each_reward(database_url: str) -> None:
-    async with open_shop(database_url, clock=Clock()) as shop:
+async def test_who_is_told_that_a_reward_ends_is_told_once_and_of_each_reward(sqlite_url: str) -> None:
+    async with open_shop(sqlite_url) as shop:
         card = await shop.join("Hoa")
         await shop.stamp(card, 5)
         facts = await shop.desk.store.card_facts(card_id=card["id"])

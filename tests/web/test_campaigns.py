@@ -27,10 +27,10 @@ async def mail() -> AsyncIterator[MailSandbox]:
 
 
 @pytest.fixture
-async def shop(database_url: str, mail: MailSandbox) -> AsyncIterator[Shop]:
+async def shop(sqlite_url: str, mail: MailSandbox) -> AsyncIterator[Shop]:
     """A café that can send e-mail."""
     url = f"smtp://card:p%40ss%2Fword@127.0.0.1:{mail.port}"
-    async with open_shop(database_url, smtp_url=url, mail_from="card@cards.example") as shop:
+    async with open_shop(sqlite_url, smtp_url=url, mail_from="card@cards.example") as shop:
         yield shop
 
 
