@@ -1,4 +1,4 @@
-"""What an owner decides about the business: who and where it is, when it is quiet, what its people may do on a day."""
+"""What an owner decides about the business: who and where it is, when it is quiet, what a counter may honour."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from app.web.pages import go, language_of, render
 from app.web.sessions import owners
 from app.web.signing_in import me
 from app.web.wire import Ask, desk_of
-from passes.businesses import Business, Limits
+from passes.businesses import Business
 from passes.words import N_
 
 Done = Literal["", "saved"]
@@ -38,7 +38,6 @@ class Decided(msgspec.Struct, frozen=True, kw_only=True):
     honour: Literal["nobody", "managers", "everyone"]
     honour_days: Annotated[int, msgspec.Meta(ge=0, le=365)]
     asks_first: bool = False
-    limits: Limits = Limits()
     sure: bool = False
 
 
@@ -69,7 +68,6 @@ def _settings(request: Ask, *, wrong: Wrong | None = None, touched: Touched | No
         zones=lands.zones(),
         currencies=lands.currencies(language),
         firsts=[(one, lands.language(one, one)) for one in desk_of(request).words.languages],
-        limits=msgspec.structs.asdict(me(request).business.limits),
     )
 
 

@@ -21,7 +21,6 @@ SAID = {
     "honour": "everyone",
     "honour_days": "14",
     "asks_first": "true",
-    "limits.goodwill": "2",
 }
 
 
@@ -41,7 +40,7 @@ async def test_settings_are_saved_and_stand_in_the_audit(shop: Shop) -> None:
     became = await business(shop)
     assert (became.weekly, became.honour, became.honour_days, became.asks_first) == (3, "everyone", 14, True)
     assert (became.quiet_from.isoformat("minutes"), became.quiet_until.isoformat("minutes")) == ("22:00", "07:30")
-    assert (became.limits.goodwill, became.limits.stamps, became.languages) == (2, None, ("vi", "en"))
+    assert became.languages == ("vi", "en")
     (line,) = [one for one in await lines(shop) if one.what == "business.changed"]
     assert "honour_days" in line.became
     assert "contact" not in line.became, "what stayed is not in it"
@@ -62,9 +61,9 @@ async def test_another_zone_or_currency_says_what_it_touches_before_it_is_saved(
 
 async def test_what_is_wrong_is_said_beside_its_field_and_nothing_is_saved(shop: Shop) -> None:
     owner = await shop.sign_in("Lan")
-    answer = await owner.post("/settings", data={**SAID, "name": " ", "weekly": "99", "limits.stamps": "-1"})
+    answer = await owner.post("/settings", data={**SAID, "name": " ", "weekly": "99"})
     assert answer.status_code == 422
-    assert set(re.findall(r'id="([\w.]+)-error"', answer.text)) == {"name", "weekly", "limits.stamps"}
+    assert set(re.findall(r'id="([\w.]+)-error"', answer.text)) == {"name", "weekly"}
     assert (await business(shop)).weekly == 2
 
 
