@@ -14,6 +14,7 @@ from app.desk import Desk, read
 from app.desk.views import CouponView, Happened, InstallationView
 from app.store import Caller, Count, Filter, Past, Place
 from passes.businesses import Business
+from passes.cards import Event
 from passes.offers import SECOND, end_of_day
 
 PeriodName = Literal["today", "week", "month", "custom"]
@@ -32,6 +33,8 @@ WEAK: Final = 10
 WORKS: Final = 30
 """Below WEAK percent an offer is weak or reaches the wrong people; above WORKS percent it works."""
 HOURS: Final = 24
+TOLD: Final = frozenset({"redeemed", "refused", "issued", "used"})
+"""What the trends tell of an offer, a location or a person."""
 LEFT: Final = ("redeemed", "voided")
 """How a coupon that is not over stops being active."""
 
@@ -212,7 +215,8 @@ async def trends(desk: Desk, business: Business, during: Period, *, language: st
 def _each(counts: Iterable[Count], names: dict[str, str]) -> tuple[Of, ...]:
     found: dict[str, Counter[str]] = {}
     for one in counts:
-        found.setdefault(one.which, Counter())[one.kind] += one.n
+        if one.kind in TOLD:
+            found.setdefault(one.which, Counter())[one.kind] += one.n
     each = [Of(id=which, name=names[which], **by_kind) for which, by_kind in found.items() if any(by_kind.values())]
     return tuple(sorted(each, key=lambda one: (-one.redeemed, -one.refused, one.name)))
 
@@ -262,11 +266,13 @@ async def worth_dropping(desk: Desk, business: Business, wanted: Filter) -> tupl
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing in the life of a coupon. ``happened`` is a thing at a counter."""
+    """One thing in the life of a coupon. ``happened`` is a thing at a counter; ``who`` and ``reason`` are of one at a desk."""
 
-    kind: Literal["issued", "redemption", "goodwill", "reversal", "refusal", "voided", "expired"]
+    kind: Literal["issued", "redemption", "goodwill", "reversal", "refusal", "voided", "extended", "expired"]
     at: datetime
     happened: Happened | None = None
+    who: str = ""
+    reason: str = ""
 
 
 class CouponLife(msgspec.Struct, frozen=True, kw_only=True):
@@ -291,13 +297,14 @@ async def story(desk: Desk, caller: Caller, coupon_id: UUID, *, language: str) -
     steps = [Step(kind="issued", at=coupon.issued_at)]
     steps += [Step(kind=one.kind, at=one.at, happened=one) for one in found.history]
     presented = await desk.store.coupon(caller.business.id, coupon_id)
-    if presented is not None and presented.coupon.voided_at is not None:
-        steps.append(Step(kind="voided", at=presented.coupon.voided_at.astimezone(caller.business.tz)))
     if coupon.state == "expired" and coupon.expires_at is not None:
         steps.append(Step(kind="expired", at=coupon.expires_at))
     card = await read.story(desk, caller, str(coupon.card_id), language=language) if coupon.card_id else None
     events = await desk.store.card_history(caller.business.id, coupon.card_id, limit=REMEMBERED) if coupon.card_id else ()
     why = next((one for one in events if one.coupon_id == coupon_id and one.kind in ("earned", "issued")), None)
+    steps += await _at_a_desk(desk, caller, coupon_id, events)
+    if presented is not None and presented.coupon.voided_at is not None and all(one.kind != "voided" for one in steps):
+        steps.append(Step(kind="voided", at=presented.coupon.voided_at.astimezone(caller.business.tz)))
     return CouponLife(
         coupon=coupon,
         customer=presented.customer if presented else "",
@@ -306,3 +313,17 @@ async def story(desk: Desk, caller: Caller, coupon_id: UUID, *, language: str) -
         earned_on=card.card.program if card and why and why.kind == "earned" else "",
         compensation=why.reason if why else "",
     )
+
+
+async def _at_a_desk(desk: Desk, caller: Caller, coupon_id: UUID, events: Sequence[Event]) -> list[Step]:
+    """Who cancelled or extended a coupon: its card tells, also why; of a coupon without a card the audit tells who."""
+    people = {one.id: one.name for one in await desk.store.staff(caller.business.id)}
+    kinds: dict[str, Literal["voided", "extended"]] = {"voided": "voided", "extended": "extended"}
+    told = [(one.kind, one.at, one.staff_id, one.reason) for one in events if one.coupon_id == coupon_id and one.kind in kinds]
+    if not events:
+        lines = await desk.store.audited(caller.business.id, what="coupon.", of_id=coupon_id)
+        told = [(kinds[line.what.removeprefix("coupon.")], line.at, line.staff_id, "") for line in lines]
+    return [
+        Step(kind=kinds[kind], at=at.astimezone(caller.business.tz), who=people.get(who, "") if who else "", reason=reason)
+        for kind, at, who, reason in told
+    ]

@@ -138,12 +138,15 @@ async def test_a_coupon_is_made_good_for_longer_or_cancelled_and_the_card_says_s
         assert longer.status_code == 303
         assert (await shop.get(f"cards/{card['id']}")).json()["ready"][0]["expires_at"].startswith(last)
     before = (await shop.get(f"cards/{card['id']}/story")).json()["version"]
+    assert f"{page}" in (await manager.get(f"/redemptions/coupons/{coupon['id']}")).text
     void = await manager.post(f"/coupons/{coupon['id']}/void", data={"reason": "A mistake"})
     assert void.status_code == 303
     story = (await shop.get(f"cards/{card['id']}/story")).json()
     assert story["version"] > before
     assert story["events"][0]["kind"] == "voided"
     assert (await manager.post(f"/coupons/{coupon['id']}/void", data={"reason": "again"})).status_code == 410
+    told = (await manager.get(f"/redemptions/coupons/{coupon['id']}")).text
+    assert all(one in told for one in ("Valid for longer", "On holiday", "Voided by the business", "A mistake", "Minh"))
     lines = await shop.desk.store.audited(shop.business.id, what="coupon.")
     assert lines[0].what == "coupon.voided"
     assert coupon["code"] not in lines[0].was + lines[0].became
