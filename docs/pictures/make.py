@@ -371,6 +371,67 @@ async def _(cafe: Cafe, name: str) -> None:
         await keep(page, name)
 
 
+# --- What customers see ---
+
+
+async def link_of(cafe: Cafe, card: dict[str, Any]) -> str:
+    """The holder's own page of a card."""
+    facts = await cafe.shop.desk.store.card_facts(business_id=cafe.shop.business.id, card_id=UUID(card["id"]))
+    assert facts is not None
+    return f"/c/{facts.card.key}"
+
+
+@picture("join-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.page(PHONE) as page:
+        await page.goto(f"/join/{cafe.shop.program.id}")
+        await page.fill("#name", "Đặng Thu Thảo")
+        await keep(page, name)
+
+
+@picture("join-desktop-dark-vi")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.page(DESKTOP, dark=True, language="vi") as page:
+        await page.goto(f"/join/{cafe.shop.program.id}")
+        await keep(page, name)
+
+
+@picture("card-welcome-phone-vi")
+async def _(cafe: Cafe, name: str) -> None:
+    card = await cafe.shop.join("Đặng Thu Thảo", language="vi")
+    async with cafe.page(PHONE, language="vi") as page:
+        await page.goto(await link_of(cafe, card) + "?welcome=true")
+        await keep(page, name)
+
+
+@picture("card-ready-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    card = await cafe.reward("Võ Minh Khôi", 7)
+    async with cafe.page(PHONE) as page:
+        await page.goto(await link_of(cafe, card))
+        await keep(page, name, whole=True)
+
+
+@picture("card-alone-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    await cafe.shop.change_offer("cookie", alone=True)
+    card = await cafe.reward("Bùi Lan Anh", 5)
+    async with cafe.page(PHONE) as page:
+        await page.goto(await link_of(cafe, card) + f"/use/{card['ready'][0]['id']}")
+        await page.click(".form button")
+        await expect(page.locator("[data-count]")).to_be_visible()
+        await keep(page, name)
+    await cafe.shop.change_offer("cookie", alone=False)
+
+
+@picture("card-leave-phone-dark")
+async def _(cafe: Cafe, name: str) -> None:
+    card = await cafe.reward("Hồ Ngọc Hà", 6)
+    async with cafe.page(PHONE, dark=True) as page:
+        await page.goto(await link_of(cafe, card) + "/leave")
+        await keep(page, name)
+
+
 # --- The owner's pages ---
 
 

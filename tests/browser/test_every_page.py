@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from playwright.async_api import Page, expect
 from visits import DESKTOP, PHONE, SMALLEST, TABLET, Visit, sees, types
 
 from app import world
 from app.desk import enrolment, people
 from passes import codes
+from passes.programs import Asks
 
 VENDOR = Path(__file__).parents[1] / "vendor"
 SCREENS = [(PHONE, "light"), (PHONE, "dark"), (TABLET, "light"), (TABLET, "dark"), (DESKTOP, "light"), (DESKTOP, "dark")]
@@ -106,6 +108,44 @@ async def test_pages_before_anybody_is_known(visit: Visit, axe: str) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+async def test_pages_of_a_customer(visit: Visit, axe: str) -> None:
+    shop, screens = visit.shop, [(PHONE, "light"), (DESKTOP, "dark")]
+    asks = Asks(email="optional", phone="required", birthday="optional")
+    asking = replace(shop.program, asks=asks, welcome=shop.offers["cookie"].id)
+    assert await shop.desk.store.revise([(shop.program, asking)])
+    await shop.change_offer("cookie", alone=True)
+    page = await visit.browser()
+    wrong: list[str] = []
+
+    async def state(what: str) -> None:
+        wrong.extend(await looks_right(page, axe, what, screens=screens))
+
+    join = f"/join/{shop.program.id}"
+    await page.goto(join)
+    await state("join")
+    for phone in ("abc", "0901 234 567"):
+        await page.fill("#name", "Hoa")
+        await page.fill("#phone", phone)
+        await page.locator("[data-join] button").click()
+        await expect(page.locator("#phone-error, [data-live]")).to_be_visible()
+        await state(f"joined as {phone}")
+    link = page.url.partition("?")[0]
+    await page.locator("[data-live] a").click()
+    await state("a reward to be used alone")
+    await page.locator(".form button").click()
+    await expect(page.locator("[data-count]")).to_be_visible()
+    await state("a countdown")
+    await page.goto(link + "/leave")
+    await state("leaving")
+    await page.locator(".button.danger").first.click()
+    await expect(page.locator("[data-voided=yes]")).to_be_visible()
+    await state("left")
+    assert await shop.desk.store.revise([(asking, replace(asking, state="paused"))])
+    await page.goto(join)
+    await state("paused")
+    assert not wrong, "\n".join(wrong)
+
+
 async def test_every_answer_of_the_counter(visit: Visit, axe: str) -> None:
     shown = await fill(visit)
     page = await visit.counter("Minh")
@@ -177,7 +217,9 @@ async def in_both_languages(visit: Visit, axe: str, paths: list[str], pages: Cal
 async def test_pages_of_what_is_offered(visit: Visit, axe: str) -> None:
     shop = visit.shop
     card = await shop.card_with_cookie("Nguyễn Thị Ngọc Hoa")
-    coupon, program, offer = card["ready"][0]["coupon_id"], shop.program.id, shop.offers["coffee"].id
+    presented = await shop.desk.store.presented(shop.business.id, card["ready"][0]["shown"].replace("-", ""))
+    assert presented
+    coupon, program, offer = presented.coupon.id, shop.program.id, shop.offers["coffee"].id
     await in_both_languages(
         visit,
         axe,
@@ -192,7 +234,7 @@ async def test_pages_of_what_is_offered(visit: Visit, axe: str) -> None:
             "/coupons/many",
             "/coupons/print",
             "/coupons/import",
-            f"/coupons/{coupon}",
+            f"/redemptions/coupons/{coupon}",
             f"/coupons/{coupon}/change",
             "/inserts",
             "/setup",
