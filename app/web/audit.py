@@ -32,18 +32,12 @@ FIRST: Final = UUID(int=0)
 NOTHING: Final = "–"
 THINGS: Final = {
     "business": N_("the business"),
-    "brand": N_("the brand"),
     "location": N_("the location {name}"),
-    "staff": N_("{name}"),
     "counter": N_("the counter {name}"),
     "token": N_("the token {name}"),
     "program": N_("the program {name}"),
     "offer": N_("the offer {name}"),
-    "design": N_("the design of {name}"),
-    "picture": N_("a picture"),
     "customer": N_("a customer"),
-    "card": N_("a card"),
-    "coupon": N_("a coupon"),
     "coupons": N_("coupons of {name}"),
     "codes": N_("codes of {name}"),
     "inserts": N_("inserts of {name}"),
@@ -55,12 +49,6 @@ DONE: Final = {
     "made": N_("{who} made {thing}"),
     "changed": N_("{who} changed {thing}"),
     "limits": N_("{who} changed how often one of the staff may do something"),
-    "renamed": N_("{who} renamed {thing}"),
-    "removed": N_("{who} removed {thing}"),
-    "closed": N_("{who} closed {thing}"),
-    "reopened": N_("{who} reopened {thing}"),
-    "paused": N_("{who} paused {thing}"),
-    "archived": N_("{who} archived {thing}"),
     "invited": N_("{who} invited {thing}"),
     "accepted": N_("{who} set what they sign in with"),
     "suspended": N_("{who} suspended {thing}"),
@@ -75,12 +63,9 @@ DONE: Final = {
     "imported": N_("{who} imported {thing}"),
     "printed": N_("{who} printed {thing}"),
     "voided": N_("{who} voided {thing}"),
-    "extended": N_("{who} extended {thing}"),
     "sent": N_("{who} sent {thing}"),
     "started": N_("{who} started {thing}"),
-    "scheduled": N_("{who} scheduled {thing}"),
     "stopped": N_("{who} stopped {thing}"),
-    "redrawn": N_("{who} had the cards of {thing} drawn anew"),
 }
 """What was done, by the end of its word."""
 KINDS: Final = (
@@ -255,7 +240,7 @@ class Reading:
         """A line in words."""
         kind, _, done = one.what.partition(".")
         who = self._names.get(str(one.staff_id), NOTHING)
-        thing = self.t(THINGS[kind], name=one.name) if kind in THINGS else f"{kind} {one.name}".strip()
+        thing = self.t(THINGS[kind], name=one.name) if kind in THINGS else one.name
         said = self.t(DONE[done], who=who, thing=thing) if done in DONE else f"{who}: {one.what} {one.name}".strip()
         was, became = (msgspec.json.decode(text) for text in (one.was, one.became))
         fields = tuple(self._fields(was, became)) if kind != "customer" else self._hidden({**was, **became})

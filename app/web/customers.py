@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
 from uuid import UUID
@@ -151,6 +151,11 @@ async def _rows(request: Ask, asked: Asked) -> dict[str, Any]:
     return {"asked": asked, "rows": page.rows, "after": _after(page.after), "programs": programs, "lately": _lately}
 
 
+def born(birthday: str) -> date:
+    """A birthday (``MM-DD``) as a day, of a year that has them all."""
+    return date.fromisoformat(f"2000-{birthday}")
+
+
 def _lately(known: Known) -> datetime | None:
     return max((card.visited_at for card in known.cards if card.visited_at), default=None)
 
@@ -237,7 +242,7 @@ async def _customer(request: Ask, customer_id: UUID, *, wrong: Wrong | None = No
         "nonce": desk.world.token(),
         "which": which,
         "why": TITLES,
-        "public_url": desk.public_url,
+        "born": born,
     }
     return render(request, "customer.html", wrong=wrong, **facts)
 
@@ -384,7 +389,7 @@ async def compare(request: Ask, customer_id: FromPath[UUID], other_id: FromPath[
     known = {one.customer.id: one for one in await desk.store.people(business.id, ids=[customer_id, other_id])}
     programs = {one.id: one for one in await desk.store.programs(business.id)}
     both = (known[customer_id], known[other_id])
-    return render(request, "customers_merge.html", plan=plan, both=both, programs=programs, lately=_lately)
+    return render(request, "customers_merge.html", plan=plan, both=both, programs=programs, lately=_lately, born=born)
 
 
 @post("/customers/{customer_id:uuid}/merge/{other_id:uuid}", guards=[managers])
@@ -422,7 +427,7 @@ async def record(request: Ask, customer_id: FromPath[UUID]) -> Response[str]:
     """Everything that is known of a customer, to be read and printed."""
     desk, business = desk_of(request), me(request).business
     whole = await seen.whole(desk, business, customer_id, language=language_of(request, desk.words), limit=seen.ALL)
-    return render(request, "customers_record.html", whole=whole, why=TITLES)
+    return render(request, "customers_record.html", whole=whole, why=TITLES, born=born)
 
 
 @get("/customers/{customer_id:uuid}/record.json", guards=[managers])
