@@ -1,3 +1,5 @@
+import hashlib
+import json
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -5,6 +7,8 @@ from pathlib import Path
 import pytest
 from servers import Launcher
 from visits import House, Visit, open_house
+
+VENDOR = Path(__file__).parents[1] / "vendor"
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +27,12 @@ async def visit(house: House) -> AsyncIterator[Visit]:
     visit = Visit(house, await house.open_shop())
     yield visit
     await visit.close()
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """axe-core, as it was published."""
+    (vendored,) = json.loads((VENDOR / "vendor.json").read_text())
+    for name, digest in vendored["sha256"].items():
+        assert hashlib.sha256((VENDOR / name).read_bytes()).hexdigest() == digest
+    return (VENDOR / "axe-core" / "axe.min.js").read_text()

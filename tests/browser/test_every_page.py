@@ -1,13 +1,9 @@
 """Every page and every answer: no violation of WCAG 2.2 AA, on phone, tablet and desktop, by day and by night; nothing sticks out."""
 
-import hashlib
-import json
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-import pytest
 from msgspec.structs import replace
 from playwright.async_api import Page, expect
 from visits import DESKTOP, PHONE, SMALLEST, TABLET, Visit, sees, types
@@ -17,22 +13,12 @@ from app.desk import enrolment, people
 from passes import codes
 from passes.programs import Asks
 
-VENDOR = Path(__file__).parents[1] / "vendor"
 SCREENS = [(PHONE, "light"), (PHONE, "dark"), (TABLET, "light"), (TABLET, "dark"), (DESKTOP, "light"), (DESKTOP, "dark")]
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 RUN = """rules => axe.run(document, {runOnly: rules, resultTypes: ["violations"]}).then(({violations}) => violations.map(
     ({id, nodes}) => `${id}: ` + nodes.map(({html, failureSummary}) => `${html} (${failureSummary})`).join("\\n    ")))"""
 STICKS_OUT = """() => document.documentElement.scrollWidth <= innerWidth ? [] : ["too wide", ...[...document.querySelectorAll("body *")]
     .filter(it => it.getBoundingClientRect().right > innerWidth + 1).slice(0, 5).map(it => it.outerHTML.slice(0, 120))]"""
-
-
-@pytest.fixture(scope="session")
-def axe() -> str:
-    """axe-core, as it was published."""
-    (vendored,) = json.loads((VENDOR / "vendor.json").read_text())
-    for name, digest in vendored["sha256"].items():
-        assert hashlib.sha256((VENDOR / name).read_bytes()).hexdigest() == digest
-    return (VENDOR / "axe-core" / "axe.min.js").read_text()
 
 
 async def looks_right(page: Page, axe: str, what: str, *, screens: list[Any] = SCREENS) -> list[str]:
