@@ -6,7 +6,6 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from babel.dates import get_month_names
 from litestar import Response, get, post
 from litestar.background_tasks import BackgroundTask
 from litestar.params import FromPath, FromQuery
@@ -121,7 +120,6 @@ async def _page(
         paused=program.state != "running",
         welcome=welcome if welcome and welcome.state == "running" else None,
         face=face,
-        months=[(f"{number:02}", said) for number, said in get_month_names("wide", locale=language).items()],
         nonce=typed.nonce if typed else desk.world.token(),
         another=another,
         insert=insert,

@@ -6,6 +6,8 @@ import httpx
 from msgspec.structs import replace
 from shop import Shop
 
+from app.desk import join as joining
+from app.desk.join import Newcomer
 from passes import contacts
 from passes.contacts import value_of
 from passes.programs import Asks
@@ -149,3 +151,19 @@ def test_two_ways_to_write_a_number_are_one_number() -> None:
     assert value_of(email=" Lan@X.vn") == "mailto:lan@x.vn"
     assert [value_of(email=one) for one in ("lan@x", "a b@c.d", "a@b..c", "a@b.c\r\nBcc: d@e.f")] == [""] * 4
     assert contacts.CALLING["VND"] == "84"
+
+
+async def test_the_link_of_a_card_is_written_to_whose_address_it_is(shop: Shop) -> None:
+    await change(shop, asks=Asks(email="optional"))
+    newcomer = Newcomer(name="Hoa", email="Hoa@example.com", language="vi")
+    made = []
+    for number, name in enumerate(("Hoa", "Somebody", "Somebody", "Somebody")):
+        facts, _ = await joining.come(
+            shop.desk, shop.program, shop.business, replace(newcomer, name=name), nonce=f"{number:024}", address="192.0.2.1"
+        )
+        made.append((facts, await joining.letters(shop.desk, facts)))
+    (first, (welcome,)), (_, (again,)), (_, (once_more,)), (_, nothing) = made
+    assert (welcome.to, f"/c/{first.card.key}" in welcome.text, "Chào Hoa" in welcome.text) == ("Hoa@example.com", True, True)
+    assert (again.to, f"/c/{first.card.key}" in again.text) == ("Hoa@example.com", True), "of the card that they have"
+    assert "Somebody" not in again.text
+    assert (once_more.to, nothing) == (again.to, ()), "three letters a day"
