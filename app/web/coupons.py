@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 from anyio.to_thread import run_sync
 from litestar import Response, get, post
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
 from litestar.status_codes import HTTP_201_CREATED, HTTP_400_BAD_REQUEST
 
@@ -365,10 +365,10 @@ async def _batch(request: Ask, errand_id: UUID) -> Batch:
     return Batch(errand=found[0], portion=found[1], what=what, offer=offer)
 
 
-@get("/coupons/batches/{errand_id:uuid}", guards=[managers])
-async def batch(request: Ask, errand_id: FromPath[UUID]) -> Response[str]:
+@get("/coupons/batches/{batch_id:uuid}", guards=[managers])
+async def batch(request: Ask, batch_id: FromPath[UUID]) -> Response[str]:
     """How far it is; then the sheets to print, and the way back."""
-    return await _shown(request, await _batch(request, errand_id))
+    return await _shown(request, await _batch(request, batch_id))
 
 
 async def _shown(request: Ask, it: Batch, refused: Wrong | None = None) -> Response[str]:
@@ -390,16 +390,16 @@ async def _shown(request: Ask, it: Batch, refused: Wrong | None = None) -> Respo
     )
 
 
-@get("/coupons/batches/{errand_id:uuid}/sheets/{part:int}", guards=[managers])
-async def sheets(request: Ask, errand_id: FromPath[UUID], part: FromPath[int]) -> Response[bytes]:
+@get("/coupons/batches/{batch_id:uuid}/sheets.pdf", guards=[managers])
+async def sheets(request: Ask, batch_id: FromPath[UUID], part: FromQuery[int] = 1) -> Response[bytes]:
     """A thousand of the batch's coupons as a PDF to print and cut."""
-    it = await _batch(request, errand_id)
+    it = await _batch(request, batch_id)
     if it.offer is None or not isinstance(it.what, ToPrint) or part < 1:
         raise NotFound(what=N_("sheet"))
     desk, business = desk_of(request), me(request).business
     wanted: Sequence[Coupon] = ()
     number = 0
-    async for some in _portions(desk, business, errand_id):
+    async for some in _portions(desk, business, batch_id):
         number += 1
         if number == part:
             wanted = some
@@ -437,10 +437,10 @@ async def _portions(desk: Desk, business: Business, batch_id: UUID) -> AsyncIter
         after = some[-1].id
 
 
-@get("/coupons/batches/{errand_id:uuid}/codes.csv", guards=[managers])
-async def as_csv(request: Ask, errand_id: FromPath[UUID]) -> Stream:
+@get("/coupons/batches/{batch_id:uuid}/codes.csv", guards=[managers])
+async def as_csv(request: Ask, batch_id: FromPath[UUID]) -> Stream:
     """All coupons of a batch as CSV, streamed."""
-    it = await _batch(request, errand_id)
+    it = await _batch(request, batch_id)
     if it.offer is None:
         raise NotFound(what=N_("batch"))
     desk, business = desk_of(request), me(request).business
@@ -450,7 +450,7 @@ async def as_csv(request: Ask, errand_id: FromPath[UUID]) -> Stream:
 
     async def rows() -> AsyncIterator[Sequence[str]]:
         yield [t(column) for column in COLUMNS]
-        async for some in _portions(desk, business, errand_id):
+        async for some in _portions(desk, business, batch_id):
             for one in some:
                 view = look.coupon(one, offer)
                 ends = view.expires_at.date().isoformat() if view.expires_at else ""
@@ -496,24 +496,24 @@ async def void_batch(request: Ask, batch_id: FromPath[UUID]) -> Response[Any]:
 Undo = Callable[[], Awaitable[Coupon]]
 
 
-@post("/coupons/{coupon_id:uuid}/void", guards=[managers])
-async def void(request: Ask, coupon_id: FromPath[UUID]) -> Response[Any]:
+@post("/coupons/{given_id:uuid}/void", guards=[managers])
+async def void(request: Ask, given_id: FromPath[UUID]) -> Response[Any]:
     """Cancel one."""
     said = await filled_in(request, Why)
     return await _changed(
-        request, coupon_id, lambda: coupons.void(desk_of(request), me(request), coupon_id, reason=said.reason), "void_reason"
+        request, given_id, lambda: coupons.void(desk_of(request), me(request), given_id, reason=said.reason), "void_reason"
     )
 
 
-@post("/coupons/{coupon_id:uuid}/extend", guards=[managers])
-async def extend(request: Ask, coupon_id: FromPath[UUID]) -> Response[Any]:
+@post("/coupons/{given_id:uuid}/extend", guards=[managers])
+async def extend(request: Ask, given_id: FromPath[UUID]) -> Response[Any]:
     """Make one good for longer."""
     try:
         said = await filled_in(request, Later)
     except Wrong as refused:
-        return await _change(request, coupon_id, refused)
+        return await _change(request, given_id, refused)
     return await _changed(
-        request, coupon_id, lambda: coupons.extend(desk_of(request), me(request), coupon_id, said.until, reason=said.reason), "reason"
+        request, given_id, lambda: coupons.extend(desk_of(request), me(request), given_id, said.until, reason=said.reason), "reason"
     )
 
 
@@ -526,10 +526,10 @@ async def _changed(request: Ask, coupon_id: UUID, change: Undo, field: str) -> R
     return go(f"/redemptions/coupons/{coupon_id}")
 
 
-@get("/coupons/{coupon_id:uuid}/change", guards=[managers])
-async def change(request: Ask, coupon_id: FromPath[UUID]) -> Response[str]:
+@get("/coupons/{given_id:uuid}/change", guards=[managers])
+async def change(request: Ask, given_id: FromPath[UUID]) -> Response[str]:
     """Cancel a coupon, or make it good for longer."""
-    return await _change(request, coupon_id, None)
+    return await _change(request, given_id, None)
 
 
 async def _change(request: Ask, coupon_id: UUID, refused: Wrong | None) -> Response[str]:

@@ -103,11 +103,11 @@ async def _import(request: Ask, errand_id: UUID) -> tuple[Errand, Portion | None
     return found
 
 
-@get("/coupons/imports/{errand_id:uuid}", guards=[managers])
-async def shown(request: Ask, errand_id: FromPath[UUID]) -> Response[str]:
+@get("/coupons/imports/{import_id:uuid}", guards=[managers])
+async def shown(request: Ask, import_id: FromPath[UUID]) -> Response[str]:
     """What it would be; how far it is; what came of it."""
     desk, business = desk_of(request), me(request).business
-    errand, portion = await _import(request, errand_id)
+    errand, portion = await _import(request, import_id)
     what, view = imports.brought(errand), errands.view(errand, portion)
     offer = (await desk.store.offers(business.id, [what.offer_id]))[what.offer_id]
     bad: list[Line] = []
@@ -132,27 +132,27 @@ async def shown(request: Ask, errand_id: FromPath[UUID]) -> Response[str]:
     )
 
 
-@post("/coupons/imports/{errand_id:uuid}/confirm", guards=[managers])
-async def confirm(request: Ask, errand_id: FromPath[UUID]) -> Response[Any]:
+@post("/coupons/imports/{import_id:uuid}/confirm", guards=[managers])
+async def confirm(request: Ask, import_id: FromPath[UUID]) -> Response[Any]:
     """Import it."""
-    await imports.confirm(desk_of(request), me(request), errand_id)
-    return go(f"/coupons/imports/{errand_id}")
+    await imports.confirm(desk_of(request), me(request), import_id)
+    return go(f"/coupons/imports/{import_id}")
 
 
-@post("/coupons/imports/{errand_id:uuid}/discard", guards=[managers])
-async def discard(request: Ask, errand_id: FromPath[UUID]) -> Response[Any]:
+@post("/coupons/imports/{import_id:uuid}/discard", guards=[managers])
+async def discard(request: Ask, import_id: FromPath[UUID]) -> Response[Any]:
     """Forget the file."""
     desk, business = desk_of(request), me(request).business
-    await _import(request, errand_id)
-    await desk.store.stop_errand(business.id, errand_id, desk.world.now())
+    await _import(request, import_id)
+    await desk.store.stop_errand(business.id, import_id, desk.world.now())
     return go("/coupons/import")
 
 
-@get("/coupons/imports/{errand_id:uuid}/bad.csv", guards=[managers])
-async def report(request: Ask, errand_id: FromPath[UUID]) -> Stream:
+@get("/coupons/imports/{import_id:uuid}/bad.csv", guards=[managers])
+async def report(request: Ask, import_id: FromPath[UUID]) -> Stream:
     """Every bad line with its number and why, streamed."""
     desk = desk_of(request)
-    errand, portion = await _import(request, errand_id)
+    errand, portion = await _import(request, import_id)
     t = partial(desk.words.said, language_of(request, desk.words))
 
     async def rows() -> AsyncIterator[Sequence[str]]:

@@ -93,10 +93,10 @@ async def test_coupons_to_print_are_sheets_and_a_file_and_are_redeemed_once(shop
     manager = await shop.sign_in("Minh")
     batch = await printed(shop, manager, 110)
     assert "110 of 110" in (await manager.get(batch)).text
-    sheet = await manager.get(f"{batch}/sheets/1")
+    sheet = await manager.get(f"{batch}/sheets.pdf")
     assert sheet.headers["content-type"] == "application/pdf"
     assert sheet.content.startswith(b"%PDF")
-    assert (await manager.get(f"{batch}/sheets/2")).status_code == 404
+    assert (await manager.get(f"{batch}/sheets.pdf?part=2")).status_code == 404
     lines = (await manager.get(f"{batch}/codes.csv")).text.splitlines()
     assert len(lines) == 111
     code = lines[1].split(",")[0].lstrip("\ufeff")

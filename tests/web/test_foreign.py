@@ -23,7 +23,9 @@ from msgspec.structs import replace
 from shop import Clock, Shop, application
 
 from app import asgi, settings, world
-from app.desk import enrolment, found
+from app.desk import coupons as printing
+from app.desk import enrolment, found, imports
+from app.errands import Errands
 from app.store import Passkey
 from passes import codes, coupons
 from passes.campaigns import Campaign, Rules, Segment
@@ -126,6 +128,26 @@ WITH: Final[dict[str, Request]] = {
     "POST /redemptions/export.csv": form(offer="used_offer_id"),
     "POST /redemptions/rows": form(offer="used_offer_id"),
     "POST /redemptions/{redemption_id:uuid}/reversal": form(reason="a mistake"),
+    "GET /coupons/batches/{batch_id:uuid}": said(),
+    "GET /coupons/batches/{batch_id:uuid}/codes.csv": said(),
+    "GET /coupons/batches/{batch_id:uuid}/sheets.pdf": said(),
+    "GET /coupons/imports/{import_id:uuid}": said(),
+    "GET /coupons/imports/{import_id:uuid}/bad.csv": said(),
+    "GET /coupons/{given_id:uuid}/change": said(),
+    "GET /errands/{errand_id:uuid}": said(),
+    "POST /coupons/batches/{batch_id:uuid}/void": form(id="new_id", reason="wet"),
+    "POST /coupons/find": form(q="Nguyệt"),
+    "POST /coupons/give": form(card_id="card_id", offer_id="offer_id", reason="rain", nonce="n"),
+    "POST /coupons/import": form(offer_id="offer_id", codes="TET1"),
+    "POST /coupons/import/{offer_id:uuid}": lambda _: {"content": b"TET1", "headers": {"Content-Type": "text/csv"}},
+    "POST /coupons/imports/{import_id:uuid}/confirm": form(),
+    "POST /coupons/imports/{import_id:uuid}/discard": form(),
+    "POST /coupons/many": lambda it: {"data": {"id": it["new_id"], "offer_id": it["offer_id"], "whom": f"program:{it['program_id']}"}},
+    "POST /coupons/print": form(id="new_id", offer_id="offer_id", count="1"),
+    "POST /coupons/{given_id:uuid}/extend": form(until="2028-01-01", reason="rain"),
+    "POST /coupons/{given_id:uuid}/void": form(reason="rain"),
+    "POST /errands/{errand_id:uuid}/stop": form(),
+    "POST /inserts": form(program_id="program_id", count="1", form="csv"),
     "GET /customers/{customer_id:uuid}": said(),
     "GET /customers/{customer_id:uuid}/merge/{other_id:uuid}": said(),
     "GET /customers/{customer_id:uuid}/record": said(),
@@ -166,6 +188,11 @@ NAMING_NOTHING: Final = {
     "GET /setup",
     "GET /audit",
     "GET /audit/export.csv",
+    "GET /coupons",
+    "GET /coupons/import",
+    "GET /coupons/many",
+    "GET /coupons/print",
+    "GET /inserts",
     "GET /customers",
     "GET /customers/duplicates",
     "GET /staff/limits",
@@ -268,7 +295,22 @@ async def things(shop: Shop) -> Things:
     assert known
     assert other
     await shop.desk.commit(now, rows=(segment,))
+    batch_id, errand_id = uuid4(), uuid4()
+    await printing.to_print(shop.desk, member, batch_id, shop.offers["coffee"].id, 1)
+    while await Errands(shop.desk).step():
+        pass
+    await printing.to_print(shop.desk, member, errand_id, shop.offers["coffee"].id, 1)
+
+    async def file() -> AsyncIterator[bytes]:
+        yield b"TET2026"
+
+    import_id = await imports.bring(shop.desk, member, shop.offers["coffee"].id, file())
     return {
+        "new_id": str(uuid4()),
+        "batch_id": str(batch_id),
+        "import_id": str(import_id),
+        "errand_id": str(errand_id),
+        "given_id": card["ready"][0]["id"],
         "campaign_id": str(campaign.id),
         "segment_id": str(segment.id),
         "customer_id": str(known.customer.id),
@@ -291,6 +333,11 @@ async def things(shop: Shop) -> Things:
 def made_up(shop: Shop) -> Things:
     """The same, of nobody."""
     ids = (
+        "new",
+        "batch",
+        "import",
+        "errand",
+        "given",
         "campaign",
         "segment",
         "customer",
