@@ -31,7 +31,8 @@ from playwright.async_api import Browser, Page, async_playwright, expect  # noqa
 from shop import NOON, PIN, Clock, Shop  # noqa: E402
 
 from app import asgi, db, settings, world  # noqa: E402
-from app.desk import campaigning, enrolment, people, segments  # noqa: E402
+from app.desk import audit, campaigning, correcting, enrolment, people, segments  # noqa: E402
+from app.desk import customers as knowing  # noqa: E402
 from app.desk.found import secret_hash  # noqa: E402
 from app.errands import Errands  # noqa: E402
 from app.followers import Followers  # noqa: E402
@@ -54,6 +55,8 @@ class Cafe:
     def __init__(self, shop: Shop, certs: Path, url: str, chromium: Browser) -> None:
         self.shop, self.certs, self.url, self.chromium = shop, certs, url, chromium
         self.used = ""
+        self.begun = b""
+        """What somebody saw who came to the house before there was a shop in it."""
 
     async def live_for_two_months(self) -> None:
         """A past, the same each time; then the clock stands still."""
@@ -128,7 +131,11 @@ async def present(page: Page, code: str, tone: str) -> None:
 async def keep(page: Page, name: str, *, whole: bool = False) -> None:
     """A picture of what the browser shows (``whole``: with what one must scroll to), in 256 colours."""
     await page.evaluate("document.fonts.ready")
-    shot = await page.screenshot(full_page=whole, animations="disabled")
+    save(await page.screenshot(full_page=whole, animations="disabled"), name)
+
+
+def save(shot: bytes, name: str) -> None:
+    """A picture among the others."""
     picture = Image.open(io.BytesIO(shot)).convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     picture.save(HERE / f"{name}.png", optimize=True)
     print(f"{name}.png", (HERE / f"{name}.png").stat().st_size // 1024, "kB")
@@ -565,6 +572,97 @@ async def _(cafe: Cafe, name: str) -> None:
         await keep(page, name, whole=True)
 
 
+# --- Customers and the audit ---
+
+
+async def regular(cafe: Cafe) -> UUID:
+    """A customer with a life: visits, a reward, a refusal, a correction, a note."""
+    shop = cafe.shop
+    known = await shop.desk.store.contact(shop.business.id, "mailto:hoa@example.com")
+    if known:
+        return known
+    card = await shop.join("Nguyễn Thị Ngọc Hoa", email="hoa@example.com", phone="0901 234 567")
+    code = (await shop.stamp(card, 7))["earned"][0]["code"]
+    await shop.redeem(code)
+    await shop.redeem(code, who="Bình")
+    facts = await shop.desk.store.card_facts(business_id=shop.business.id, number=card["number"])
+    caller = await shop.desk.store.caller(secret_hash(shop.tokens["Minh"]))
+    assert facts
+    assert caller
+    actor = (shop.desk, shop.business, shop.staff["Minh"].id, facts.customer.id)
+    await knowing.note(*actor, "Oat milk. Sits by the window.")
+    once = Silent()
+    await correcting.correct(shop.desk, caller, card["number"], amount=-2, reason="Two cups were stamped twice", once=once)
+    return facts.customer.id
+
+
+class Silent:
+    """Nobody waits for the answer."""
+
+    language = "en"
+
+    def done(self, *_: object, **__: object) -> tuple[()]:
+        """Nothing is kept."""
+        return ()
+
+    refused = done
+
+
+@picture("customers-desktop")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.office(DESKTOP, "/customers?order=visited") as page:
+        await keep(page, name)
+
+
+@picture("customers-search-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    await regular(cafe)
+    async with cafe.office(PHONE, "/customers") as page:
+        await page.fill("#q", "ngoc ho")
+        await expect(page.locator("#rows tr")).to_have_count(1)
+        await keep(page, name)
+
+
+@picture("customer-desktop")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.office(DESKTOP, f"/customers/{await regular(cafe)}") as page:
+        await keep(page, name, whole=True)
+
+
+@picture("customer-phone-dark-vi")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.office(PHONE, f"/customers/{await regular(cafe)}", dark=True, language="vi") as page:
+        await keep(page, name, whole=True)
+
+
+@picture("customers-merge-desktop")
+async def _(cafe: Cafe, name: str) -> None:
+    one, other = await regular(cafe), await cafe.shop.join("Hoa Nguyễn", phone="0907 111 222")
+    await cafe.shop.stamp(other, 4)
+    facts = await cafe.shop.desk.store.card_facts(business_id=cafe.shop.business.id, number=other["number"])
+    assert facts
+    async with cafe.office(DESKTOP, f"/customers/{one}/merge/{facts.customer.id}") as page:
+        await keep(page, name)
+
+
+@picture("audit-desktop")
+async def _(cafe: Cafe, name: str) -> None:
+    await regular(cafe)
+    shop, minh, offer = cafe.shop, cafe.shop.staff["Minh"].id, cafe.shop.offers["cookie"]
+    became = replace(offer, title=text(en="Big cookie", vi="Bánh quy to"), most_each=2)
+    await audit.revise(shop.desk, minh, "offer.changed", (offer, became))
+    (business,) = await shop.desk.store.businesses()
+    await audit.revise(shop.desk, shop.staff["Lan"].id, "business.changed", (business, replace(business, asks_first=True, honour_days=14)))
+    async with cafe.office(DESKTOP, "/audit") as page:
+        await keep(page, name)
+
+
+@picture("limits-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.office(PHONE, "/staff/limits") as page:
+        await keep(page, name)
+
+
 @picture("staff-desktop")
 async def _(cafe: Cafe, name: str) -> None:
     async with cafe.office(DESKTOP, "/staff") as page:
@@ -672,6 +770,72 @@ async def _(cafe: Cafe, name: str) -> None:
         await keep(page, name, whole=True)
 
 
+# --- The first evening, and pages that are as they are ---
+
+
+@picture("start-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    save(cafe.begun, name)
+
+
+@picture("places-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.office(PHONE, "/redemptions") as page:
+        await page.click(".to-places")
+        await keep(page, name)
+
+
+@picture("join-phone-vi")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.page(PHONE, language="vi") as page:
+        await page.goto(f"/join/{cafe.shop.program.id}")
+        await keep(page, name)
+
+
+@picture("card-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    card = await cafe.shop.card_with_cookie("Ann")
+    facts = await cafe.shop.desk.store.card_facts(business_id=cafe.shop.business.id, number=card["number"])
+    assert facts is not None
+    async with cafe.page(PHONE) as page:
+        await page.goto(f"/c/{facts.card.key}")
+        await keep(page, name, whole=True)
+
+
+AS_THEY_ARE: Final[dict[str, tuple[str, tuple[int, int], dict[str, Any], bool]]] = {
+    "setup-desktop": ("/setup", DESKTOP, {}, False),
+    "setup-phone-dark-vi": ("/setup", PHONE, {"dark": True, "language": "vi"}, True),
+    "settings-desktop": ("/settings", DESKTOP, {}, False),
+    "locations-phone": ("/locations", PHONE, {}, False),
+    "poster-desktop": ("/programs/{program}/poster", (1280, 1400), {"language": "vi"}, False),
+    "insight-desktop": ("/insight?period=month", DESKTOP, {}, True),
+    "insight-phone-dark-vi": ("/insight?period=month", PHONE, {"dark": True, "language": "vi"}, False),
+    "programs-desktop": ("/programs", DESKTOP, {}, False),
+    "program-phone": ("/programs/{program}", PHONE, {}, True),
+    "offers-desktop-dark-vi": ("/offers", DESKTOP, {"dark": True, "language": "vi"}, False),
+    "offer-phone": ("/offers/{offer}", PHONE, {}, True),
+    "coupons-desktop": ("/coupons", DESKTOP, {}, False),
+    "coupons-import-phone": ("/coupons/import", PHONE, {}, False),
+    "inserts-desktop": ("/inserts", DESKTOP, {}, False),
+}
+"""Address, size, look, and whether what one must scroll to is in it."""
+
+
+def as_it_is(name: str, path: str, size: tuple[int, int], look: dict[str, Any], *, whole: bool) -> None:
+    """A picture of a page of the owner's."""
+
+    @picture(name)
+    async def _(cafe: Cafe, name: str) -> None:
+        there = path.format(program=cafe.shop.program.id, offer=cafe.shop.offers["coffee"].id)
+        async with cafe.office(size, there, **look) as page:
+            await keep(page, name, whole=whole)
+
+
+for _name, (_path, _size, _look, _whole) in AS_THEY_ARE.items():
+    if _name not in PICTURES:
+        as_it_is(_name, _path, _size, _look, whole=_whole)
+
+
 @asynccontextmanager
 async def opened(folder: Path) -> AsyncIterator[Cafe]:
     """The service on a port of its own in this process, with a clock that stands; one Chromium; two months of history."""
@@ -705,10 +869,14 @@ async def opened(folder: Path) -> AsyncIterator[Cafe]:
         chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--mute-audio", *seeing])
         stack.push_async_callback(chromium.close)
         brand = Brand(background="#8a3b12", foreground="#fff8ef", label="#f4d3ae", symbol="cup")
+        newcomer = await chromium.new_page(viewport={"width": PHONE[0], "height": PHONE[1]}, timezone_id="Asia/Ho_Chi_Minh", locale="en-GB")
+        await newcomer.goto(f"http://localhost:{port}/start/{app.state.start}")
+        begun = await newcomer.screenshot(full_page=True)
         shop = await Shop(client, app.state.desk, clock, Followers(app.state.desk, app.state.bell)).open(brand=brand)
         for who in shop.staff:
             await shop.give(who, pin=PIN)
         cafe = Cafe(shop, folder, f"http://localhost:{port}", chromium)
+        cafe.begun = begun
         await cafe.live_for_two_months()
         yield cafe
         server.should_exit = True
