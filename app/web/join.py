@@ -1,6 +1,7 @@
 """The page on which somebody joins a program (``/join/{program_id}``), and an insert that gives a stamp to whoever opens it."""
 
 import calendar
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
@@ -28,6 +29,9 @@ from passes.cards import Card, Customer
 from passes.problems import LinkSpent, NotFound, Problem, TooManyGuesses
 from passes.programs import Program
 from passes.words import N_, Text
+
+SECRET: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What an insert's secret looks like: anything else that stands in an address is nobody's, and is not repeated."""
 
 
 class Joining(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,6 +134,7 @@ async def _page(
 
 async def _offered(request: Ask, program_id: UUID, location_id: UUID | None, *, another: bool, insert: str) -> Response[Any]:
     program, business, _ = await _there(request, program_id, location_id)
+    insert = insert if SECRET.fullmatch(insert) else ""
     own = None if another else await joining.own_card(desk_of(request), program, held(request))
     if own is not None:
         return go(f"/i/{insert}" if insert else f"/c/{own.card.key}")
