@@ -34,7 +34,9 @@ EVERY = 0.02
 """Seconds between two customers at the till."""
 QUIET = 6.0
 """Seconds for which the till is watched while nothing else happens, before and after."""
-MOST_WAITED = 600.0
+MOST_WAITED = 900.0
+SLOWEST = 150
+"""Cards a second for which there are codes enough."""
 RATE_GOAL, SLOWER_GOAL = 0.8, 1.25
 
 
@@ -80,7 +82,7 @@ async def open_shop(desk: Desk, count: int) -> tuple[Program, Caller, list[str],
             rows += [customer, card, phone]
             cards.append(card)
         await store.commit(Unit(at=now, due_at=now, rows=tuple(rows)))  # type: ignore[arg-type]
-    minted = [codes.mint(here.pick) for _ in range(int((3 * QUIET + MOST_WAITED) / EVERY))]
+    minted = list({codes.mint(here.pick): None for _ in range(int((3 * QUIET + 30 + count / SLOWEST) / EVERY))})
     for start in range(0, len(minted), 500):
         given = [
             coupons.issue(offer, coupon_id=here.new_id(), code=code, now=now, zone=business.tz) for code in minted[start : start + 500]
