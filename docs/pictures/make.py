@@ -388,14 +388,6 @@ async def link_of(cafe: Cafe, card: dict[str, Any]) -> str:
     return f"/c/{facts.card.key}"
 
 
-@picture("join-phone")
-async def _(cafe: Cafe, name: str) -> None:
-    async with cafe.page(PHONE) as page:
-        await page.goto(f"/join/{cafe.shop.program.id}")
-        await page.fill("#name", "Đặng Thu Thảo")
-        await keep(page, name)
-
-
 @picture("join-desktop-dark-vi")
 async def _(cafe: Cafe, name: str) -> None:
     async with cafe.page(DESKTOP, dark=True, language="vi") as page:
@@ -409,14 +401,6 @@ async def _(cafe: Cafe, name: str) -> None:
     async with cafe.page(PHONE, language="vi") as page:
         await page.goto(await link_of(cafe, card) + "?welcome=true")
         await keep(page, name)
-
-
-@picture("card-ready-phone")
-async def _(cafe: Cafe, name: str) -> None:
-    card = await cafe.reward("Võ Minh Khôi", 7)
-    async with cafe.page(PHONE) as page:
-        await page.goto(await link_of(cafe, card))
-        await keep(page, name, whole=True)
 
 
 @picture("card-alone-phone")
@@ -834,6 +818,34 @@ def as_it_is(name: str, path: str, size: tuple[int, int], look: dict[str, Any], 
 for _name, (_path, _size, _look, _whole) in AS_THEY_ARE.items():
     if _name not in PICTURES:
         as_it_is(_name, _path, _size, _look, whole=_whole)
+
+
+@picture("offer-reach-desktop")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.office(DESKTOP, f"/offers/{cafe.shop.offers['cookie'].id}") as page:
+        await page.locator("#days").fill("7")
+        await page.get_by_role("button", name="Save the offer").click()
+        await expect(page.get_by_role("heading", name="For whom?")).to_be_visible()
+        await keep(page, name)
+
+
+@picture("program-reach-phone-vi")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.office(PHONE, f"/programs/{cafe.shop.program.id}", language="vi") as page:
+        await page.locator('[id="goals.1.at"]').fill("12")
+        await page.locator("form.terms > .button").click()
+        await expect(page.locator(".touches")).to_be_visible()
+        await keep(page, name, whole=True)
+
+
+@picture("program-wrong-desktop")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.office(DESKTOP, f"/programs/{cafe.shop.program.id}") as page:
+        await page.locator("#each").fill("many")
+        await page.locator('[id="goals.1.at"]').fill("5")
+        await page.locator("form.terms > .button").click()
+        await expect(page.locator(".error").first).to_be_visible()
+        await keep(page, name)
 
 
 @asynccontextmanager
