@@ -106,7 +106,7 @@ class Past:
             whose = holders[number * 7919 % len(holders)]
             state = "active" if left else "redeemed"
             one = self.id(at, kind=2, number=number)
-            yield one, mine, offers[number % len(offers)], None, whose, self.code(number), state, at, None, ends, used, None
+            yield one, mine, offers[number % len(offers)], None, whose, self.code(number), state, at, None, ends, used, None, None
 
     def redemptions(self) -> Iterator[Values]:
         mine, holders, offers = self.business.id, self.holders, self.offers
@@ -142,16 +142,15 @@ class Past:
             for kind, by in itertools.chain.from_iterable(((kind, one) for one in some) for kind, some in of.items()):
                 yield from ((self.business.id, kind, by, str(value), date, 9) for value in which[by])
 
+    def tables(self) -> Iterable[tuple[str, tuple[str, ...], Iterable[Any]]]:
+        for shape, structs in ((CUSTOMER, self.customers()), (CARD, self.cards()), (REFUSAL, self.refusals())):
+            yield shape.name, shape.columns, map(shape.row, structs)
+        yield COUPON.name, COUPON.columns, self.coupons()
+        yield REDEMPTION.name, REDEMPTION.columns, self.redemptions()
+        yield shapes.DAY_COUNT.name, shapes.DAY_COUNT.columns, self.counts()
+
 
 # --- Filling, as fast as it goes: the tables' own indexes at the end, what they are for is measured elsewhere ---
-
-
-def tables(past: Past) -> Iterable[tuple[str, tuple[str, ...], Iterable[Any]]]:
-    for shape, structs in ((CUSTOMER, past.customers()), (CARD, past.cards()), (REFUSAL, past.refusals())):
-        yield shape.name, shape.columns, map(shape.row, structs)
-    yield COUPON.name, COUPON.columns, past.coupons()
-    yield REDEMPTION.name, REDEMPTION.columns, past.redemptions()
-    yield shapes.DAY_COUNT.name, shapes.DAY_COUNT.columns, past.counts()
 
 
 def fill_sqlite(path: str, past: Past) -> None:
@@ -161,7 +160,7 @@ def fill_sqlite(path: str, past: Past) -> None:
     indexes = database.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL").fetchall()
     for name, _ in indexes:
         database.execute(f"DROP INDEX {name}")
-    for name, columns, lines in tables(past):
+    for name, columns, lines in past.tables():
         database.executemany(f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})", lines)
     for _, sql in indexes:
         database.execute(sql)
@@ -173,12 +172,12 @@ async def fill_postgresql(url: str, past: Past) -> None:
     connection = await asyncpg.connect(url, command_timeout=300)
     found = await connection.fetch(
         "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND indexname NOT LIKE '%_pkey' AND tablename = ANY($1)",
-        ["customer", "card", "coupon", "redemption", "refusal", "day_count"],
+        [name for name, *_ in past.tables()],
     )
     await connection.execute("SET maintenance_work_mem = '512MB'")
     for row in found:
         await connection.execute(f"DROP INDEX {row['indexname']}")
-    for name, columns, lines in tables(past):
+    for name, columns, lines in past.tables():
         await connection.copy_records_to_table(name, records=lines, columns=columns)
     for row in found:
         await connection.execute(row["indexdef"])
