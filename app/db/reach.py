@@ -34,7 +34,7 @@ class Reaching(Conversing):
     ) -> Sequence[tuple[Card, Customer]]:
         """See app.store.Store."""
         query = Query(self._dialect)
-        conditions = [*_meant(query, business_id, rules, now, zone)]
+        conditions = [*_meant(query, business_id, rules, now, zone, walked=not rules.cards)]
         if after is not None:
             conditions.append(f"c.id > {query.given(after)}")
         text = f"{_chosen(conditions)} ORDER BY c.id LIMIT {query.given(limit)}"
@@ -44,7 +44,9 @@ class Reaching(Conversing):
     async def segment_size(self, business_id: UUID, rules: Rules, *, now: datetime, zone: ZoneInfo) -> int:
         """See app.store.Store."""
         query = Query(self._dialect)
-        text = f"SELECT count(*) {_FROM} WHERE {' AND '.join(_meant(query, business_id, rules, now, zone))}"
+        asks_customers = rules.birthday_month or rules.location_id or rules.language or rules.text.strip()
+        conditions = " AND ".join(_meant(query, business_id, rules, now, zone, customers=bool(asks_customers)))
+        text = f"SELECT count(*) {_FROM if asks_customers else 'FROM card AS c'} WHERE {conditions}"
         return int((await self._read(just(query.ask(text)), heavy=True))[0][0])
 
     async def reach(self, business_id: UUID, rules: Rules, *, now: datetime, zone: ZoneInfo, weekly: int) -> Reach:
@@ -55,14 +57,14 @@ class Reaching(Conversing):
         conditions = " AND ".join(_meant(query, business_id, rules, now, zone))
         text = f"""
             WITH meant AS MATERIALIZED (
-                SELECT u.id, u.consent_at IS NOT NULL AS agreed, u.email <> '' AS mailed,
-                (SELECT count(*) FROM sent AS s WHERE s.customer_id = u.id AND s.at > {week}) >= {most} AS enough,
-                EXISTS (SELECT 1 FROM installation AS i WHERE {_PHONE}) AS held
-                {_FROM} WHERE {conditions})
-            SELECT count(*), count(DISTINCT id), count(DISTINCT CASE WHEN NOT agreed THEN id END),
-            count(DISTINCT CASE WHEN agreed AND enough THEN id END), count(DISTINCT CASE WHEN agreed AND NOT enough THEN id END),
-            count(DISTINCT CASE WHEN agreed AND NOT enough AND held THEN id END),
-            count(DISTINCT CASE WHEN agreed AND NOT enough AND mailed THEN id END) FROM meant"""
+                SELECT u.id, count(*) AS cards, CASE WHEN max(u.consent_at) IS NULL THEN 'not agreed'
+                WHEN (SELECT count(*) FROM sent AS s WHERE s.customer_id = u.id AND s.at > {week}) >= {most} THEN 'enough'
+                ELSE '' END AS why, max(CASE WHEN u.consent_at IS NOT NULL
+                AND EXISTS (SELECT 1 FROM installation AS i WHERE {_PHONE}) THEN 1 ELSE 0 END) AS held,
+                max(u.email) AS email {_FROM} WHERE {conditions} GROUP BY u.id)
+            SELECT coalesce(sum(cards), 0)::bigint, count(*), count(CASE WHEN why = 'not agreed' THEN 1 END),
+            count(CASE WHEN why = 'enough' THEN 1 END), count(CASE WHEN why = '' THEN 1 END),
+            count(CASE WHEN why = '' AND held = 1 THEN 1 END), count(CASE WHEN why = '' AND email <> '' THEN 1 END) FROM meant"""
         return Reach(*(await self._read(just(query.ask(text)), heavy=True))[0])
 
     async def lately(
@@ -89,9 +91,12 @@ class Reaching(Conversing):
                 found: list[Awaited] = []
                 for late in range(MISSED):
                     day = today + timedelta(days=before - late)
-                    query = self._for(campaign, now, zone, weekly)
-                    occasion = f"birthday:{day.year}"
-                    query.conditions += [f"u.birthday {query.listed(born_on(day))}", query.never(campaign.id, query.given(occasion))]
+                    query = self._for(campaign, now, zone, weekly, walked=True)
+                    occasion, birthdays = f"birthday:{day.year}", ", ".join(query.given(one) for one in born_on(day))
+                    query.conditions += [
+                        f"u.business_id = {query.given(campaign.business_id)} AND u.birthday IN ({birthdays}) AND u.birthday <> ''",
+                        query.never(campaign.id, query.given(occasion)),
+                    ]
                     found += [Awaited(*one, occasion) for one, _ in (yield from query.found(limit))]
                 return found[:limit]
             case WinBack(after):
@@ -116,10 +121,12 @@ class Reaching(Conversing):
             case None:
                 raise ValueError("a campaign without a trigger waits for nothing")
 
-    def _for(self, campaign: Campaign, now: datetime, zone: ZoneInfo, weekly: int | None, *, coupons: str = "") -> "_Waited":
+    def _for(
+        self, campaign: Campaign, now: datetime, zone: ZoneInfo, weekly: int | None, *, coupons: str = "", walked: bool = False
+    ) -> "_Waited":
         """Those for whom this automation may be: who agreed, and has not had enough this week; ``weekly`` None asks neither."""
         query = _Waited(self._dialect)
-        query.conditions = [*_meant(query, campaign.business_id, campaign.rules, now, zone)]
+        query.conditions = [*_meant(query, campaign.business_id, campaign.rules, now, zone, walked=walked)]
         if isinstance(campaign.trigger, Birthday | WinBack) and weekly is not None:
             query.conditions.append("u.consent_at IS NOT NULL")
         if weekly is not None:
@@ -222,10 +229,19 @@ def _ready(query: Query, now: datetime) -> str:
     return f"(k.valid_from IS NULL OR k.valid_from <= {moment}) AND (k.expires_at IS NULL OR k.expires_at > {last})"
 
 
-def _meant(query: Query, business_id: UUID, rules: Rules, now: datetime, zone: ZoneInfo) -> Iterator[str]:
-    """What is asked of a card ``c`` and its customer ``u``. Days are those of the business's zone, today is 0 days ago."""
-    yield f"c.business_id = {query.given(business_id)}"
-    yield "c.left_at IS NULL AND u.erased_at IS NULL AND u.merged_into IS NULL"
+def _meant(
+    query: Query, business_id: UUID, rules: Rules, now: datetime, zone: ZoneInfo, *, walked: bool = False, customers: bool = True
+) -> Iterator[str]:
+    """What is asked of a card ``c`` and its customer ``u``. Days are those of the business's zone, today is 0 days ago.
+
+    ``walked`` says it so that no database begins with all cards of the business: there is a better way in. Without ``customers``
+    nothing is asked of ``u``: who was erased or merged has left all cards.
+    """
+    mine = query.given(business_id)
+    yield f"NOT (c.business_id <> {mine})" if walked else f"c.business_id = {mine}"
+    yield "c.left_at IS NULL"
+    if customers:
+        yield "u.erased_at IS NULL AND u.merged_into IS NULL"
     today = now.astimezone(zone).date()
     for name, (condition, later) in _DAYS.items():
         days = getattr(rules, name)
