@@ -1,10 +1,14 @@
-# Everything a newcomer needs: `make demo` and `make test` on a machine with python3, pip and make.
+# Everything a newcomer needs: `make run`, `make demo` and `make test` on a machine with python3, pip and make.
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 # Like pip, trust what this machine trusts: behind a company's proxy uv's own list of roots is not enough. (Two names: old and new.)
 export UV_SYSTEM_CERTS ?= 1
 export UV_NATIVE_TLS ?= 1
 
-.PHONY: demo test lint bench words pictures
+.PHONY: run demo test lint bench words pictures
+
+# Your own shop, in this folder; it prints the link with which it begins.
+run: $(UV)
+	$(UV) run counterpass serve
 
 demo: $(UV)
 	$(UV) run counterpass demo
@@ -19,7 +23,7 @@ lint: $(UV)
 	$(UV) run mypy
 
 bench: $(UV)
-	for script in sign redeem push history; do $(UV) run python bench/$$script.py || exit 1; done
+	for script in sign redeem push history imports; do $(UV) run python bench/$$script.py || exit 1; done
 
 # Every page and every answer of the counter, for docs/ and the README. Needs Chromium.
 pictures: $(UV)
