@@ -232,7 +232,18 @@ def _story(life: Life, look: Look, names: _Names, coupons: Mapping[UUID, CouponV
     entries = {(one.card_id, one.at): one for one in life.entries}
     used: dict[tuple[UUID, datetime], Redemption | Reversal] = {(one.coupon_id, one.at): one for one in life.redemptions}
     used |= {(one.coupon_id, one.at): one for one in life.reversals}
-    lines = []
+    lines = [
+        Happened(
+            kind="refused",
+            at=look.at(one.at),
+            word=one.word,
+            presented=one.presented,
+            staff=names.of(one.staff_id),
+            location=names.of(one.location_id),
+            **_of_coupon(one.coupon_id, coupons),
+        )
+        for one in life.refusals
+    ]
     for event in life.events:
         done = used.get((event.coupon_id, event.at)) if event.kind in ("redeemed", "goodwill", "reversed") and event.coupon_id else None
         line = entries.get((event.card_id, event.at)) if event.kind in ("stamped", "corrected", "merged") and event.card_id else None
@@ -250,18 +261,6 @@ def _story(life: Life, look: Look, names: _Names, coupons: Mapping[UUID, CouponV
                 **_of_coupon(event.coupon_id, coupons),
             )
         )
-    lines += [
-        Happened(
-            kind="refused",
-            at=look.at(one.at),
-            word=one.word,
-            presented=one.presented,
-            staff=names.of(one.staff_id),
-            location=names.of(one.location_id),
-            **_of_coupon(one.coupon_id, coupons),
-        )
-        for one in life.refusals
-    ]
     return tuple(sorted(lines, key=lambda one: one.at, reverse=True))
 
 

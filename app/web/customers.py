@@ -19,9 +19,12 @@ from app.customers import Happened, Wanted
 from app.desk import correcting, earn, forgetting, merging
 from app.desk import customers as knowing
 from app.desk.customers import ContactTaken, Told
+from app.desk.wallets import draw
 from app.problems import TITLES, InvalidRequest
 from app.store import Known, Mark, PeopleOrder
+from app.web import brand
 from app.web.forms import Area, Line, Name, Wrong, filled_in, wrong
+from app.web.holder import pictures
 from app.web.pages import HEADERS, document, go, is_fragment, language_of, render, saying_of
 from app.web.redemptions import BOM, CHUNK, Moment, Search, defused
 from app.web.sessions import caller_at, managers
@@ -43,7 +46,7 @@ COLUMNS: Final = (
     N_("Joined"),
     N_("Last visit"),
     N_("Visits"),
-    N_("Cards"),
+    N_("Their cards"),
 )
 MONTHS: Final = 12
 LONGEST_MONTH: Final = 31
@@ -234,6 +237,7 @@ async def _whole(request: Ask, customer_id: UUID) -> seen.Whole:
 async def _customer(request: Ask, customer_id: UUID, *, wrong: Wrong | None = None, which: UUID | str = "") -> Response[str]:
     desk, business = desk_of(request), me(request).business
     whole = await _whole(request, customer_id)
+    drawn = [draw(facts, desk.words, desk.world.now()) for facts in (await desk.store.cards_facts(_live(whole))).values()]
     mine = [(one, other) for one, other in await desk.store.alike(business.id, limit=seen.ALIKE) if customer_id in (one, other)]
     facts: dict[str, Any] = {
         "whole": whole,
@@ -243,8 +247,14 @@ async def _customer(request: Ask, customer_id: UUID, *, wrong: Wrong | None = No
         "which": which,
         "why": TITLES,
         "born": born,
+        "paint": brand.paint_address(drawn[0].brand) if drawn else "",
+        "faces": {face.card_id: (face, pictures(face)) for face in drawn if face.brand == drawn[0].brand},
     }
     return render(request, "customer.html", wrong=wrong, **facts)
+
+
+def _live(whole: seen.Whole) -> list[UUID]:
+    return [card.view.id for card in whole.cards if card.left_at is None]
 
 
 @get("/customers/{customer_id:uuid}", guards=[managers])
