@@ -27,6 +27,7 @@ from app.outbound import Outbound
 from app.sandbox import past
 from app.sandbox.apns import ApnsSandbox
 from app.sandbox.google import GoogleSandbox
+from app.sandbox.mail import MailSandbox
 from app.sandbox.page import Holder, SandboxPage, Shelf, Try
 from app.sandbox.passfile import Shown
 from app.sandbox.phone import Phone
@@ -107,6 +108,7 @@ class Stage:
         self.manager: Till
         self.apns: ApnsSandbox
         self.google: GoogleSandbox
+        self.mail: MailSandbox
         self.http: Outbound
 
     @asynccontextmanager
@@ -121,6 +123,7 @@ class Stage:
             stack.push_async_callback(self.http.close)
             self.apns = await stack.enter_async_context(ApnsSandbox(chain, now=now))
             self.google = await stack.enter_async_context(GoogleSandbox(self.folder))
+            self.mail = await stack.enter_async_context(MailSandbox())
             await self._open_the_cafe()
             await stack.enter_async_context(self._service(chain))
             yield self
@@ -185,6 +188,8 @@ class Stage:
             "COUNTERPASS_CERTS": str(chain.parent),
             "COUNTERPASS_TRUST": str(chain / "root.pem"),
             "COUNTERPASS_APNS_URL": self.apns.url,
+            "COUNTERPASS_SMTP_URL": self.mail.url,
+            "COUNTERPASS_MAIL_FROM": "card@cards.example",
             "COUNTERPASS_GOOGLE_URL": self.google.url,
             "COUNTERPASS_GOOGLE_ACCOUNT": str(self.google.account_path),
             "COUNTERPASS_GOOGLE_ISSUER": self.google.issuer,

@@ -21,6 +21,7 @@ from app.db import open_store
 from app.desk import found
 from app.sandbox.apns import ApnsSandbox
 from app.sandbox.google import GoogleSandbox
+from app.sandbox.mail import MailSandbox
 from app.store import Alarm
 from passes.wallets.base import Installation
 
@@ -244,6 +245,23 @@ async def test_google_that_does_not_answer_is_named(shop: Shop) -> None:
     shop.google.down = True
     assert set(await shop.errors()) == {"google_unreachable"}
     assert set(await shop.errors(google_url="http://127.0.0.1:1")) == {"google_unreachable"}
+
+
+async def test_a_mail_server_that_takes_no_letter_of_ours_is_named(shop: Shop) -> None:
+    async with MailSandbox(user="card", password="secret") as mail:
+        right = f"smtp://card:secret@127.0.0.1:{mail.port}"
+        assert await shop.errors(smtp_url=right, mail_from="card@cards.example") == {}
+        for url, sender, word in (
+            (right, "card@elsewhere.example", "mail_refused"),
+            (right.replace("secret", "wrong"), "card@cards.example", "mail_refused"),
+            ("smtp://127.0.0.1:9", "card@cards.example", "mail_refused"),
+            ("mail.example:25", "card@cards.example", "mail_unreadable"),
+            (right, "", "mail_unreadable"),
+        ):
+            found = await shop.errors(smtp_url=url, mail_from=sender)
+            assert set(found) == {word}
+            assert "secret" not in str(found)
+        assert mail.letters == []
 
 
 async def phone_with(cafe: Cafe, card: dict, pass_type: str = PASS_TYPE, device: int = 1) -> None:
