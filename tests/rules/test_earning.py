@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from passes import cards
 from passes.cards import MOST_GOALS_AT_ONCE, Card, Earned, earn, ready
-from passes.problems import CannotEarn, Problem
+from passes.problems import CannotEarn, Paused, Problem
 from passes.programs import BySpend, ByVisit, Goal, Program
 
 COOKIE, COFFEE = offer(), offer()
@@ -199,3 +199,59 @@ def test_a_card_knows_no_time_and_no_chance() -> None:
     """The same card, program and count earn the same, always: the shell brings ids, codes and times."""
     held: Card = card(balance=4)
     assert cards.earn(held, CAFE_CARD, count=9) == cards.earn(held, CAFE_CARD, count=9)
+
+
+# --- A program that is set up by its owner ---
+
+
+@given(programs, st.integers(0, 59), st.integers(1, 200))
+def test_what_is_over_a_full_round_may_be_dropped(of: Program, balance: int, count: int) -> None:
+    held, of = card(balance=balance % of.round), replace(of, remainder="drop")
+    earned = earn(held, of, count=count)
+    assert sum(amount for _, amount, _ in earned.lines) == earned.balance - held.balance
+    full = held.balance + count >= of.round
+    assert earned.balance == (0 if full else held.balance + count)
+    assert [goal.at for goal in earned.goals] == [goal.at for goal in of.goals if held.balance < goal.at <= held.balance + count]
+
+
+def test_a_card_with_more_than_a_round_on_it_has_the_last_goal_still_to_come() -> None:
+    earned = earn(card(balance=8), program((5, COFFEE)), count=1)
+    assert (offers_of(earned), earned.balance) == ([COFFEE.id], 4)
+
+
+@pytest.mark.parametrize("state", ["paused", "archived"])
+def test_a_program_that_does_not_run_gives_nothing_new(state: str) -> None:
+    with pytest.raises(Paused):
+        replace(CAFE_CARD, state=state).worth(count=1)
+
+
+@given(programs, programs, st.integers(0, 59), st.booleans())
+def test_goals_that_move_take_nothing_that_was_given_and_the_ledger_proves_the_rest(
+    was: Program, became: Program, balance: int, keep: bool
+) -> None:
+    same = tuple(Goal(goal.at, was.goals[n % len(was.goals)].offer_id) for n, goal in enumerate(became.goals))
+    became, held = replace(became, goals=same), card(balance=balance % was.round)
+    moved = outcome(cards.moved, held, was, became, keep=keep)
+    if isinstance(moved, Problem):
+        assert isinstance(moved, CannotEarn)
+        return
+    assert held.balance + sum(amount for _, amount, _ in moved.lines) == moved.balance
+    assert 0 <= moved.balance < became.round
+    assert all(kind in {"corrected", "round"} for kind, _, _ in moved.lines)
+
+
+def test_nobody_is_farther_from_the_next_reward_than_was_promised() -> None:
+    was = program((3, COOKIE), (10, COFFEE))
+    later = replace(was, goals=(Goal(3, COOKIE.id), Goal(12, COFFEE.id)))
+    kept = {balance: cards.moved(card(balance=balance), was, later, keep=True) for balance in range(10)}
+    assert [kept[balance].balance for balance in (0, 2, 3, 9)] == [0, 2, 5, 11]
+    assert not any(one.goals for one in kept.values())
+    assert cards.moved(card(balance=9), was, later, keep=False) == Earned(balance=9, lines=(), goals=())
+    sooner = replace(was, goals=(Goal(3, COOKIE.id), Goal(8, COFFEE.id)))
+    for keep in (True, False):
+        moved = cards.moved(card(balance=9), was, sooner, keep=keep)
+        assert (offers_of(moved), moved.balance, moved.lines) == ([COFFEE.id], 1, (("round", -8, 1),))
+    tea = offer()
+    more = replace(was, goals=(Goal(2, tea.id), *was.goals))
+    assert offers_of(cards.moved(card(balance=5), was, more, keep=False)) == [tea.id]
+    assert offers_of(cards.moved(card(balance=5), was, more, keep=True)) == []

@@ -32,10 +32,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from passes import coupons
-from passes.businesses import Business, Person
+from passes.businesses import Business, Limits, Person
 from passes.coupons import Coupon, Presented, Redemption, Used
 from passes.offers import Days, Offer, Window, end_of_day
-from passes.problems import Expired, MayNotHonour, NothingToReverse, Problem, TooLateToReverse
+from passes.problems import Expired, LimitReached, MayNotHonour, NothingToReverse, Problem, TooLateToReverse
 
 SECOND = timedelta(seconds=1)
 LATE = Window((0,), dt.time(20), dt.time(22))  # Monday evening: never on a Friday noon
@@ -412,3 +412,32 @@ def test_names_with_braces_and_percents_are_said_as_they_are() -> None:
 def test_a_sentence_has_words_for_the_customer_only_where_somebody_should_hear_them() -> None:
     assert NothingToReverse().words_for_the_customer(WORDS, "vi", str) == ""
     assert Expired(expired_at=NOON, may_honour=False).words_for_the_customer(WORDS, "vi", str).startswith("Dạ ")
+
+
+# --- What an owner sets up ---
+
+
+def test_a_member_of_staff_has_a_limit_a_day_that_comes_last_and_a_machine_has_none() -> None:
+    strict = replace(CAFE, limits=Limits(redemptions=2, goodwill=1))
+    worn = presented(under=offer(most=5), redeemed_by_staff=2)
+    assert verdict(worn, business=strict) == ("limit_reached", {"of": "staff member", "most": 2})
+    assert verdict(replace(worn, redeemed_in_all=5), business=strict)[1]["of"] == "offer"
+    assert verdict(replace(worn, redeemed_by_staff=1), business=strict)[0] == "redeemable"
+    assert verdict(worn, business=strict, who=replace(AN, machine=True))[0] == "redeemable"
+    late = presented(coupon(expires_at=NOON - DAY), redeemed_by_staff=1)
+    asked = {"business": strict, "person": MINH, "now": NOON, "prefix": "", "channel": "typed", "redemption_id": an_id(), "reason": "rain"}
+    refused = outcome(coupons.honour, late, **asked)
+    assert isinstance(refused, LimitReached)
+    assert refused.facts["most"] == 1
+    assert isinstance(outcome(coupons.honour, replace(late, redeemed_by_staff=0), **asked), Redemption)
+
+
+def test_a_code_that_nobody_has_been_given_yet_is_unknown() -> None:
+    assert verdict(presented(coupon(state="pooled"))) == ("unknown_code", {})
+
+
+def test_a_customer_alone_redeems_what_may_be_and_nothing_else() -> None:
+    alone = replace(AN, machine=True, alone=True)
+    assert verdict(presented(under=offer(alone=True)), who=alone)[0] == "redeemable"
+    assert verdict(presented(under=offer(at_kiosk=True)), who=alone)[0] == "staff_needed"
+    assert verdict(presented(under=offer(alone=True)), who=replace(AN, machine=True, kiosk=True))[0] == "staff_needed"
