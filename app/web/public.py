@@ -11,8 +11,9 @@ from litestar.status_codes import HTTP_200_OK, HTTP_400_BAD_REQUEST, HTTP_503_SE
 
 from app.desk import pictures, wallets
 from app.problems import STATUS
+from app.web import pages, wire
 from app.web.wire import Ask, bare, desk_of, pass_response
-from passes.problems import NotFound, WalletNotConfigured
+from passes.problems import NotFound, Problem, WalletNotConfigured
 from passes.wallets.google import Forged, KeysUnavailable
 from passes.words import N_
 
@@ -21,7 +22,13 @@ log = structlog.get_logger()
 YEAR = "public, max-age=31536000, immutable"
 
 
-@route("/c/{key:str}/card.pkpass", http_method=[HttpMethod.GET, HttpMethod.HEAD])
+def for_people(request: Ask, problem: Problem) -> Response[Any]:
+    """Somebody who pressed a button is told in a page; a program that followed a link, in a document."""
+    in_a_browser = "text/html" in request.headers.get("accept", "")
+    return pages.on_problem(request, problem) if in_a_browser else wire.on_problem(request, problem)
+
+
+@route("/c/{key:str}/card.pkpass", http_method=[HttpMethod.GET, HttpMethod.HEAD], exception_handlers={Problem: for_people})
 async def card_pass(key: FromPath[str], request: Ask) -> Response[bytes]:
     """The holder's card for Apple Wallet."""
     desk = desk_of(request)
@@ -29,7 +36,7 @@ async def card_pass(key: FromPath[str], request: Ask) -> Response[bytes]:
     return pass_response(await wallets.apple_pass(desk, facts), facts.card, head=request.method == HttpMethod.HEAD)
 
 
-@get("/c/{key:str}/google")
+@get("/c/{key:str}/google", exception_handlers={Problem: for_people})
 async def card_link(key: FromPath[str], request: Ask) -> Redirect:
     """The holder's card for Google Wallet: on to Google's own page."""
     desk = desk_of(request)

@@ -56,7 +56,8 @@ async def test_the_page_is_the_card_as_it_is_and_tells_nobody_its_address(shop: 
     assert changed.status_code == 200
     assert cookie["shown"] in changed.text
     assert "Free cookie" in changed.text
-    assert (await phone.get("/c/nobody")).status_code == 404
+    nobody = [await phone.get(f"/c/nobody{rest}") for rest in ("", "/card.pkpass", "/google", "/leave")]
+    assert [(one.status_code, '<main id="main"' in one.text) for one in nobody] == [(404, True)] * 4
 
 
 async def test_the_holder_s_language_is_the_language_of_what_they_are_told(shop: Shop, phone: httpx.AsyncClient) -> None:
