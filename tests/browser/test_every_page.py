@@ -10,6 +10,7 @@ from visits import DESKTOP, PHONE, SMALLEST, TABLET, Visit, sees, types
 
 from app import world
 from app.desk import enrolment, people
+from app.errands import Errands
 from passes import codes
 from passes.programs import Asks
 
@@ -77,6 +78,48 @@ async def test_pages_of_owners(visit: Visit, axe: str) -> None:
     for path in (*paths, f"/programs/{visit.shop.program.id}/design"):
         await page.goto(path)
         wrong += await looks_right(page, axe, path)
+    assert not wrong, "\n".join(wrong)
+
+
+async def test_pages_of_coupons(visit: Visit, axe: str) -> None:
+    shop, wrong = visit.shop, list[str]()
+    await shop.card_with_cookie("Nguyễn Thị Ngọc Hoa")
+    page = await visit.signed_in()
+
+    async def state(what: str) -> None:
+        wrong.extend(await looks_right(page, axe, what, screens=[(PHONE, "light"), (DESKTOP, "dark")]))
+
+    async def work() -> None:
+        while await Errands(shop.desk).step():
+            pass
+
+    for path in ("/coupons", "/coupons/many", "/inserts"):
+        await page.goto(path)
+        await state(path)
+    await page.goto("/coupons")
+    await page.fill("#q", "hoa")
+    await page.get_by_role("button", name="Find").click()
+    await state("a customer to give one to")
+    await page.goto("/coupons/print")
+    await page.get_by_role("button", name="Make the coupons").click()
+    await state("coupons that are being made")
+    await work()
+    await page.get_by_role("link", name="PDF: 1 to 80").wait_for()  # the page follows by itself
+    await state("coupons to print")
+    await page.goto("/coupons/import")
+    lines = "\n".join(["code,valid until", *(f"TILL{number:04},2037-01-31" for number in range(30)), "", "TILL0003"])
+    await page.set_input_files("#file", files=[{"name": "codes.csv", "mimeType": "text/csv", "buffer": lines.encode()}])
+    await page.get_by_role("button", name="Read the file").click()
+    await page.get_by_role("button", name="Import 30 codes").wait_for()
+    await state("codes before they are imported")
+    await page.get_by_role("button", name="Import 30 codes").click()
+    await work()
+    await page.get_by_text("Finished:").wait_for()
+    await state("imported codes")
+    await page.goto("/coupons")
+    await page.locator("tbody a").first.click()
+    await page.get_by_role("link", name="Cancel it, or make").click()
+    await state("a coupon to cancel")
     assert not wrong, "\n".join(wrong)
 
 
