@@ -176,6 +176,42 @@ FIELDS: Final = {
     "merged_into": N_("Merged into"),
 }
 """What the fields are called; one that is not here is called as it is."""
+SAID: Final = {
+    "owner": N_("Owner"),
+    "manager": N_("Manager"),
+    "cashier": N_("Cashier"),
+    "running": N_("running"),
+    "paused": N_("paused"),
+    "archived": N_("archived"),
+    "nobody": N_("nobody"),
+    "managers": N_("managers"),
+    "everyone": N_("everybody"),
+    "carry": N_("carried on"),
+    "drop": N_("dropped"),
+    "minted": N_("minted here"),
+    "pool": N_("imported"),
+    "stamps": N_("stamps"),
+    "points": N_("points"),
+    "no": N_("no"),
+    "optional": N_("optional"),
+    "required": N_("required"),
+    "staff": N_("Counter"),
+    "kiosk": N_("Kiosk"),
+    "autopilot": N_("Autopilot"),
+    "free_item": N_("one thing for nothing"),
+    "amount_off": N_("an amount off"),
+    "percent_off": N_("percent off"),
+    "add_on": N_("something on top"),
+    "unlimited": N_("without end"),
+    "days": N_("so many days"),
+    "months": N_("so many months"),
+    "until": N_("until a day"),
+    "by_visit": N_("by visit"),
+    "by_spend": N_("by amount"),
+}
+"""What the words are called that a field chooses from."""
+CHOOSING: Final = frozenset({"kind", "role", "state", "honour", "remainder", "source", "unit", "email", "phone", "birthday"})
+"""The fields that choose from words; whatever else is written in a text is somebody's own."""
 COLUMNS: Final = (N_("When"), N_("Who"), N_("What"), N_("Field"), N_("From"), N_("To"))
 
 
@@ -219,7 +255,7 @@ class Reading:
     def __init__(self, request: Ask, names: Mapping[str, str]) -> None:
         self._desk, self._say, self._names = desk_of(request), saying_of(request), names
         self._language = language_of(request, self._desk.words)
-        self._tz = me(request).business.tz
+        self._tz, self._currency = me(request).business.tz, me(request).business.currency
 
     @classmethod
     async def begun(cls, request: Ask) -> "Reading":
@@ -255,36 +291,44 @@ class Reading:
             if old == new:
                 continue
             called = f"{within}{self._called(name)}"
-            if _plain(old) and _plain(new) and (old or new) and "kind" not in {**(old or {}), **(new or {})}:
+            if _plain(old) and _plain(new) and (old or new) and _kind(old) == _kind(new):
                 yield from self._fields(old or {}, new or {}, f"{called}: ")
-            elif (was_said := self._value(old)) != (became_said := self._value(new)):
+            elif (was_said := self._value(old, name)) != (became_said := self._value(new, name)):
                 yield Field(called, was_said, became_said)
 
     def _called(self, name: str) -> str:
         return self.t(FIELDS[name]) if name in FIELDS else name.replace("_", " ")
 
-    def _value(self, value: Any) -> str:  # noqa: PLR0911 (a table)
+    def _value(self, value: Any, name: str) -> str:  # noqa: PLR0911 (a table)
+        if value is None or value in ("", [], {}):
+            return NOTHING
         match value:
-            case None | "" | [] | {}:
-                return NOTHING
             case bool():
                 return self.t(N_("yes") if value else N_("no"))
+            case int() if name == "amount":
+                return self._say.money(value, self._currency)
             case int() | float():
                 return self._say.number(value)
-            case {"by": [*pairs]}:
-                return Text(tuple((language, words) for language, words in pairs)).said(self._language)
-            case {"amount": int(amount), "currency": str(currency)}:
-                return self._say.money(amount, currency)
             case dict():
-                inner = [f"{self._called(name)} {self._value(one)}" for name, one in value.items() if name != "kind" and one is not None]
-                return ", ".join(([str(value["kind"]).replace("_", " ")] if "kind" in value else []) + inner)
+                return self._struct(value)
             case list():
-                return "; ".join(self._value(one) for one in value)
-            case str() if value in self._names:
-                return self._names[value]
-            case str():
-                return self._moment(value)
-        return str(value)
+                return "; ".join(self._value(one, name) for one in value)
+        return self._text(str(value), name)
+
+    def _struct(self, value: Mapping[str, Any]) -> str:
+        """A text in the reader's language; anything else field by field, with its kind in front."""
+        if "by" in value:
+            return Text(tuple((language, words) for language, words in value["by"])).said(self._language)
+        if "currency" in value:
+            return self._say.money(value["amount"], value["currency"])
+        kind = [self._value(value["kind"], "kind")] if "kind" in value else []
+        rest = ((name, one) for name, one in value.items() if name != "kind" and one is not None)
+        return ", ".join([*kind, *(f"{self._called(name)} {self._value(one, name)}" for name, one in rest)])
+
+    def _text(self, text: str, name: str) -> str:
+        if name in CHOOSING and text in SAID:
+            return self.t(SAID[text])
+        return self._names.get(text) or self._moment(text)
 
     def _moment(self, text: str) -> str:
         """A moment as people say it; any other text as it is."""
@@ -296,7 +340,11 @@ class Reading:
 
 def _plain(value: Any) -> bool:
     """Whether it is a Struct's fields, to be compared one by one (or nothing)."""
-    return value is None or (isinstance(value, dict) and "by" not in value)
+    return value is None or (isinstance(value, dict) and not value.keys() & {"by", "currency"})
+
+
+def _kind(value: Any) -> object:
+    return value.get("kind") if value else None
 
 
 def _asked(request: Ask) -> Asked:

@@ -3,12 +3,14 @@
 import csv
 import io
 import re
+from pathlib import Path
 
 import httpx
 from msgspec.structs import replace
 from shop import Shop
 
 from app.desk.audit import revise
+from app.web import audit
 from passes.offers import Days
 from passes.words import text
 
@@ -30,7 +32,7 @@ async def test_every_change_is_a_line_that_a_person_reads(shop: Shop) -> None:
     await owner.post("/counters/mode", data={"asks_first": "true"})
     await owner.post("/staff/limits", data={"goodwill": "3"})
     cookie = shop.offers["cookie"]
-    became = replace(cookie, title=text(en="Big cookie", vi="Bánh quy to"), validity=Days(30), most=100)
+    became = replace(cookie, title=text(en="Big cookie", vi="Bánh quy to"), validity=Days(45), most=100)
     await revise(shop.desk, shop.staff["Minh"].id, "offer.changed", (cookie, became))
     page = await owner.get("/audit")
     lines = [line for line in said(page) if "token" not in line]
@@ -46,7 +48,8 @@ async def test_every_change_is_a_line_that_a_person_reads(shop: Shop) -> None:
         "Minh invited Thu",
     ]
     plain = re.sub(r"<[^>]+>", " ", page.text)
-    changes = (r"Role\s+cashier\s+→\s+manager", r"Counters ask first\s+no\s+→\s+yes", r"Limits a day: Goodwill\s+3", r"Name\s+Laptop\s+→")
+    changes = (r"Role\s+Cashier\s+→\s+Manager", r"Counters ask first\s+no\s+→\s+yes", r"Limits a day: Goodwill\s+3", r"Name\s+Laptop\s+→")
+    changes += (r"Title\s+Free cookie\s+→\s+Big cookie", r"Validity: Days\s+\d+\s+→\s+45", r"At most\s+100")
     for change in changes:
         assert re.search(change, plain), change
     assert "secret" not in page.text
@@ -79,3 +82,15 @@ async def test_only_owners_read_the_audit(shop: Shop) -> None:
     manager = await shop.sign_in("Minh")
     for path in ("/audit", "/audit/export.csv", "/staff/limits"):
         assert (await manager.get(path)).status_code == 403
+
+
+def test_every_word_that_is_written_is_said() -> None:
+    things = "|".join(audit.THINGS | {"staff": ""})
+    written = {
+        one
+        for path in (Path(__file__).parents[2] / "app").rglob("*.py")
+        for one in re.findall(rf'"((?:{things})\.[a-z]+)"', path.read_text(encoding="utf-8"))
+        if not one.endswith((".html", ".csv", ".pdf", ".json", ".zip", ".pkpass"))
+    }
+    assert "offer.changed" in written
+    assert [one for one in sorted(written) if one.partition(".")[2] not in audit.DONE] == []
