@@ -50,7 +50,7 @@ FIRST = ("passes.words", "passes.problems", "passes.codes")
 SECOND = (*FIRST, "passes.businesses", "passes.designs", "passes.programs", "passes.offers", "passes.campaigns")
 THIRD = (*SECOND, "passes.coupons", "passes.cards")
 FOURTH = (*THIRD, "passes.face")
-DESK = ("passes", "app.store", "app.world", "app.post", "app.desk")
+DESK = ("passes", "app.store", "app.world", "app.post", "app.money", "app.desk")
 WEB = (*DESK, "app.printing", "app.customers", "app.history", "app.settings", "app.problems", "app.languages", "app.web")
 WHOLE = (*WEB, "app.db", "app.errands", "app.followers", "app.history", "app.outbound", "app.certs", "app.logs", "app.credentials")
 
@@ -82,6 +82,7 @@ WALLS: Mapping[str, Wall] = {
     "app.post": Wall(("app.world",), ("aiosmtplib", "msgspec")),
     "app.settings": Wall((), ("msgspec",)),
     "app.languages": Wall(("passes.words",), ("babel",)),
+    "app.money": Wall((), ("babel",)),
     "app.problems": Wall(("passes",), ("msgspec",)),
     "app.credentials": Wall(("passes", "app.settings", "app.post", "app.world")),
     "app.logs": Wall((), ("structlog",)),
@@ -96,7 +97,7 @@ WALLS: Mapping[str, Wall] = {
     "app.db": Wall(("passes", "app.store", "app.db"), ("msgspec", "piccolo", "aiosqlite", "asyncpg", "structlog")),
     "app.web": Wall(WEB, ("litestar", "msgspec", "anyio", "structlog", "jinja2", "webauthn")),
     "app.web.lands": Wall((), ("babel",)),
-    "app.web.saying": Wall(("passes.words",), ("babel",)),
+    "app.web.saying": Wall(("passes.words", "passes.offers", "app.money"), ("babel",)),
     "app.asgi": Wall((*WHOLE, "app.doctor"), ("litestar", "msgspec", "anyio", "structlog", "jinja2")),
     "app.doctor": Wall(WHOLE, ("msgspec",)),
     "app.cli": Wall((*WHOLE, "app.asgi", "app.doctor", "app.sandbox"), ("uvicorn", "structlog")),

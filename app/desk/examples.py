@@ -5,8 +5,8 @@ from functools import partial
 from typing import Final, Literal
 
 import msgspec
-from babel.numbers import format_currency, get_currency_precision
 
+from app import money
 from app.desk.found import offer_program
 from app.store import Store
 from app.world import World
@@ -68,12 +68,12 @@ def cafe_card(world: World, business: Business) -> tuple[Program, tuple[Offer, .
 def retail_points(world: World, business: Business) -> tuple[Program, tuple[Offer, ...]]:
     """A point for every so much spent; money off at 100 and at 250 points, and some for a beginning."""
     said = partial(_said, business)
-    digits = int(get_currency_precision(business.currency))
+    digits = money.digits(business.currency)
     step = 10**digits if digits else 10_000 if business.currency in _SMALL else 100
 
     def off(at: int, percent: int, days: int) -> Offer:
         amount = at * step * percent // 100
-        en, vi = (format_currency(amount / 10**digits, business.currency, locale=language) for language in ("en", "vi"))
+        en, vi = (money.said(amount, business.currency, language) for language in ("en", "vi"))
         return Offer(
             id=world.new_id(),
             business_id=business.id,

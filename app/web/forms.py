@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 
 import msgspec
-from babel.numbers import get_currency_precision
 from litestar import Response
 
+from app import money
 from app.desk import Desk
 from app.problems import InvalidRequest
 from app.store import Member
@@ -78,7 +78,7 @@ async def filled_in(request: Ask, form: type[F]) -> F:
     typed = await typed_in(request)
     errors: dict[str, _Refused] = {}
     business = business_of(request)
-    said = _Reader(typed, errors, business.currency if business else "").struct(form, "")
+    said = _Reader(typed, errors, business.currency if business else "USD").struct(form, "")
     if said is None:
         raise _wrong(request, errors, typed)
     return said
@@ -226,17 +226,10 @@ def _refused(value: str, inner: Any, limits: msgspec.Meta | None) -> _Refused:  
     return _Refused(N_("Choose one of these."))
 
 
-def _minor(typed: str, currency: str, limits: msgspec.Meta) -> int:
-    """Money as people type it ("4.50", "4,5", "10.000 ₫", "1,000.00") in minor units of a currency.
-
-    Points and commas with three digits after them group; what comes after the last of others are decimals.
-    """
-    digits = int(get_currency_precision(currency)) if currency else 2
-    decimals = f"(?:[.,]([0-9]{{1,{digits}}}))?" if digits else "()"
-    found = re.fullmatch(rf"([0-9]{{1,15}}(?:[.,][0-9]{{3}}){{0,5}}){decimals}", re.sub(r"[^0-9.,-]", "", typed))
-    amount = int(re.sub(r"[.,]", "", found[1]) + (found[2] or "").ljust(digits, "0")) if found else -1
-    if not (limits.ge or 0) <= amount <= (limits.le or amount):
-        raise _Refused(N_("An amount of money, such as {example}."), example=f"{10:.{digits}f}" if digits else "10000")
+def _minor(text: str, currency: str, limits: msgspec.Meta) -> int:
+    amount = money.read(text, currency)
+    if amount is None or not (limits.ge or 0) <= amount <= (limits.le or amount):
+        raise _Refused(N_("An amount of money, such as {example}."), example=money.typed(10_000, currency))
     return amount
 
 

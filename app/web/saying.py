@@ -1,14 +1,13 @@
 """How pages say moments, numbers and languages: in the reader's language, in the business's zone."""
 
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import get_month_names
-from babel.numbers import format_currency, format_decimal, format_percent, get_currency_precision
+from babel.numbers import format_decimal, format_percent
 
+from app import money
 from passes.offers import DAYS
 from passes.words import N_, Words
 
@@ -66,16 +65,11 @@ class Saying:
 
     def money(self, amount: int, currency: str) -> str:
         """Minor units of a currency as people write them: "₫10,000", "10.000 ₫"."""
-        said: str = format_currency(Decimal(amount).scaleb(-get_currency_precision(currency)), currency, locale=self._language)
-        return said
+        return money.said(amount, currency, self._language)
 
     def amount(self, amount: int, currency: str) -> str:
         """The same as somebody would type it into a field: "10000", "4.50"."""
-        return f"{Decimal(amount).scaleb(-get_currency_precision(currency)):f}"
-
-    def months(self) -> tuple[str, ...]:
-        """The months by their names, January first."""
-        return tuple(name for _, name in sorted(get_month_names("wide", context="stand-alone", locale=self._language).items()))
+        return money.typed(amount, currency)
 
     def language(self, code: str) -> str:
         """A language under its own name: "English", "Tiếng Việt"."""
