@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from app.desk import ATTEMPTS, Desk, Once, Repeated, counting, giving
+from app.desk.read import followed
 from app.desk.signing_in import count, key, network
 from app.desk.views import Joined
 from app.post import Letter
@@ -116,6 +117,7 @@ async def own_card(desk: Desk, program: Program, keys: Sequence[str]) -> CardFac
     """The card of this program among those whose keys a browser has; None if none is in use."""
     for held in keys:
         facts = await desk.store.card_facts(key=held)
+        facts = await followed(desk, facts) if facts else None
         if facts is not None and facts.card.program_id == program.id and facts.card.left_at is None and _is_there(facts.customer):
             return facts
     return None
@@ -346,10 +348,9 @@ async def letters(desk: Desk, facts: CardFacts) -> tuple[Letter, ...]:
     return tuple(written)
 
 
-NEW: Final = N_("Hello {name}, this is your card “{program}”:")
-AGAIN: Final = N_(
-    "Hello {name}, somebody has just joined “{program}” with your address or number. If it was you: this is the card you have."
-)
+NEW: Final = N_("Hello, this is your card “{program}”:")
+AGAIN: Final = N_("Hello, somebody has just joined “{program}” with your address or number. If it was you: this is the card that you have.")
+"""Nobody is called by name: a stranger who types an address would have us write what they typed as a name."""
 KEEP: Final = N_("Keep this link to yourself: it opens your card, on any phone.")
 
 
@@ -357,7 +358,7 @@ def _letter(desk: Desk, customer: Customer, facts: CardFacts, sentence: str) -> 
     language, business = customer.language, facts.business
     program = facts.program.name.said(language)
     lines = (
-        desk.words.said(language, sentence, name=customer.name, program=program),
+        desk.words.said(language, sentence, program=program),
         f"{desk.public_url}/c/{facts.card.key}",
         desk.words.said(language, KEEP),
         "\n".join(one for one in (business.name, business.contact) if one),
