@@ -75,10 +75,12 @@ async def all_campaigns(request: Ask) -> Response[str]:
     desk, business = desk_of(request), me(request).business
     known = [one for one in reversed(await desk.store.campaigns(business.id)) if one.state != "archived"]
     results = await desk.store.results([one.id for one in known]) if known else {}
+    going = [one for one in known if one.state in ("scheduled", "sending")]
+    stands = {one.id: _stands(one, await desk.store.errand(business.id, one.id)) for one in going}
     return render(
         request,
         "campaigns.html",
-        campaigns=[(one, results.get(one.id, Results())) for one in known if one.trigger is None],
+        campaigns=[(one, stands.get(one.id, one.state), results.get(one.id, Results())) for one in known if one.trigger is None],
         automations={
             word: [(one, results.get(one.id, Results()), _days(one.trigger)) for one in known if kind_of(one.trigger) == word]
             for word in KINDS
