@@ -29,6 +29,13 @@ async def facts_of(shop: Shop, key: str) -> CardFacts:
 
 
 @pytest.fixture
+async def shop(sqlite_url: str) -> AsyncIterator[Shop]:
+    """A café; what is different on PostgreSQL is tested where cards are joined, earned on, merged and forgotten."""
+    async with open_shop(sqlite_url) as shop:
+        yield shop
+
+
+@pytest.fixture
 async def phone(shop: Shop) -> AsyncIterator[httpx.AsyncClient]:
     """A browser of a customer's."""
     async with shop.browser() as browser:
