@@ -120,7 +120,7 @@ def render(
             language=language,
             languages=desk.words.languages,
             say=saying_of(request),
-            csrf_token=token if isinstance(token := ScopeState.from_scope(request.scope).csrf_token, str) else "",  # not where no form needs one
+            csrf_token=token if isinstance(token, str) else "",
             member=member_of(request),
             counting=counting_of(request),
             business=business,
