@@ -243,6 +243,21 @@ async def in_both_languages(visit: Visit, axe: str, paths: list[str], pages: Cal
     assert not wrong, "\n".join(wrong)
 
 
+async def test_a_change_that_is_asked_about_and_a_form_that_is_wrong(visit: Visit, axe: str) -> None:
+    await visit.shop.stamp(await visit.shop.join(), 7)
+    page, phone = await visit.signed_in(), await visit.signed_in(locale="vi-VN")
+    await page.goto(f"/programs/{visit.shop.program.id}")
+    await page.locator('[id="goals.1.at"]').fill("12")
+    await page.locator("form.terms > .button").click()
+    await expect(page.locator(".touches")).to_be_visible()
+    wrong = await looks_right(page, axe, "whom it touches", screens=[(PHONE, "light"), (DESKTOP, "dark")])
+    await phone.goto("/offers/new")
+    await phone.locator("form.terms").evaluate("form => { form.noValidate = true; form.requestSubmit(); }")
+    await expect(phone.locator(".error:not([hidden])").first).to_be_visible()
+    wrong += await looks_right(phone, axe, "a form that is wrong", screens=[(PHONE, "light"), (DESKTOP, "dark")])
+    assert not wrong, "\n".join(wrong)
+
+
 async def test_pages_of_what_is_offered(visit: Visit, axe: str) -> None:
     shop = visit.shop
     card = await shop.card_with_cookie("Nguyễn Thị Ngọc Hoa")
