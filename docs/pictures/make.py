@@ -32,6 +32,7 @@ from shop import NOON, PIN, Clock, Shop  # noqa: E402
 
 from app import asgi, db, settings, world  # noqa: E402
 from app.desk import audit, campaigning, correcting, enrolment, people, segments  # noqa: E402
+from app.desk import coupons as giving  # noqa: E402
 from app.desk import customers as knowing  # noqa: E402
 from app.desk.found import secret_hash  # noqa: E402
 from app.errands import Errands  # noqa: E402
@@ -465,6 +466,18 @@ async def _(cafe: Cafe, name: str) -> None:
         await keep(page, name)
 
 
+@picture("insight-desktop")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.office(DESKTOP, "/insight") as page:
+        await keep(page, name)
+
+
+@picture("insight-phone-dark-vi")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.office(PHONE, "/insight", dark=True, language="vi") as page:
+        await keep(page, name)
+
+
 @picture("redemptions-story-desktop")
 async def _(cafe: Cafe, name: str) -> None:
     async with cafe.office(DESKTOP, "/redemptions") as page:
@@ -846,6 +859,54 @@ async def _(cafe: Cafe, name: str) -> None:
         await page.locator("form.terms > .button").click()
         await expect(page.locator(".error").first).to_be_visible()
         await keep(page, name)
+
+
+# --- Coupons ---
+
+
+async def batch(cafe: Cafe, count: int, done: int) -> UUID:
+    """Coupons that are made to be printed, so many of them already."""
+    (owner,) = await cafe.shop.desk.store.members(staff_id=cafe.shop.staff["Lan"].id)
+    batch_id = world.new_id()
+    await giving.to_print(cafe.shop.desk, owner, batch_id, cafe.shop.offers["coffee"].id, count)
+    for _ in range(done // giving.AT_ONCE + (1 if done == count else 0)):
+        await Errands(cafe.shop.desk).step()
+    return batch_id
+
+
+@picture("coupons-give-phone-vi")
+async def _(cafe: Cafe, name: str) -> None:
+    await regular(cafe)
+    async with cafe.office(PHONE, "/coupons", language="vi") as page:
+        await page.fill("#q", "ngoc ho")
+        await page.locator(".seek-one button").click()
+        await expect(page.locator("#reason")).to_be_visible()
+        await keep(page, name)
+
+
+@picture("coupons-made-phone-dark")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.office(PHONE, f"/coupons/batches/{await batch(cafe, 350, 200)}", dark=True) as page:
+        await keep(page, name)
+    while await Errands(cafe.shop.desk).step():
+        pass
+
+
+@picture("coupons-print-desktop")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.office(DESKTOP, f"/coupons/batches/{await batch(cafe, 80, 80)}") as page:
+        await keep(page, name)
+
+
+@picture("import-desktop")
+async def _(cafe: Cafe, name: str) -> None:
+    lines = ["Mã;Hạn dùng", *(f"TET-{number:04};31/01/2027" for number in range(480)), "TET-0003;", ";", "TET-0999;31/31/2027"]
+    async with cafe.office(DESKTOP, "/coupons/import") as page:
+        file = {"name": "codes.csv", "mimeType": "text/csv", "buffer": "\n".join(lines).encode()}
+        await page.set_input_files("#file", files=[file])  # type: ignore[list-item]
+        await page.locator("#upload button").click()
+        await expect(page.locator("form[action$=confirm]")).to_be_visible()
+        await keep(page, name, whole=True)
 
 
 @asynccontextmanager
