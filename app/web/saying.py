@@ -5,6 +5,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from babel import Locale
+from babel.dates import get_month_names
 from babel.numbers import format_decimal, format_percent
 
 from app import money
@@ -70,6 +71,10 @@ class Saying:
     def amount(self, amount: int, currency: str) -> str:
         """The same as somebody would type it into a field: "10000", "4.50"."""
         return money.typed(amount, currency)
+
+    def months(self) -> tuple[str, ...]:
+        """The months by their names, January first."""
+        return tuple(name for _, name in sorted(get_month_names("wide", context="stand-alone", locale=self._language).items()))
 
     def language(self, code: str) -> str:
         """A language under its own name: "English", "Tiếng Việt"."""
