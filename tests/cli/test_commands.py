@@ -110,10 +110,26 @@ async def answering(client: httpx.AsyncClient) -> None:
 # --- What an operator can cause is one line ---
 
 
-@pytest.mark.parametrize("arguments", [["serve"], ["follow"], ["staff", "token", "--name", "An"], ["pass", "export", "X"]])
+@pytest.mark.parametrize("arguments", [["follow"], ["staff", "token", "--name", "An"], ["pass", "export", "X"]])
 def test_without_a_database_a_command_says_so_and_makes_none(folder: Folder, arguments: list[str]) -> None:
     assert "counterpass init" in folder.refused(*arguments)
     assert not list(folder.path.iterdir())
+
+
+def test_serve_makes_no_database_that_somebody_named_they_may_have_named_a_wrong_one(folder: Folder) -> None:
+    assert "counterpass init" in folder.refused("serve", DATABASE_URL=f"sqlite:///{folder.path}/shop.db")
+    assert not list(folder.path.iterdir())
+
+
+async def test_serve_in_an_empty_folder_says_with_which_link_a_shop_begins(folder: Folder) -> None:
+    url = folder.settings["COUNTERPASS_PUBLIC_URL"]
+    async with folder.running("serve") as service, httpx.AsyncClient(base_url=url) as browser:
+        assert service.stderr
+        link = re.search(rf"{url}(/start/\w+)", (await service.stderr.readline()).decode())
+        assert link
+        await answering(browser)
+        assert (await browser.get(link[1])).status_code == 200
+    assert (folder.path / "counterpass.db").exists()
 
 
 @pytest.mark.parametrize(
