@@ -110,6 +110,7 @@ def render(
     desk = desk_of(request)
     language = language_of(request, desk.words)
     business = business_of(request)
+    token = ScopeState.from_scope(request.scope).csrf_token  # nothing of the kind where no form needs one
     if facts.get("wrong"):
         status = HTTPStatus.UNPROCESSABLE_ENTITY
     text = (
