@@ -68,7 +68,7 @@ async def opened(desk: Desk, key: str, *, held: Sequence[str] = ()) -> CardFacts
         facts = await _successor(desk, facts) or facts
     if facts.customer.erased_at is not None:
         raise NotFound(what=CARD)
-    for one in held:
+    for one in set(held) - {facts.card.key}:
         fresh = await desk.store.card_facts(key=one)
         if fresh is not None and _is_the_same(fresh, facts):
             await _fold(desk, fresh, facts)

@@ -53,9 +53,11 @@ class Used(msgspec.Struct, frozen=True, kw_only=True):
 # --- What the pages of a card have in common ---
 
 
-def held(request: Ask) -> tuple[str, ...]:
-    """The keys of the cards that this browser was given."""
-    return tuple(value for name, value in request.cookies.items() if name.startswith(HEADS))[:MOST_HELD]
+def held(request: Ask, program: Program | None = None) -> tuple[str, ...]:
+    """The keys of the cards that this browser was given, that of ``program`` in front."""
+    own = f"{HEADS}{program.id.hex}" if program else ""
+    names = sorted((name for name in request.cookies if name.startswith(HEADS)), key=lambda name: name != own)
+    return tuple(request.cookies[name] for name in names[:MOST_HELD])
 
 
 def cookie(request: Ask, program: Program, key: str) -> Cookie:
@@ -104,9 +106,9 @@ async def _drawn(request: Ask, facts: CardFacts) -> dict[str, Any]:
     }
 
 
-async def _of(request: Ask, key: str) -> CardFacts:
-    """The card of a link, on a page in its business's colours. Raises NotFound."""
-    facts = await holder.opened(desk_of(request), key, held=held(request))
+async def _of(request: Ask, key: str, *, own: tuple[str, ...] = ()) -> CardFacts:
+    """The card of a link, on a page in its business's colours. Raises NotFound. ``own``: what this browser has (holder.opened)."""
+    facts = await holder.opened(desk_of(request), key, held=own)
     shown_by(request, facts.business)
     return facts
 
@@ -118,7 +120,7 @@ async def _of(request: Ask, key: str) -> CardFacts:
 async def card(request: Ask, key: FromPath[str], *, welcome: FromQuery[bool] = False, added: FromQuery[bool] = False) -> Response[Any]:
     """The card, live, with the right wallet's button in front."""
     desk = desk_of(request)
-    facts = await _of(request, key)
+    facts = await _of(request, key, own=held(request))
     if facts.card.key != key:
         return go(f"/c/{facts.card.key}")
     look = desk.look(facts.business, language_of(request, desk.words), desk.world.now())

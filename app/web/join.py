@@ -135,7 +135,7 @@ async def _page(
 async def _offered(request: Ask, program_id: UUID, location_id: UUID | None, *, another: bool, insert: str) -> Response[Any]:
     program, business, _ = await _there(request, program_id, location_id)
     insert = insert if SECRET.fullmatch(insert) else ""
-    own = None if another else await joining.own_card(desk_of(request), program, held(request))
+    own = None if another else await joining.own_card(desk_of(request), program, held(request, program))
     if own is not None:
         return go(f"/i/{insert}" if insert else f"/c/{own.card.key}")
     return await _page(request, program, business, another=another, insert=insert)
@@ -152,7 +152,7 @@ async def _joined(request: Ask, program_id: UUID, location_id: UUID | None) -> R
         return await _page(request, program, business, wrong=refused, another=another, insert=insert)
     if said.website:  # nobody sees this field: it was a program that filled it in, and it is not told
         return go(request.scope["path"])
-    keys = () if said.another else held(request)
+    keys = () if said.another else held(request, program)
     try:
         facts, new = await joining.come(
             desk, program, business, newcomer, nonce=said.nonce, address=address_of(request), keys=keys, location_id=here
@@ -256,7 +256,7 @@ async def insert(request: Ask, secret: FromPath[str]) -> Response[Any]:
     except LinkSpent:
         return render(request, "insert_spent.html", status=STATUS[LinkSpent], headers=PRIVATE)
     shown_by(request, found.business)
-    own = await joining.own_card(desk, found.program, held(request))
+    own = await joining.own_card(desk, found.program, held(request, found.program))
     if own is None:
         return go(f"/join/{found.program.id}?insert={secret}")
     face = draw(own, desk.words, desk.world.now())
@@ -278,7 +278,7 @@ async def open_insert(request: Ask, secret: FromPath[str]) -> Response[Any]:
     desk = desk_of(request)
     found = await holder.insert(desk, secret)
     shown_by(request, found.business)
-    own = await joining.own_card(desk, found.program, held(request))
+    own = await joining.own_card(desk, found.program, held(request, found.program))
     if own is None:
         return go(f"/join/{found.program.id}?insert={secret}")
     await holder.use_insert(desk, secret, own, language=language_of(request, desk.words))
