@@ -373,7 +373,7 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
 
 
 CountKind = Literal[
-    "redeemed", "goodwill", "refused", "issued", "used", "joined", "saved", "visit", "first_visit", "corrected", "compensated", "voided"
+    "redeemed", "goodwill", "refused", "issued", "used", "joined", "visit", "first_visit", "corrected", "compensated", "voided"
 ]
 """What is counted by the day (in the business's zone). ``used`` counts a redemption on the day on which its coupon was issued:
 used over issued of the same days is the Redemption Rate. ``visit`` counts actions that added stamps or points, ``first_visit``

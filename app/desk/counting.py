@@ -41,10 +41,9 @@ def issued(coupons: Iterable[Coupon], zone: ZoneInfo) -> tuple[Count, ...]:
     return tuple(count for coupon in coupons for count in _by_offer("issued", coupon, zone, 1))
 
 
-def compensated(coupon: Coupon, staff_id: UUID, zone: ZoneInfo) -> tuple[Count, ...]:
+def compensated(coupon: Coupon, staff_id: UUID, zone: ZoneInfo, *, location_id: UUID | None = None) -> tuple[Count, ...]:
     """The counts of a coupon that somebody gave as compensation."""
-    which: tuple[tuple[CountBy, str], ...] = (("all", ""), ("staff", str(staff_id)))
-    return _counts(coupon.business_id, "compensated", _day(coupon.issued_at, zone), which, 1)
+    return _counts(coupon.business_id, "compensated", _day(coupon.issued_at, zone), _where_and_who(location_id, staff_id), 1)
 
 
 def voided(coupons: Iterable[Coupon], at: datetime, zone: ZoneInfo) -> tuple[Count, ...]:

@@ -67,7 +67,10 @@ async def issue(desk: Desk, caller: Caller, card_id: UUID, offer_id: UUID, *, re
                 now,
                 changes=given.changes,
                 tallies=tallies,
-                counts=(*counting.issued((coupon,), business.tz), *counting.compensated(coupon, person.staff_id, business.tz)),
+                counts=(
+                    *counting.issued((coupon,), business.tz),
+                    *counting.compensated(coupon, person.staff_id, business.tz, location_id=person.location_id),
+                ),
                 rows=(*given.rows, event, *once.done(view, caller, now)),
                 touches=(facts.card.id,),
             )
