@@ -91,7 +91,7 @@ def questions(store: Store, past: Past) -> dict[str, Callable[[], Awaitable[Any]
         "counts_of_4_months": lambda: store.counted(mine, since=today - timedelta(days=119), until=today, by=("all", "location", "staff")),
         "funnel_30_days": lambda: store.funnel(mine, **month),
         "funnel_90_days": lambda: store.funnel(mine, **quarter),
-        "activity_30_days": lambda: store.activity(mine, **month),
+        "activity_30_days": lambda: store.activity(mine, since=month["since"], until=NOW),
         "brings_back_30_days": lambda: store.returned(mine, **earlier, days=30, newest=5000),
         "close_to_a_reward": lambda: store.balances(mine, program),
     }
