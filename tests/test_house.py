@@ -51,7 +51,7 @@ SECOND = (*FIRST, "passes.businesses", "passes.designs", "passes.programs", "pas
 THIRD = (*SECOND, "passes.coupons", "passes.cards")
 FOURTH = (*THIRD, "passes.face")
 DESK = ("passes", "app.store", "app.world", "app.post", "app.money", "app.desk")
-WEB = (*DESK, "app.printing", "app.customers", "app.history", "app.settings", "app.problems", "app.languages", "app.web")
+WEB = (*DESK, "app.printing", "app.customers", "app.history", "app.insight", "app.settings", "app.problems", "app.languages", "app.web")
 WHOLE = (*WEB, "app.db", "app.errands", "app.followers", "app.history", "app.outbound", "app.certs", "app.logs", "app.credentials")
 
 WALLS: Mapping[str, Wall] = {
@@ -91,6 +91,7 @@ WALLS: Mapping[str, Wall] = {
     "app.desk": Wall(DESK, ("msgspec", "anyio", "structlog", "cryptography", "webauthn")),
     "app.printing": Wall((), ("msgspec", "reportlab", "segno")),
     "app.history": Wall(DESK, ("msgspec",)),
+    "app.insight": Wall((*DESK, "app.history"), ("msgspec",)),
     "app.customers": Wall(DESK, ("msgspec",)),
     "app.errands": Wall(DESK, ("structlog",)),
     "app.followers": Wall(DESK, ("msgspec", "anyio", "structlog")),
