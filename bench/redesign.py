@@ -24,7 +24,7 @@ from app import asgi, certs, db, logs, settings, world
 from app.desk import Desk, designs, examples, found, redeem
 from app.errands import Errands
 from app.followers import Followers
-from app.sandbox.past import _Forgotten
+from app.sandbox.past import FORGOTTEN
 from app.store import Caller, Unit
 from passes import codes, coupons
 from passes.cards import Card, Customer
@@ -107,7 +107,7 @@ async def a_till(desk: Desk, caller: Caller, minted: list[str]):  # type: ignore
 
     async def one(code: str) -> None:
         begun = time.perf_counter()
-        await redeem.redeem(desk, caller, code, channel="scanner", once=_Forgotten())
+        await redeem.redeem(desk, caller, code, channel="scanner", once=FORGOTTEN)
         waited.append(time.perf_counter() - begun)
 
     async def customers() -> None:

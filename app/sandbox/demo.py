@@ -26,6 +26,7 @@ from app.desk.hashing import hashed
 from app.outbound import Outbound
 from app.sandbox import past
 from app.sandbox.apns import ApnsSandbox
+from app.sandbox.evenings import Evenings
 from app.sandbox.google import GoogleSandbox
 from app.sandbox.mail import MailSandbox
 from app.sandbox.page import Holder, SandboxPage, Shelf, Try
@@ -48,7 +49,7 @@ PASSWORD: Final = "tea with milk and honey"
 PAST: Final = 30
 """Days that lie behind the café when somebody comes to look."""
 COUNTERS: Final[Mapping[CounterKind, str]] = {"staff": "Till by the door", "kiosk": "Kiosk at the window"}
-PINS: Final = {"Lan": "7413", "An": "2580"}
+PINS: Final = {"Lan": "7413", "An": "2580", "Thu": "3690"}
 
 
 class NotSeen(Exception):
@@ -171,11 +172,16 @@ class Stage:
 
     async def _have_a_past(self, store: Store, world: World, tokens: Sequence[str]) -> None:
         """So that the owner's pages have something to show."""
-        callers = [caller for token in tokens if (caller := await store.caller(found.secret_hash(token)))]
-        manager = callers[-1]
-        (program,) = await store.programs(manager.business.id)
+        an, lan = [caller for token in tokens if (caller := await store.caller(found.secret_hash(token)))]
+        manager = await found.hire(store, world, lan.business, name="Thu", role="manager")
+        await _let_in(store, world, manager)
+        thu = replace(lan, person=replace(lan.person, staff_id=manager.id, staff=manager.name, role=manager.role))
+        (program,) = await store.programs(lan.business.id)
         desk = Desk(store=store, world=world, words=asgi.words(), apple=None, google=None, public_url=self.url, bell=lambda: None)
-        await past.live(desk, program, callers, manager=manager, until=now(), days=self.days, chance=random.Random())
+        evening = Evenings(owner=lan, manager=thu, cashier=an, program_id=program.id)
+        await past.live(
+            desk, program, (an, an, thu, lan), manager=lan, until=now(), days=self.days, chance=random.Random(), evening=evening
+        )
 
     @asynccontextmanager
     async def _service(self, chain: Path) -> AsyncIterator[None]:

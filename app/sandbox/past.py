@@ -1,6 +1,7 @@
 """A past for a café: weeks of customers who collect and redeem, so that its pages have something to show."""
 
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from random import Random
 from typing import Final
@@ -25,7 +26,11 @@ BUSY: Final = (4, 5)
 """Friday and Saturday."""
 REGULAR, OTHER, REGRETTED, AGAIN = 0.75, 0.12, 0.06, 0.04
 """How likely a reward is used at once, by a regular and by anybody else; that it is taken back; that a used one is shown again."""
+LOST, LOSES = 6, 8
+"""So many of the last ones do not come back after so many days."""
 MINUTE: Final = timedelta(minutes=1)
+CLOSED: Final = timedelta(hours=20)
+"""When the day is over, and the office begins."""
 
 
 class _Forgotten:
@@ -40,32 +45,64 @@ class _Forgotten:
         return ()
 
 
+FORGOTTEN: Final = _Forgotten()
+
+
+def newcomer(number: int, today: datetime) -> Newcomer:
+    """The customer of this number, always the same person: a birthday every nine days from ``today``, one in five wants no messages."""
+    name = f"{FAMILIES[number % len(FAMILIES)]} {GIVEN[number // len(FAMILIES) % len(GIVEN)]}"
+    plain = unicodedata.normalize("NFD", name.replace("Đ", "D")).encode("ascii", "ignore").decode()
+    return Newcomer(
+        name=name,
+        email=f"{plain.lower().replace(' ', '.')}@example.com",
+        birthday=f"{today + timedelta(days=9 * number):%m-%d}",
+        language="en" if number % 4 == 3 else "vi",  # noqa: PLR2004 (one in four)
+        consent=number % 5 != 0,
+    )
+
+
+async def at_work(desk: Desk, caller: Caller) -> Caller:
+    """The same person, at work for the business as it is now."""
+    business = next(one for one in await desk.store.businesses() if one.id == caller.business.id)
+    return replace(caller, business=business)
+
+
 async def live(
-    desk: Desk, program: Program, people: Sequence[Caller], *, manager: Caller, until: datetime, days: int, chance: Random
+    desk: Desk,
+    program: Program,
+    people: Sequence[Caller],
+    *,
+    manager: Caller,
+    until: datetime,
+    days: int,
+    chance: Random,
+    evening: Callable[[Desk, int], Awaitable[None]] | None = None,
 ) -> str:
     """Live so many days up to ``until``, with ``people`` taking turns at the counter; the last code that was redeemed and stayed so.
 
     Stamps, rewards, redemptions, now and then a code that was used already, and a redemption that the manager takes back.
+    ``evening`` is called after each day that is over, with how many days ago it was.
     """
     zone: ZoneInfo = manager.business.tz
     today = until.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     moment = today - timedelta(days=days)
     then = replace(desk, world=replace(desk.world, now=lambda: moment))
-    once = _Forgotten()
+    once = FORGOTTEN
     cards = []
-    for given in GIVEN:
-        for family in FAMILIES:
-            joined = await join.join(then, manager, program.id, Newcomer(name=f"{family} {given}"), once=once)
-            cards.append(str(joined.card.id))
+    for number in range(len(FAMILIES) * len(GIVEN)):
+        joined = await join.join(then, manager, program.id, newcomer(number, moment), once=once)
+        cards.append(str(joined.card.id))
     used = ""
     for day in range(days + 1):
         morning = today - timedelta(days=days - day)
+        people, manager = [await at_work(desk, one) for one in people], await at_work(desk, manager)
+        coming = len(cards) - (LOST if day > LOSES else 0)
         visits = 8 + day // 10 + (7 if morning.weekday() in BUSY else 0)
         for hour in sorted(chance.choice(RUSH) + chance.random() / 2 for _ in range(visits)):
             moment = morning + timedelta(hours=hour)
             if moment >= until - 3 * MINUTE:
                 return used
-            who, which = chance.choice(people), chance.randrange(len(cards))
+            who, which = chance.choice(people), chance.randrange(coming)
             await earn(then, who, cards[which], count=chance.choice((1, 2, 2, 3)), amount=None, once=once)
             ready = (await read.card(then, who, cards[which], language="en")).ready
             if ready and chance.random() < (REGULAR if which < REGULARS else OTHER):
@@ -82,4 +119,7 @@ async def live(
                     await redeem.redeem(then, who, used, channel="typed", once=once)
                 except Problem:
                     continue  # as it must: it is on record now, with the rest of the past
+        if evening is not None and day < days:
+            moment = morning + CLOSED
+            await evening(then, days - day)
     return used
