@@ -355,7 +355,10 @@ Revised = Business | Location | Program | Offer | Customer | Campaign | Segment
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """A compare-and-set: the row of this type and id becomes ``to`` if each column of ``seen`` still has its value."""
+    """A compare-and-set: the row of this type and id becomes ``to`` if each column of ``seen`` still has its value.
+
+    A card's ``changed_at`` can be seen, too: then nothing that touches it has happened since.
+    """
 
     of: type[Card] | type[Coupon]
     id: UUID

@@ -14,7 +14,7 @@ from itertools import count
 from typing import Any, Final
 from uuid import UUID
 
-from app.db.shapes import CARD, CHANGING, COUPON, DAY_COUNT, ROWS, Shape, Values
+from app.db.shapes import CARD, COUPON, DAY_COUNT, ROWS, SEEN, Shape, Values
 from app.db.statements import COUNTED, TALLIED, Ask, Talk
 from app.db.tables import CLOCK
 from app.db.unit import Ready, later, summed
@@ -25,8 +25,8 @@ from passes.coupons import Coupon
 # ruff: noqa: S608 (what is put into these texts are names of our own columns; every value is a parameter)
 
 _SHAPES: Final = {shape.name: shape for shape in ROWS.values()}
-_COUPON: Final = CHANGING[Coupon]
-_CARD: Final = (*CHANGING[Card], "changed_at")
+_COUPON: Final = SEEN[Coupon]
+_CARD: Final = SEEN[Card]
 _HELD: Final = (*_COUPON, *_CARD)
 _TALLY: Final = {"business_id": "uuid", "key": "text", "n": "bigint", "most": "bigint"}
 

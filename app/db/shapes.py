@@ -271,7 +271,9 @@ CHANGING: Final[Mapping[type, tuple[str, ...]]] = {
         "batch_id",
     ),
 }
-"""The columns that a Change may name; everything else of a card or a coupon never changes."""
+"""The columns that a Change may set; everything else of a card or a coupon never changes, or by a unit's touch."""
+SEEN: Final[Mapping[type, tuple[str, ...]]] = {Card: (*CHANGING[Card], "changed_at"), Coupon: CHANGING[Coupon]}
+"""The columns that a Change may compare: with ``changed_at``, that nothing at all has happened to a card."""
 
 KINDS: Final[Mapping[str, str]] = {shape.name: shape.of.__name__ for shape in ROWS.values()}
 """What a duplicate is called, by the table that refused it."""

@@ -1,19 +1,18 @@
 """A unit made ready to be written: checked, and laid out as rows, before it may wait in the writer's queue."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
-from app.db.shapes import CARD, CHANGING, ROWS, Shape, Values, checked
+from app.db.shapes import CARD, CHANGING, ROWS, SEEN, Shape, Values, checked
 from app.store import Change, Count, Unit
 from passes.cards import Card
 from passes.coupons import Coupon, Redemption, Reversal
 
 VERSION: Final = CARD.columns.index("version")
-CHANGES: Final = {of: frozenset(names) for of, names in CHANGING.items()}
 USES: Final = frozenset({Redemption, Reversal})
 """The records that an offer's limits count."""
 OF_OFFER: Final = "offer:"
@@ -112,12 +111,11 @@ def later(changed_at: datetime, at: datetime) -> datetime:
 
 
 def _comparison(change: Change, *, uses: bool) -> Comparison:
-    seen, to = _values(change.of, change.seen), _values(change.of, change.to)
+    seen, to = _values(change.of, change.seen, SEEN), _values(change.of, change.to, CHANGING)
     return Comparison(change.of, change.id, seen, to, unlimited=uses and change.of is Coupon)
 
 
-def _values(of: type, given: Mapping[str, Any]) -> Mapping[str, Any]:
-    if not given.keys() <= CHANGES[of]:
-        strange = given.keys() - CHANGES[of]
+def _values(of: type, given: Mapping[str, Any], may: Mapping[type, Collection[str]]) -> Mapping[str, Any]:
+    if strange := [name for name in given if name not in may[of]]:
         raise ValueError(f"{of.__name__} never changes its {', '.join(sorted(strange))}")
     return {name: checked(value) for name, value in given.items()}

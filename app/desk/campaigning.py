@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from app.desk import ATTEMPTS, Desk, audit, counting, giving, letters
 from app.desk.giving import Given
 from app.desk.read import card_facts
-from app.store import CardFacts, Change, Duplicate, Errand, Member, Portion, Row, Sent
+from app.store import CardFacts, Duplicate, Errand, Member, Portion, Row, Sent
 from passes.businesses import Business
 from passes.campaigns import Campaign, Expiring, Waiting, quiet_until
 from passes.cards import Card, Customer, Event
@@ -266,7 +266,7 @@ async def reach(
     """Make it true for all of these cards at once: what was sent, what each says now, its coupon, its e-mail. Raises Lost, Duplicate."""
     coupons = given.coupons or (None,) * len(meant)
     recorded: list[Row] = [*rows, *given.rows]
-    changes: tuple[Change, ...] = given.changes
+    changes = (*giving.there(*(each.card for each in meant)), *given.changes)
     for each, coupon in zip(meant, coupons, strict=True):
         happened = Event(
             id=desk.world.new_id(),

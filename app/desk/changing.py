@@ -157,7 +157,7 @@ async def _move(
         replace(event, id=desk.world.new_id(), kind="earned", amount=0, reason="", coupon_id=coupon.id) for coupon in given.coupons
     ]
     to = {"entries": card.entries + len(earned.lines), "balance": earned.balance}
-    found.changes += [Change(of=Card, id=card.id, seen={"entries": card.entries}, to=to), *given.changes]
+    found.changes += [Change(of=Card, id=card.id, seen={"entries": card.entries, "left_at": None}, to=to), *given.changes]
     found.counts += counting.issued(given.coupons, business.tz)
 
 

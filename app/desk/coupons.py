@@ -206,7 +206,7 @@ async def _issue_some(desk: Desk, business: Business, errand: Errand, last: Port
     )
     await desk.commit(
         now,
-        changes=given.changes,
+        changes=(*giving.there(*cards), *given.changes),
         counts=counting.issued(given.coupons, business.tz),
         rows=(*given.rows, *(_event(desk, errand.made_by, one, "issued", now=now) for one in given.coupons), came),
         touches=[card.id for card in cards],

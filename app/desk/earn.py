@@ -71,7 +71,7 @@ async def earn(desk: Desk, caller: Caller, which: str, *, count: int | None, amo
         counted = Change(
             of=Card,
             id=card.id,
-            seen={"entries": card.entries},
+            seen={"entries": card.entries, "left_at": None},
             to={
                 "entries": card.entries + len(entries),
                 "balance": earned.balance,

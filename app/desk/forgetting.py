@@ -2,10 +2,8 @@
 
 from uuid import UUID
 
-from app.desk import Desk, audit
-from app.store import Change, Lost
+from app.desk import Desk, audit, leaving
 from passes.businesses import Business
-from passes.cards import Card, Event
 from passes.problems import NotFound
 from passes.words import N_
 
@@ -20,30 +18,11 @@ async def forget(desk: Desk, business: Business, customer_id: UUID, *, by: UUID 
     life = await desk.store.life(business.id, customer_id)
     if life is None or life.family[0].erased_at is not None:
         raise NotFound(what=N_("customer"))
-    now = desk.world.now()
     for card in life.cards:
         if card.left_at is None:
-            await _leave(desk, card, by)
+            await leaving.leave(desk, business, card.id, by=by)
     person, *also = life.family
     line = (audit.line(desk, by, "customer.erased", person, None),) if by is not None else ()
-    await desk.store.forget(person, at=now, also=also, rows=line)
+    await desk.store.forget(person, at=desk.world.now(), also=also, rows=line)
     if life.cards:
         await desk.commit(desk.world.now(), touches=[card.id for card in life.cards])
-
-
-async def _leave(desk: Desk, card: Card, by: UUID | None) -> None:
-    now = desk.world.now()
-    left = Event(
-        id=desk.world.new_id(),
-        business_id=card.business_id,
-        card_id=card.id,
-        customer_id=card.customer_id,
-        kind="left",
-        at=now,
-        staff_id=by,
-    )
-    turn = Change(of=Card, id=card.id, seen={"left_at": None}, to={"left_at": now})
-    try:
-        await desk.commit(now, changes=(turn,), rows=(left,), touches=(card.id,))
-    except Lost:  # it was left at that very moment, which is what was wanted
-        return

@@ -76,6 +76,11 @@ async def give(
     return Given(coupons=tuple(given), rows=tuple(rows), changes=tuple(changes))
 
 
+def there(*cards: Card) -> tuple[Change, ...]:
+    """Whoever gives something to cards compares that none was left, or joined with another one, since it was read."""
+    return tuple(Change(of=Card, id=card.id, seen={"left_at": None}, to={"left_at": None}) for card in cards)
+
+
 DRAWN: Final = ("state", "card_id", "customer_id", "issued_at", "valid_from", "expires_at", "batch_id")
 """What of a pooled coupon changes when it is given."""
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from app.desk import ATTEMPTS, SOON, Desk, Repeated, earn, forgetting, redeem
+from app.desk import ATTEMPTS, SOON, Desk, Repeated, counting, earn, forgetting, leaving, redeem
 from app.desk.found import secret_hash
 from app.desk.views import EarnedView
 from app.desk.wallets import by_key, of_card
@@ -105,7 +105,8 @@ async def _fold(desk: Desk, fresh: CardFacts, old: CardFacts) -> None:
     )
     gone = Change(of=Card, id=card.id, seen={"entries": 0, "left_at": None}, to={"left_at": now})
     void = [Change(of=Coupon, id=coupon.id, seen={"state": "active"}, to={"state": "voided", "voided_at": now}) for coupon in fresh.coupons]
-    unit = Unit(at=now, due_at=now + SOON, changes=(gone, *void), rows=(event,), touches=(card.id,))
+    counts = counting.voided(fresh.coupons, now, fresh.business.tz)
+    unit = Unit(at=now, due_at=now + SOON, changes=(gone, *void), counts=counts, rows=(event,), touches=(card.id,))
     kept = replace(old.customer, consent_at=old.customer.consent_at or fresh.customer.consent_at)
     try:
         await desk.store.merge(Merge(keep=old.customer, kept=kept, other=fresh.customer, cards={card.id: old.card.id}, unit=unit))
@@ -121,14 +122,8 @@ async def speak(desk: Desk, facts: CardFacts, language: str) -> None:
 
 
 async def leave(desk: Desk, facts: CardFacts) -> None:
-    """The holder leaves the program: the card is void from now on, in every wallet. Twice is once."""
-    now, card = desk.world.now(), facts.card
-    event = Event(id=desk.world.new_id(), business_id=card.business_id, card_id=card.id, customer_id=card.customer_id, kind="left", at=now)
-    turn = Change(of=Card, id=card.id, seen={"left_at": None}, to={"left_at": now})
-    try:
-        await desk.commit(now, changes=(turn,), rows=(event,), touches=(card.id,))
-    except Lost:  # it was left already
-        return
+    """The holder leaves the program: the card is void from now on, in every wallet, and what is on it is lost. Twice is once."""
+    await leaving.leave(desk, facts.business, facts.card.id)
 
 
 async def forget(desk: Desk, facts: CardFacts) -> None:

@@ -65,7 +65,7 @@ async def issue(desk: Desk, caller: Caller, card_id: UUID, offer_id: UUID, *, re
         try:
             await desk.commit(
                 now,
-                changes=given.changes,
+                changes=(*giving.there(facts.card), *given.changes),
                 tallies=tallies,
                 counts=(
                     *counting.issued((coupon,), business.tz),

@@ -78,7 +78,9 @@ async def join(desk: Desk, caller: Caller, program_id: UUID, newcomer: Newcomer,
         now = desk.world.now()
         owners = await _owners(desk, business, newcomer)
         known = await _known(desk, business, owners)
-        cards = await desk.store.cards_of(business.id, known.id) if known else ()
+        cards = await _cards(desk, known)
+        if cards is None:
+            continue
         facts = await _card(desk, cards, program)
         coming = None
         if facts is None:
@@ -146,14 +148,15 @@ async def come(
     own = await own_card(desk, program, keys)
     if own is not None:
         return own, False
-    held = [facts for one in keys if (facts := await desk.store.card_facts(key=one)) and facts.business.id == business.id]
-    customer = next((facts.customer for facts in held if _is_there(facts.customer)), None)
     for _ in range(ATTEMPTS):
         now = desk.world.now()
+        customer = await _holder(desk, business, keys)
         again = await desk.store.kept(program.id, nonce)
         if again is not None:
             return await _again(desk, again), False
-        cards = await desk.store.cards_of(business.id, customer.id) if customer else ()
+        cards = await _cards(desk, customer)
+        if cards is None:
+            continue
         facts = await _card(desk, cards, program)
         if facts is not None:
             return facts, False
@@ -181,6 +184,16 @@ async def come(
     raise Busy(retry_after=1)
 
 
+async def _holder(desk: Desk, business: Business, keys: Sequence[str]) -> Customer | None:
+    """Whose the cards are that a browser has the keys of."""
+    for one in keys:
+        facts = await desk.store.card_facts(key=one)
+        facts = await followed(desk, facts) if facts else None
+        if facts is not None and facts.business.id == business.id and _is_there(facts.customer):
+            return facts.customer
+    return None
+
+
 async def _again(desk: Desk, kept: Kept) -> CardFacts:
     facts = await desk.store.card_facts(business_id=kept.business_id, card_id=UUID(bytes=kept.body))
     if facts is None:
@@ -205,6 +218,15 @@ async def _known(desk: Desk, business: Business, owners: Owners) -> Customer | N
     """Whose the first of these addresses and numbers is that is anybody's."""
     found = [await desk.store.customer(business.id, one) for one in owners.values() if one is not None]
     return next((one for one in found if one is not None and _is_there(one)), None)
+
+
+async def _cards(desk: Desk, customer: Customer | None) -> Sequence[Card] | None:
+    """A customer's cards; None if they were merged into another one, or forgotten, before these were read."""
+    if customer is None:
+        return ()
+    cards = await desk.store.cards_of(customer.business_id, customer.id)
+    same = await desk.store.customer(customer.business_id, customer.id)
+    return cards if same is not None and _is_there(same) else None
 
 
 async def _card(desk: Desk, cards: Sequence[Card], program: Program) -> CardFacts | None:
@@ -254,10 +276,15 @@ async def _come(
             card=card, customer=customer, program=program, business=business, offers=offers, coupons=given.coupons, events=events[::-1]
         ),
         rows=(*rows, card, *events, *given.rows),
-        changes=given.changes,
+        changes=(*_same(cards), *given.changes),
         tallies=() if rows else (tally,),
         counts=(*counting.joined(card, business.tz, location_id=location_id), *counting.issued(given.coupons, business.tz)),
     )
+
+
+def _same(cards: Sequence[Card]) -> tuple[Change, ...]:
+    """Whoever has these cards is still who they were: all cards of somebody who is merged into another change with it."""
+    return tuple(Change(of=Card, id=one.id, seen={"changed_at": one.changed_at}, to={"left_at": one.left_at}) for one in cards[:1])
 
 
 def _offers(program: Program) -> list[UUID]:

@@ -77,7 +77,7 @@ async def merge(desk: Desk, business: Business, staff_id: UUID, keep_id: UUID, o
             audit.line(desk, staff_id, "customer.merged", planned.keep, planned.kept),
             audit.line(desk, staff_id, "customer.merged", planned.other, replace(planned.other, merged_into=keep_id)),
         ]
-        touches = [one.id for one in planned.along]
+        touches = [one.id for one in await desk.store.cards_of(business.id, other_id)]
         for one in planned.joined:
             given = await giving.give(desk, business, one.rewards, now=now, card=one.ours, or_mint=True)
             where = one.theirs.location_id or one.ours.location_id or locations[0].id

@@ -1,0 +1,89 @@
+"""A card is left, or joined with another one, while something is done with it: nothing stays usable on a card that is nobody's."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+from msgspec.structs import replace
+from shop import Shop, open_shop
+
+from app.desk import giving, holder, join, leaving, merging
+from app.desk.join import Newcomer
+from app.store import CardFacts, Lost, Unit
+
+TEN = 10
+
+
+@pytest.fixture
+async def shop(database_url: str) -> AsyncIterator[Shop]:
+    async with open_shop(database_url) as shop:
+        yield shop
+
+
+async def facts_of(shop: Shop, card: dict[str, Any]) -> CardFacts:
+    facts = await shop.desk.store.card_facts(business_id=shop.business.id, card_id=UUID(card["id"]))
+    assert facts is not None
+    return facts
+
+
+async def test_a_coupon_is_redeemed_before_its_card_is_left_or_it_is_refused(shop: Shop) -> None:
+    cards = [await shop.card_with_cookie() for _ in range(TEN)]
+    leaving_ = [holder.leave(shop.desk, await facts_of(shop, card)) for card in cards]
+    redeeming = [shop.redeem(card["ready"][0]["shown"]) for card in cards]
+    answers = (await asyncio.gather(*(each for pair in zip(redeeming, leaving_, strict=True) for each in pair)))[::2]
+    for answer, card in zip(answers, cards, strict=True):
+        presented = await shop.desk.store.coupon(shop.business.id, UUID(card["ready"][0]["id"]))
+        assert presented is not None
+        assert (answer.status_code, presented.coupon.state) in ((201, "redeemed"), (410, "voided")), answer.text
+
+
+async def test_a_coupon_or_a_stamp_that_is_given_while_its_card_is_left_is_void_or_is_not_given(shop: Shop) -> None:
+    cards = [await shop.stamp(await shop.join(), 4) for _ in range(TEN)]
+    manager = await shop.sign_in("Minh")
+    offer = str(shop.offers["coffee"].id)
+
+    async def give(card: dict[str, Any]) -> None:
+        await manager.post("/coupons/give", data={"card_id": card["id"], "offer_id": offer, "reason": "late", "nonce": card["id"]})
+
+    await asyncio.gather(
+        *(
+            each
+            for one in (earned["card"] for earned in cards)
+            for each in (
+                give(one),
+                leaving.leave(shop.desk, shop.business, UUID(one["id"])),
+                shop.post(f"cards/{one['id']}/earn", {"count": 1}),
+            )
+        )
+    )
+    for earned in cards:
+        facts = await facts_of(shop, earned["card"])
+        assert facts.card.left_at is not None
+        assert [coupon.state for coupon in facts.coupons if coupon.state == "active"] == []
+
+
+async def test_what_is_given_to_a_card_that_was_left_since_it_was_read_is_lost(shop: Shop) -> None:
+    facts = await facts_of(shop, await shop.join())
+    given = await giving.give(shop.desk, shop.business, [shop.offers["coffee"]], now=shop.clock(), card=facts.card)
+    await holder.leave(shop.desk, facts)
+    now = shop.clock()
+    with pytest.raises(Lost):
+        await shop.desk.store.commit(Unit(at=now, due_at=now, changes=giving.there(facts.card), rows=given.rows, touches=(facts.card.id,)))
+
+
+async def test_who_joins_a_second_program_while_they_are_merged_has_the_card_as_who_they_are_then(shop: Shop) -> None:
+    lunch = replace(shop.program, id=shop.desk.world.new_id())
+    await shop.desk.store.commit(Unit(at=shop.clock(), due_at=shop.clock(), rows=(lunch,)))
+    for number in range(3):
+        keep = await facts_of(shop, await shop.join("Hoa"))
+        other = await facts_of(shop, await shop.join("Hoa", email=f"hoa{number}@example.com"))
+        (came, _), _ = await asyncio.gather(
+            join.come(
+                shop.desk, lunch, shop.business, Newcomer(name="Hoa"), nonce=f"{number:024}", address="192.0.2.1", keys=[other.card.key]
+            ),
+            merging.merge(shop.desk, shop.business, shop.staff["Minh"].id, keep.customer.id, other.customer.id),
+        )
+        (card,) = [one for one in await shop.desk.store.cards_of(shop.business.id, keep.customer.id) if one.program_id == lunch.id]
+        assert card.id == came.card.id
