@@ -26,11 +26,13 @@ BUSY: Final = (4, 5)
 """Friday and Saturday."""
 REGULAR, OTHER, REGRETTED, AGAIN = 0.75, 0.12, 0.06, 0.04
 """How likely a reward is used at once, by a regular and by anybody else; that it is taken back; that a used one is shown again."""
-LOST, LOSES = 6, 8
-"""So many of the last ones do not come back after so many days."""
+FIRST: Final = 18
+"""Customers of the first day; each day brings two more."""
+LOST, LOSES = range(REGULARS, REGULARS + 5), 9
+"""Those who do not come back after so many days."""
 MINUTE: Final = timedelta(minutes=1)
-CLOSED: Final = timedelta(hours=20)
-"""When the day is over, and the office begins."""
+OPENS, CLOSED = timedelta(hours=7), timedelta(hours=20)
+"""When the day begins; and when it is over, and the office begins."""
 
 
 class _Forgotten:
@@ -88,23 +90,24 @@ async def live(
     moment = today - timedelta(days=days)
     then = replace(desk, world=replace(desk.world, now=lambda: moment))
     once = FORGOTTEN
-    cards = []
-    for number in range(len(FAMILIES) * len(GIVEN)):
-        joined = await join.join(then, manager, program.id, newcomer(number, moment), once=once)
-        cards.append(str(joined.card.id))
+    cards: list[str] = []
     used = ""
     for day in range(days + 1):
         morning = today - timedelta(days=days - day)
         people, manager = [await at_work(desk, one) for one in people], await at_work(desk, manager)
-        coming = len(cards) - (LOST if day > LOSES else 0)
+        moment = morning + OPENS
+        for number in range(len(cards), min(FIRST + 2 * day, len(FAMILIES) * len(GIVEN))):
+            joined = await join.join(then, manager, program.id, newcomer(number, today - timedelta(days=days)), once=once)
+            cards.append(str(joined.card.id))
+        coming = [card for number, card in enumerate(cards) if day < LOSES or number not in LOST]
         visits = 8 + day // 10 + (7 if morning.weekday() in BUSY else 0)
         for hour in sorted(chance.choice(RUSH) + chance.random() / 2 for _ in range(visits)):
             moment = morning + timedelta(hours=hour)
             if moment >= until - 3 * MINUTE:
                 return used
-            who, which = chance.choice(people), chance.randrange(coming)
-            await earn(then, who, cards[which], count=chance.choice((1, 2, 2, 3)), amount=None, once=once)
-            ready = (await read.card(then, who, cards[which], language="en")).ready
+            who, which = chance.choice(people), chance.randrange(len(coming))
+            await earn(then, who, coming[which], count=chance.choice((1, 2, 2, 3)), amount=None, once=once)
+            ready = (await read.card(then, who, coming[which], language="en")).ready
             if ready and chance.random() < (REGULAR if which < REGULARS else OTHER):
                 moment += MINUTE
                 reward = chance.choice(ready[-2:])
