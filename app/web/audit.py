@@ -1,9 +1,7 @@
 """The audit: who changed what, when, from what to what, in sentences; and how often one of the staff may do something in a day."""
 
-import csv
-import io
-from collections.abc import AsyncIterator, Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
@@ -15,11 +13,10 @@ from msgspec.structs import replace
 
 from app import history
 from app.desk.audit import revise
-from app.problems import InvalidRequest
 from app.store import Audit, Place
 from app.web.forms import Wrong, filled_in
-from app.web.pages import HEADERS, go, language_of, render, saying_of
-from app.web.redemptions import BOM, CHUNK, Moment, defused
+from app.web.lists import Moment, as_csv, asked_for, begins_after, place_of
+from app.web.pages import go, language_of, render, saying_of
 from app.web.sessions import owners
 from app.web.signing_in import me
 from app.web.wire import Ask, desk_of
@@ -347,24 +344,6 @@ def _kind(value: Any) -> object:
     return value.get("kind") if value else None
 
 
-def _asked(request: Ask) -> Asked:
-    given = {name: value for name, value in request.query_params.items() if value}
-    try:
-        return msgspec.convert(given, Asked, strict=False)
-    except msgspec.ValidationError as error:
-        raise InvalidRequest(errors=str(error)) from None
-
-
-def _place(after: str) -> Place | None:
-    if not after:
-        return None
-    at, _, id_ = after.partition("~")
-    try:
-        return Place(msgspec.convert(at, Moment).astimezone(UTC), UUID(id_))
-    except (msgspec.ValidationError, ValueError, OverflowError):
-        raise InvalidRequest(errors="after") from None
-
-
 async def _some(request: Ask, asked: Asked, after: Place | None, limit: int) -> tuple[list[Audit], Place | None]:
     """Lines, newest first, and where the next ones begin."""
     desk, business = desk_of(request), me(request).business
@@ -381,15 +360,15 @@ async def _some(request: Ask, asked: Asked, after: Place | None, limit: int) -> 
 @get("/audit", guards=[owners])
 async def audit(request: Ask) -> Response[str]:
     """Who changed what."""
-    asked, reading = _asked(request), await Reading.begun(request)
-    rows, after = await _some(request, asked, _place(asked.after), PAGE)
+    asked, reading = asked_for(Asked, request.query_params), await Reading.begun(request)
+    rows, after = await _some(request, asked, begins_after(asked.after), PAGE)
     people = [(one.id, one.name) for one in await desk_of(request).store.staff(me(request).business.id)]
     return render(
         request,
         "audit.html",
         asked=asked,
         lines=[reading.line(one) for one in rows],
-        after=f"{after.at.isoformat()}~{after.id}" if after else "",
+        after=place_of(after),
         people=people,
         kinds=KINDS,
     )
@@ -398,28 +377,19 @@ async def audit(request: Ask) -> Response[str]:
 @get("/audit/export.csv", guards=[owners])
 async def export(request: Ask) -> Stream:
     """What is filtered, as CSV (RFC 4180), streamed: a row for each field."""
-    asked, reading = _asked(request), await Reading.begun(request)
+    asked, reading = asked_for(Asked, request.query_params), await Reading.begun(request)
     today = desk_of(request).world.now().astimezone(me(request).business.tz)
-    headers = {**HEADERS, "Content-Disposition": f'attachment; filename="audit-{today:%Y-%m-%d}.csv"'}
-    return Stream(_lines(request, asked, reading), media_type="text/csv; charset=utf-8", headers=headers)
+    return as_csv(_lines(request, asked, reading), f"audit-{today:%Y-%m-%d}.csv")
 
 
-async def _lines(request: Ask, asked: Asked, reading: Reading) -> AsyncIterator[bytes]:
-    text = io.StringIO(newline="")
-    text.write(BOM)
-    written = csv.writer(text)
-    written.writerow([reading.t(column) for column in COLUMNS])
+async def _lines(request: Ask, asked: Asked, reading: Reading) -> AsyncIterator[Sequence[str]]:
+    yield [reading.t(column) for column in COLUMNS]
     after: Place | None = None
     while True:
         rows, after = await _some(request, asked, after, AT_ONCE)
         for line in map(reading.line, rows):
             for field in line.fields or (Field("", "", ""),):
-                cells = (line.at.isoformat(timespec="seconds"), line.who, line.said, field.name, field.was, field.became)
-                written.writerow([defused(cell) for cell in cells])
-        if text.tell() > CHUNK or after is None:
-            yield text.getvalue().encode()
-            text.seek(0)
-            text.truncate()
+                yield (line.at.isoformat(timespec="seconds"), line.who, line.said, field.name, field.was, field.became)
         if after is None:
             return
 

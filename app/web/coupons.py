@@ -1,9 +1,7 @@
 """Coupons: what was given, one for a customer who is looked for, many for a segment, sheets to print, and what takes them back."""
 
-import csv
-import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from datetime import date, datetime
+from datetime import date
 from functools import partial
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
@@ -19,12 +17,11 @@ from litestar.status_codes import HTTP_201_CREATED, HTTP_400_BAD_REQUEST
 from app import printing
 from app.desk import Desk, coupons, issue
 from app.desk.coupons import ToPrint, ToSegment, ToVoid, about
-from app.problems import InvalidRequest
 from app.store import Errand, GivenState, Place, Portion
 from app.web import errands
 from app.web.forms import Line, Wrong, filled_in, wrong
+from app.web.lists import as_csv, asked_for, begins_after, place_of
 from app.web.pages import HEADERS, document, go, language_of, render
-from app.web.redemptions import BOM, CHUNK, defused
 from app.web.saying import Saying
 from app.web.sessions import caller_at, managers
 from app.web.signing_in import me
@@ -125,10 +122,10 @@ async def page(request: Ask) -> Response[str]:
 
 
 async def _page(request: Ask, **more: object) -> Response[str]:
-    desk, business, asked = desk_of(request), me(request).business, _asked(request)
+    desk, business, asked = desk_of(request), me(request).business, asked_for(Asked, request.query_params)
     now, language = desk.world.now(), language_of(request, desk.words)
     found = await desk.store.given(
-        business.id, now=now, offer_id=asked.offer, batch_id=asked.batch, state=asked.state, after=_place(asked.after), limit=PAGE + 1
+        business.id, now=now, offer_id=asked.offer, batch_id=asked.batch, state=asked.state, after=begins_after(asked.after), limit=PAGE + 1
     )
     rows = found[:PAGE]
     offers = {one.id: one for one in await desk.store.all_offers(business.id)}
@@ -138,7 +135,7 @@ async def _page(request: Ask, **more: object) -> Response[str]:
     facts: dict[str, Any] = {
         "asked": asked,
         "rows": [(look.coupon(coupon, offers[coupon.offer_id]), name, coupon.batch_id) for coupon, name in rows],
-        "after": f"{last.issued_at.isoformat()} {last.id}" if last else "",
+        "after": place_of(Place(last.issued_at, last.id) if last else None),
         "offers": [(str(one.id), one.title.said(language)) for one in offers.values()],
         "said_states": [(name, desk.words.said(language, words)) for name, words in STATES],
         "goes": [one for one in long if not one.over and not (one.kind == "import" and one.state == "waits")],
@@ -147,26 +144,6 @@ async def _page(request: Ask, **more: object) -> Response[str]:
         **more,
     }
     return render(request, "coupons.html", **facts)
-
-
-def _asked(request: Ask) -> Asked:
-    try:
-        return msgspec.convert({name: value for name, value in request.query_params.items() if value}, Asked, strict=False)
-    except msgspec.ValidationError as error:
-        raise InvalidRequest(errors=str(error)) from None
-
-
-def _place(after: str) -> Place | None:
-    if not after:
-        return None
-    try:
-        at, _, id_ = after.partition(" ")
-        place = Place(datetime.fromisoformat(at), UUID(id_))
-    except ValueError:
-        raise InvalidRequest(errors="after") from None
-    if place.at.tzinfo is None:
-        raise InvalidRequest(errors="after")
-    return place
 
 
 # --- One for a customer ---
@@ -438,7 +415,7 @@ async def _portions(desk: Desk, business: Business, batch_id: UUID) -> AsyncIter
 
 
 @get("/coupons/batches/{batch_id:uuid}/codes.csv", guards=[managers])
-async def as_csv(request: Ask, batch_id: FromPath[UUID]) -> Stream:
+async def codes_csv(request: Ask, batch_id: FromPath[UUID]) -> Stream:
     """All coupons of a batch as CSV, streamed."""
     it = await _batch(request, batch_id)
     if it.offer is None:
@@ -456,26 +433,7 @@ async def as_csv(request: Ask, batch_id: FromPath[UUID]) -> Stream:
                 ends = view.expires_at.date().isoformat() if view.expires_at else ""
                 yield (view.shown, view.code, view.offer.title, ends, t(said[view.state]))
 
-    return csv_of(rows(), f"coupons-{it.errand.made_at.astimezone(business.tz):%Y-%m-%d}.csv")
-
-
-def csv_of(rows: AsyncIterator[Sequence[str]], name: str) -> Stream:
-    """Rows as CSV (RFC 4180), streamed."""
-
-    async def lines() -> AsyncIterator[bytes]:
-        text = io.StringIO(newline="")
-        text.write(BOM)
-        written = csv.writer(text)
-        async for row in rows:
-            written.writerow([defused(cell) for cell in row])
-            if text.tell() > CHUNK:
-                yield text.getvalue().encode()
-                text.seek(0)
-                text.truncate()
-        yield text.getvalue().encode()
-
-    headers = {**HEADERS, "Content-Disposition": f'attachment; filename="{name}"'}
-    return Stream(lines(), media_type="text/csv; charset=utf-8", headers=headers, status_code=200)
+    return as_csv(rows(), f"coupons-{it.errand.made_at.astimezone(business.tz):%Y-%m-%d}.csv")
 
 
 # --- Taken back, made longer ---
@@ -552,7 +510,7 @@ handlers: Final = (
     make,
     batch,
     sheets,
-    as_csv,
+    codes_csv,
     void_batch,
     void,
     extend,

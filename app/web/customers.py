@@ -1,8 +1,6 @@
 """Customers: the list, the search, one customer's page, what is put right there, two who are one person, and being forgotten."""
 
-import csv
-import io
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
@@ -25,8 +23,8 @@ from app.store import Known, Mark, PeopleOrder
 from app.web import brand
 from app.web.forms import Area, Line, Name, Wrong, filled_in, wrong
 from app.web.holder import pictures
+from app.web.lists import Moment, Search, as_csv, asked_for
 from app.web.pages import HEADERS, document, go, is_fragment, language_of, render, saying_of
-from app.web.redemptions import BOM, CHUNK, Moment, Search, defused
 from app.web.sessions import caller_at, managers
 from app.web.signing_in import me
 from app.web.wire import Answering, Ask, desk_of, once
@@ -117,19 +115,12 @@ class Erasure(msgspec.Struct, frozen=True, kw_only=True):
 # --- The list ---
 
 
-def _asked(given: dict[str, str]) -> Asked:
-    try:
-        return msgspec.convert({name: value for name, value in given.items() if value}, Asked, strict=False)
-    except msgspec.ValidationError as error:
-        raise InvalidRequest(errors=str(error)) from None
-
-
 def _of_address(request: Ask) -> Asked:
-    return _asked({name: value for name, value in request.query_params.items() if name != "q"})
+    return asked_for(Asked, {name: value for name, value in request.query_params.items() if name != "q"})
 
 
 async def _of_form(request: Ask) -> Asked:
-    return _asked({name: value for name, value in (await request.form()).items() if isinstance(value, str)})
+    return asked_for(Asked, {name: value for name, value in (await request.form()).items() if isinstance(value, str)})
 
 
 def _mark(after: str) -> Mark | None:
@@ -193,20 +184,16 @@ async def export(request: Ask) -> Stream:
     if asked.segment is not None:  # an unknown one is refused before anything is sent
         await seen.page(desk_of(request), business, asked.wanted, limit=1)
     today = desk_of(request).world.now().astimezone(business.tz)
-    headers = {**HEADERS, "Content-Disposition": f'attachment; filename="customers-{today:%Y-%m-%d}.csv"'}
-    return Stream(_lines(request, asked), media_type="text/csv; charset=utf-8", headers=headers, status_code=200)
+    return as_csv(_lines(request, asked), f"customers-{today:%Y-%m-%d}.csv")
 
 
-async def _lines(request: Ask, asked: Asked) -> AsyncIterator[bytes]:
+async def _lines(request: Ask, asked: Asked) -> AsyncIterator[Sequence[str]]:
     desk, business = desk_of(request), me(request).business
     language = language_of(request, desk.words)
-    text = io.StringIO(newline="")
-    text.write(BOM)
-    written = csv.writer(text)
-    written.writerow([desk.words.said(language, column) for column in COLUMNS])
+    yield [desk.words.said(language, column) for column in COLUMNS]
     async for one in seen.rows(desk, business, asked.wanted):
         who, lately = one.customer, _lately(one)
-        cells = (
+        yield (
             who.name,
             who.email,
             who.phone,
@@ -218,12 +205,6 @@ async def _lines(request: Ask, asked: Asked) -> AsyncIterator[bytes]:
             str(sum(card.visits for card in one.cards)),
             " ".join(codes.group(card.number) for card in one.cards if card.left_at is None),
         )
-        written.writerow([defused(cell) for cell in cells])
-        if text.tell() > CHUNK:
-            yield text.getvalue().encode()
-            text.seek(0)
-            text.truncate()
-    yield text.getvalue().encode()
 
 
 # --- One customer ---

@@ -15,8 +15,8 @@ from app.desk.imports import WHY, Line, TooManyLines
 from app.problems import TooLarge
 from app.store import Errand, Portion
 from app.web import errands
-from app.web.coupons import csv_of
 from app.web.forms import Wrong, filled_in, wrong
+from app.web.lists import as_csv
 from app.web.pages import document, go, language_of, render
 from app.web.sessions import managers
 from app.web.signing_in import me
@@ -161,7 +161,7 @@ async def report(request: Ask, import_id: FromPath[UUID]) -> Stream:
             also = " " + t(N_("(line {n})"), n=line.also) if line.also else ""
             yield (str(line.number), line.text, t(WHY[line.why]) + also)
 
-    return csv_of(rows(), "bad-lines.csv")
+    return as_csv(rows(), "bad-lines.csv")
 
 
 handlers: Final = (page, bring, paste, shown, confirm, discard, report)

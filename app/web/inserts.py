@@ -1,7 +1,5 @@
 """Inserts: QR codes for receipts and deliveries, made and handed over in one answer, since nothing keeps their links."""
 
-import csv
-import io
 from datetime import date
 from functools import partial
 from typing import Annotated, Any, Final, Literal
@@ -14,8 +12,8 @@ from app import printing
 from app.desk import inserts
 from app.web.coupons import printed
 from app.web.forms import Wrong, filled_in, wrong
-from app.web.pages import HEADERS, document, language_of, render
-from app.web.redemptions import BOM
+from app.web.lists import as_csv
+from app.web.pages import document, language_of, render
 from app.web.saying import Saying
 from app.web.sessions import managers
 from app.web.signing_in import me
@@ -69,11 +67,7 @@ async def make(request: Ask) -> Response[Any]:
     except Wrong as refused:
         return await _page(request, refused=refused)
     if said.form == "csv":
-        text = io.StringIO(newline="")
-        text.write(BOM)
-        csv.writer(text).writerows([(link,) for link in made.links])
-        headers = {**HEADERS, "Content-Disposition": 'attachment; filename="inserts.csv"'}
-        return Response(text.getvalue().encode(), media_type="text/csv; charset=utf-8", headers=headers)
+        return as_csv([(link,) for link in made.links], "inserts.csv")
     business = actor.business
     language = business.languages[0]
     t, say = partial(desk.words.said, language), Saying(desk.words, language, business.tz, desk.world.now())

@@ -1,7 +1,5 @@
 """The insight page: how far cards come, who comes back and why, who works how, and what is out of the ordinary; each table as CSV too."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import partial
@@ -11,15 +9,15 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response, get
+from litestar.response import Stream
 
 from app import history, insight
 from app.history import Period, PeriodName
 from app.insight import DEEDS, Close, Insight, Unusual, Work
-from app.problems import InvalidRequest
 from app.store import CountKind
 from app.web import charts
-from app.web.pages import HEADERS, language_of, render
-from app.web.redemptions import BOM, defused
+from app.web.lists import as_csv, asked_for
+from app.web.pages import language_of, render
 from app.web.saying import Saying
 from app.web.sessions import managers
 from app.web.signing_in import me
@@ -78,11 +76,7 @@ class Visit:
         now = self.desk.world.now()
         self.t = partial(self.desk.words.said, self.language)
         self.say = Saying(self.desk.words, self.language, self.business.tz, now)
-        try:
-            given = {name: value for name, value in request.query_params.items() if value}
-            self.asked = msgspec.convert(given, Asked, strict=False)
-        except msgspec.ValidationError as error:
-            raise InvalidRequest(errors=str(error)) from None
+        self.asked = asked_for(Asked, request.query_params)
         self.during: Period = history.period(
             self.asked.period, today=now.astimezone(self.business.tz).date(), first=self.asked.first, last=self.asked.last
         )
@@ -213,19 +207,13 @@ async def page(request: Ask) -> Response[str]:
 
 
 @get("/insight/export.csv", guards=[managers])
-async def export(request: Ask) -> Response[bytes]:
+async def export(request: Ask) -> Stream:
     """One table of the page as CSV (RFC 4180), for the same days. Raises NotFound."""
     here = Visit(request)
     found = here.tables(await here.seen()).get(here.asked.of)
     if found is None:
         raise NotFound(what=N_("page"))
-    text = io.StringIO(newline="")
-    text.write(BOM)
-    written = csv.writer(text)
-    written.writerow(found.heads)
-    written.writerows([defused(str(cell)) for cell in row] for row in found.rows)
-    headers = {**HEADERS, "Content-Disposition": f'attachment; filename="insight-{here.asked.of}.csv"'}
-    return Response(text.getvalue().encode(), media_type="text/csv; charset=utf-8", headers=headers)
+    return as_csv([found.heads, *([str(cell) for cell in row] for row in found.rows)], f"insight-{here.asked.of}.csv")
 
 
 handlers: Final = (page, export)

@@ -1,11 +1,9 @@
 """The redemptions page: three numbers, what was presented and what came of it, trends, and the story of each coupon."""
 
-import csv
-import io
-from collections.abc import AsyncIterator, Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from functools import partial
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -18,11 +16,12 @@ from litestar.status_codes import HTTP_201_CREATED, HTTP_400_BAD_REQUEST
 from app import history
 from app.desk import reverse
 from app.history import Numbers, OnDay, Period, PeriodName
-from app.problems import TITLES, InvalidRequest
-from app.store import Filter, Member, Past, Place, Status
+from app.problems import TITLES
+from app.store import Filter, Member, Past, Status
 from app.web import charts, live
 from app.web.forms import Line, filled_in
-from app.web.pages import HEADERS, is_fragment, language_of, member_of, render
+from app.web.lists import Search, as_csv, asked_for, begins_after, place_of
+from app.web.pages import is_fragment, language_of, member_of, render
 from app.web.saying import Saying
 from app.web.sessions import caller_at, managers
 from app.web.wire import Ask, desk_of, once
@@ -35,15 +34,8 @@ from passes.words import N_
 View = Literal["history", "trends"]
 Facts = dict[str, Any]
 """What a template is given."""
-Moment = Annotated[datetime, msgspec.Meta(tz=True)]
-Search = Annotated[str, msgspec.Meta(max_length=200)]
 ONE: Final = ("period", "view", "first", "last", "since", "until", "q", "after")
 """What is asked once; everything else (status, location, staff, offer) may be asked several times."""
-CHUNK: Final = 1 << 16
-BOM: Final = "\ufeff"
-"""Excel takes a file without it for one in the machine's old code page."""
-FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
-"""How a cell begins that a spreadsheet would run (https://owasp.org/www-community/attacks/CSV_Injection)."""
 COLUMNS: Final = (
     N_("Code"),
     N_("Customer"),
@@ -122,10 +114,7 @@ def _asked(pairs: Iterable[tuple[str, Any]]) -> Asked:
                 given[name] = value
             else:
                 given.setdefault(name, []).append(value)
-    try:
-        return msgspec.convert(given, Asked, strict=False)
-    except msgspec.ValidationError as error:
-        raise InvalidRequest(errors=str(error)) from None
+    return asked_for(Asked, given)
 
 
 def _of_address(request: Ask) -> Asked:
@@ -134,17 +123,6 @@ def _of_address(request: Ask) -> Asked:
 
 async def _of_form(request: Ask) -> Asked:
     return _asked((await request.form()).multi_items())
-
-
-def _place(after: str) -> Place | None:
-    """Where a page of the history begins. Raises InvalidRequest."""
-    if not after:
-        return None
-    at, _, id_ = after.partition("~")
-    try:
-        return Place(msgspec.convert(at, Moment).astimezone(UTC), UUID(id_))
-    except (msgspec.ValidationError, ValueError, OverflowError):
-        raise InvalidRequest(errors="after") from None
 
 
 class Visit:
@@ -204,12 +182,12 @@ class Visit:
     async def rows(self, asked: Asked) -> Facts:
         """A page of the history, or what to do about an empty one."""
         wanted = self.wanted(asked)
-        page = await history.page(self.desk, self.business, wanted, after=_place(asked.after))
+        page = await history.page(self.desk, self.business, wanted, after=begins_after(asked.after))
         blamed = await history.worth_dropping(self.desk, self.business, wanted) if not page.rows and not asked.after else ()
         return {
             "asked": asked,
             "rows": page.rows,
-            "after": f"{page.after.at.isoformat()}~{page.after.id}" if page.after else "",
+            "after": place_of(page.after),
             "filtered": wanted != Filter(),
             "drops": [DROPS[name] for name in blamed],
             "group": codes.group,
@@ -313,23 +291,13 @@ async def rows(request: Ask) -> Response[str]:
 async def export(request: Ask) -> Stream:
     """What is filtered, as CSV (RFC 4180), streamed."""
     here, asked = Visit(request), await _of_form(request)
-    name = f"redemptions-{here.desk.world.now().astimezone(here.business.tz):%Y-%m-%d}.csv"
-    headers = {**HEADERS, "Content-Disposition": f'attachment; filename="{name}"'}
-    return Stream(_lines(here, here.wanted(asked)), media_type="text/csv; charset=utf-8", headers=headers, status_code=200)
+    return as_csv(_lines(here, here.wanted(asked)), f"redemptions-{here.desk.world.now().astimezone(here.business.tz):%Y-%m-%d}.csv")
 
 
-async def _lines(here: Visit, wanted: Filter) -> AsyncIterator[bytes]:
-    text = io.StringIO(newline="")
-    text.write(BOM)
-    written = csv.writer(text)
-    written.writerow([here.t(column) for column in COLUMNS])
+async def _lines(here: Visit, wanted: Filter) -> AsyncIterator[Sequence[str]]:
+    yield [here.t(column) for column in COLUMNS]
     async for one in history.rows(here.desk, here.business, wanted):
-        written.writerow([defused(cell) for cell in _cells(here, one)])
-        if text.tell() > CHUNK:
-            yield text.getvalue().encode()
-            text.seek(0)
-            text.truncate()
-    yield text.getvalue().encode()
+        yield _cells(here, one)
 
 
 def _cells(here: Visit, one: Past) -> tuple[str, ...]:
@@ -344,11 +312,6 @@ def _cells(here: Visit, one: Past) -> tuple[str, ...]:
         one.staff,
         here.t(CHANNELS[one.channel]),
     )
-
-
-def defused(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula: an apostrophe in front says that it is text."""
-    return f"'{cell}" if cell.startswith(FORMULAS) else cell
 
 
 @get("/redemptions/coupons/{coupon_id:uuid}", guards=[managers])
