@@ -1,5 +1,6 @@
 """A poster to print: whoever scans it has the card. Of a program, or of a program at one location."""
 
+from functools import partial
 from typing import Final, Literal
 from uuid import UUID
 
@@ -42,7 +43,7 @@ async def _poster(request: Ask, program_id: UUID, location: Location | None, siz
         shown=min(program.round - 1, max(1, program.round * 7 // 10)),
         link=link,
         code=scan.draw_svg(link, level="q"),
-        said=desk.words.said,
+        speaking=lambda language: partial(desk.words.said, language),
     )
 
 

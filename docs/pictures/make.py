@@ -805,8 +805,6 @@ AS_THEY_ARE: Final[dict[str, tuple[str, tuple[int, int], dict[str, Any], bool]]]
     "settings-desktop": ("/settings", DESKTOP, {}, False),
     "locations-phone": ("/locations", PHONE, {}, False),
     "poster-desktop": ("/programs/{program}/poster", (1280, 1400), {"language": "vi"}, False),
-    "insight-desktop": ("/insight?period=month", DESKTOP, {}, True),
-    "insight-phone-dark-vi": ("/insight?period=month", PHONE, {"dark": True, "language": "vi"}, False),
     "programs-desktop": ("/programs", DESKTOP, {}, False),
     "program-phone": ("/programs/{program}", PHONE, {}, True),
     "offers-desktop-dark-vi": ("/offers", DESKTOP, {"dark": True, "language": "vi"}, False),
@@ -829,8 +827,7 @@ def as_it_is(name: str, path: str, size: tuple[int, int], look: dict[str, Any], 
 
 
 for _name, (_path, _size, _look, _whole) in AS_THEY_ARE.items():
-    if _name not in PICTURES:
-        as_it_is(_name, _path, _size, _look, whole=_whole)
+    as_it_is(_name, _path, _size, _look, whole=_whole)
 
 
 @picture("offer-reach-desktop")

@@ -118,6 +118,8 @@ def pairs(known: dict[str, str]) -> list[tuple[str, str]]:
         ("on-accent", "accent"),
         ("paper", "ink"),
         ("on-screen", "screen"),
+        ("on-code", "code"),
+        *product(["on-sheet", "quiet-on-sheet"], ["sheet"]),
         *((f"{one}-ink", ground) for one in outcomes for ground in (*papers, f"{one}-soft")),
         *((f"on-{one}", one) for one in outcomes),
     ]
