@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import date, datetime, timedelta
-from typing import Final, Literal
+from typing import Final, Literal, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -14,7 +14,6 @@ from app.desk import Desk, read
 from app.desk.views import CouponView, Happened, InstallationView
 from app.store import Caller, Count, Filter, Past, Place
 from passes.businesses import Business
-from passes.cards import Event
 from passes.offers import SECOND, end_of_day
 
 PeriodName = Literal["today", "week", "month", "custom"]
@@ -302,7 +301,7 @@ async def story(desk: Desk, caller: Caller, coupon_id: UUID, *, language: str) -
     card = await read.story(desk, caller, str(coupon.card_id), language=language) if coupon.card_id else None
     events = await desk.store.card_history(caller.business.id, coupon.card_id, limit=REMEMBERED) if coupon.card_id else ()
     why = next((one for one in events if one.coupon_id == coupon_id and one.kind in ("earned", "issued")), None)
-    steps += await _at_a_desk(desk, caller, coupon_id, events)
+    steps += await _at_a_desk(desk, caller, coupon_id)
     if presented is not None and presented.coupon.voided_at is not None and all(one.kind != "voided" for one in steps):
         steps.append(Step(kind="voided", at=presented.coupon.voided_at.astimezone(caller.business.tz)))
     return CouponLife(
@@ -315,15 +314,15 @@ async def story(desk: Desk, caller: Caller, coupon_id: UUID, *, language: str) -
     )
 
 
-async def _at_a_desk(desk: Desk, caller: Caller, coupon_id: UUID, events: Sequence[Event]) -> list[Step]:
-    """Who cancelled or extended a coupon: its card tells, also why; of a coupon without a card the audit tells who."""
+async def _at_a_desk(desk: Desk, caller: Caller, coupon_id: UUID) -> list[Step]:
+    """Who cancelled or extended a coupon, and why."""
     people = {one.id: one.name for one in await desk.store.staff(caller.business.id)}
-    kinds: dict[str, Literal["voided", "extended"]] = {"voided": "voided", "extended": "extended"}
-    told = [(one.kind, one.at, one.staff_id, one.reason) for one in events if one.coupon_id == coupon_id and one.kind in kinds]
-    if not events:
-        lines = await desk.store.audited(caller.business.id, what="coupon.", of_id=coupon_id)
-        told = [(kinds[line.what.removeprefix("coupon.")], line.at, line.staff_id, "") for line in lines]
     return [
-        Step(kind=kinds[kind], at=at.astimezone(caller.business.tz), who=people.get(who, "") if who else "", reason=reason)
-        for kind, at, who, reason in told
+        Step(
+            kind=cast("Literal['voided', 'extended']", one.kind),
+            at=one.at.astimezone(caller.business.tz),
+            who=people.get(one.staff_id, "") if one.staff_id else "",
+            reason=one.reason,
+        )
+        for one in await desk.store.done_at_desk(caller.business.id, coupon_id)
     ]

@@ -703,6 +703,10 @@ class Store(Protocol):
         """Everything that happened to a coupon at a counter, oldest first."""
         ...
 
+    async def done_at_desk(self, business_id: UUID, coupon_id: UUID) -> Sequence[Event]:
+        """How a coupon was cancelled or extended, oldest first."""
+        ...
+
     async def card_history(self, business_id: UUID, card_id: UUID, *, limit: int = 100) -> Sequence[Event]:
         """A card's events, newest first."""
         ...

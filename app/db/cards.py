@@ -244,6 +244,10 @@ class Cards(Conversing):
             happened += await self._all(shape, table.select().where((table.business_id == business_id) & (table.coupon_id == coupon_id)))
         return sorted(happened, key=lambda one: (one.at, one.id))
 
+    async def done_at_desk(self, business_id: UUID, coupon_id: UUID) -> Sequence[Event]:
+        """See app.store.Store."""
+        return [EVENT.read(row) for row in await self._read(just(Ask(self._say.at_desk, (coupon_id, business_id))))]
+
     async def card_history(self, business_id: UUID, card_id: UUID, *, limit: int = 100) -> Sequence[Event]:
         """See app.store.Store."""
         table = tables.Event

@@ -195,6 +195,10 @@ class Statements:
             UNION SELECT {COUPON.select("c")} FROM coupon AS c WHERE c.id {say.listed(2)} AND c.card_id IS NOT NULL""")
         self.offers = self._made(f"SELECT o.id, {OFFER.select('o')} FROM offer AS o WHERE o.id {say.listed(1)}")
 
+        self.at_desk = self._made(f"""
+            SELECT {EVENT.select("e")} FROM event AS e
+            WHERE e.coupon_id = $1 AND e.business_id = $2 AND e.kind IN ('voided', 'extended') ORDER BY e.seq""")
+
         # --- What a unit comes to, one statement each; PostgreSQL writes a group in one (app/db/postgres.py) ---
         self.tally = self._made(f"INSERT INTO tally (business_id, key, n, most) VALUES ($1, $2, $3, $4) {TALLIED}")
         # A card that changes again does so in a later second (app.db.unit.later says why), here by arithmetic on SQLite's texts.

@@ -115,6 +115,9 @@ async def test_what_was_not_used_of_a_batch_is_cancelled_and_counts_for_the_numb
     await work(shop)
     assert "4 of 5" in (await owner.get(sent.headers["location"])).text
     assert (await shop.redeem(codes[1])).json()["word"] == "voided"
+    given = await shop.desk.store.given(shop.business.id, now=shop.clock(), state="voided")
+    told = (await owner.get(f"/redemptions/coupons/{given[0][0].id}")).text
+    assert all(one in told for one in ("Voided by the business", "Printed in the wrong colour", "Lan")), "no card tells of it"
     from app import history
 
     during = history.period("week", today=shop.clock().date())

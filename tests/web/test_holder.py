@@ -153,6 +153,21 @@ async def test_who_leaves_has_a_void_card_and_may_join_again_as_themselves(shop:
     assert (back.customer.id, back.card.id != left.card.id) == (left.customer.id, True)
 
 
+async def test_what_is_on_a_card_is_lost_with_it_and_a_code_that_was_noted_is_refused(shop: Shop, phone: httpx.AsyncClient) -> None:
+    for way in ("leave", "forget"):
+        card = await shop.card_with_cookie("Nguyễn Thị Hoa")
+        coupon = card["ready"][0]
+        key = await key_of(shop, card)
+        await phone.get(f"/c/{key}")
+        await phone.post(f"/c/{key}/{way}")
+        assert (await shop.redeem(coupon["shown"])).json()["word"] == "voided"
+        (event,) = await shop.desk.store.done_at_desk(shop.business.id, UUID(coupon["id"]))
+        assert (event.kind, event.at, event.card_id) == ("voided", shop.clock(), UUID(card["id"]))
+    today = shop.clock().date()
+    counts = await shop.desk.store.counted(shop.business.id, since=today, until=today, by=("all",))
+    assert [one.n for one in counts if one.kind == "voided"] == [2]
+
+
 async def test_who_wants_to_be_forgotten_is(shop: Shop, phone: httpx.AsyncClient) -> None:
     key = await key_of(shop, await shop.card_with_cookie("Nguyễn Thị Hoa"))
     assert "cannot be undone" in (await phone.get(f"/c/{key}/leave")).text
