@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import random
+import re
 import shutil
 import socket
 import sys
@@ -14,6 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode, urlsplit
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -27,10 +29,10 @@ from app.outbound import Outbound
 from app.sandbox import past
 from app.sandbox.apns import ApnsSandbox
 from app.sandbox.evenings import Evenings
-from app.sandbox.google import GoogleSandbox
+from app.sandbox.google import GoogleSandbox, NotSaved
 from app.sandbox.mail import MailSandbox
-from app.sandbox.page import Holder, SandboxPage, Shelf, Try
-from app.sandbox.passfile import Shown
+from app.sandbox.page import CannotOpen, Door, Holder, SandboxPage, Shelf, Try
+from app.sandbox.passfile import Rejected, Shown
 from app.sandbox.phone import Phone
 from app.store import CounterKind, Staff, Store
 from app.world import World, now, real
@@ -48,6 +50,8 @@ PASSWORD: Final = "tea with milk and honey"
 """The demo owner's. The demo answers on this machine only, and forgets everything in the end."""
 PAST: Final = 30
 """Days that lie behind the café when somebody comes to look."""
+HIDDEN: Final = r'name="%s" value="([^"]+)"'
+"""A field that a form brings along."""
 COUNTERS: Final[Mapping[CounterKind, str]] = {"staff": "Till by the door", "kiosk": "Kiosk at the window"}
 PINS: Final = {"Lan": "7413", "An": "2580", "Thu": "3690"}
 
@@ -104,6 +108,7 @@ class Stage:
         self.port = port or _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.customers: dict[str, Customer] = {}
+        self.phones: list[Phone] = []
         self.doors: dict[CounterKind, str] = {}
         self.till: Till
         self.manager: Till
@@ -125,13 +130,14 @@ class Stage:
             self.apns = await stack.enter_async_context(ApnsSandbox(chain, now=now))
             self.google = await stack.enter_async_context(GoogleSandbox(self.folder))
             self.mail = await stack.enter_async_context(MailSandbox())
-            await self._open_the_cafe()
+            await self.open_the_cafe()
             await stack.enter_async_context(self._service(chain))
             yield self
-            for customer in self.customers.values():
-                await customer.phone.close()
+            for phone in self.phones:
+                await phone.close()
 
-    async def _open_the_cafe(self) -> None:
+    async def open_the_cafe(self) -> None:
+        """The café in its database, as the service will find it: with its people, its counters, and its past."""
         await db.migrate(self.database)
         store, world = await db.open_store(self.database, queue=100), real(self.http)
         try:
@@ -149,6 +155,7 @@ class Stage:
                 brand=Brand(background="#5b3a29", foreground="#fff8ef", label="#f0cfa0", symbol="cup"),
             )
             business = await examples.cafe(store, world, founded.business)
+            self.location_id = founded.location.id
             self.program_id = str((await store.programs(business.id))[0].id)
             cashier = await found.hire(store, world, business, name="An", role="cashier")
             tokens = [
@@ -229,14 +236,63 @@ class Stage:
         """A customer joins, adds the card to Apple Wallet and saves it to Google Wallet."""
         joined = await self.till.done("join", {"program_id": self.program_id, "name": name, "language": language})
         card = joined["card"]
-        phone = Phone(name, world=real(self.http), root=self.root, apns=self.apns, language=language, zone=ZoneInfo(ZONE))
-        downloaded = await self.http(Ask(method="GET", url=card["links"]["apple"]))
-        await phone.add(downloaded.body)
-        link = await self.link(card)
-        (object_id,) = await self.google.save(link, user=name)
-        customer = Customer(card, phone, object_id)
+        phone, google = await self._hold(name, language, apple=card["links"]["apple"], google=await self.link(card))
+        customer = Customer(card, phone, google)
         self.customers[name] = customer
         return customer
+
+    async def _hold(self, name: str, language: str, *, apple: str, google: str) -> tuple[Phone, str]:
+        """A new phone takes a card into Apple Wallet, by its link; and Google Wallet, by its save link."""
+        phone = Phone(name, world=real(self.http), root=self.root, apns=self.apns, language=language, zone=ZoneInfo(ZONE))
+        self.phones.append(phone)
+        downloaded = await self.http(Ask(method="GET", url=apple))
+        await phone.add(downloaded.body)
+        (object_id,) = await self.google.save(google, user=name)
+        return phone, object_id
+
+    @property
+    def poster(self) -> str:
+        """Where the code on the café's poster leads."""
+        return f"{self.url}/join/{self.program_id}/at/{self.location_id}"
+
+    async def scan(self, name: str, language: str, link: str) -> Holder:
+        """Somebody opens a poster's link with a new phone, and joins as in a browser; or the link of a card that they have.
+
+        Raises CannotOpen.
+        """
+        parts = urlsplit(link)
+        match [*parts.path.split("/")[1:], f"{parts.scheme}://{parts.netloc}"]:
+            case ["join", *_, self.url]:
+                key = await self._filled_in(name, language, link)
+            case ["c", key, self.url]:
+                pass
+            case _:
+                raise CannotOpen(f"This is no link of {self.url}: neither a poster's (/join/…) nor a card's (/c/…).")
+        card = f"{self.url}/c/{key}"
+        sent_on = await self.http(Ask(method="GET", url=f"{card}/google"))
+        if not (save := sent_on.headers.get("location")):
+            raise CannotOpen(f"There is no such card: {card} was answered {sent_on.status}.")
+        try:
+            phone, google = await self._hold(name, language, apple=f"{card}/card.pkpass", google=save)
+        except (Rejected, NotSaved) as why:
+            raise CannotOpen(str(why)) from why
+        return Holder(name=name, language=language, phone=phone, google=google)
+
+    async def _filled_in(self, name: str, language: str, link: str) -> str:
+        """The key of the card of somebody who has filled in the page that a poster leads to."""
+        page = await self.http(Ask(method="GET", url=link, headers=(("Accept-Language", language),)))
+        hidden = {field: found[1] for field in ("nonce", "_csrf_token") if (found := re.search(HIDDEN % field, page.body.decode()))}
+        headers = (
+            ("Accept-Language", language),
+            ("Content-Type", "application/x-www-form-urlencoded"),
+            ("Cookie", page.headers.get("set-cookie", "").partition(";")[0]),
+        )
+        sent = urlencode({**hidden, "name": name, "consent": "on"}).encode()
+        answer = await self.http(Ask(method="POST", url=link, headers=headers, body=sent))
+        card = re.fullmatch(r"/c/([^?/]+).*", answer.headers.get("location", ""))
+        if card is None:
+            raise CannotOpen(f"Joining as “{name}” was answered {answer.status}.")
+        return card[1]
 
     async def link(self, card: Mapping[str, Any]) -> str:
         """The save link of a card."""
@@ -371,7 +427,11 @@ async def _play(stage: Stage, say: Callable[[str], None], keep: Path | None) -> 
     apple = next(one for one in story["installations"] if one["wallet"] == "apple")
     _must(apple["up_to_date"], "the story does not say that the phone is up to date", 0)
     say(f"proof: told {apple['told_at'][11:23]} → asked {apple['asked_at'][11:23]} → fetched {apple['fetched_at'][11:23]}")
-    complaints = [line for customer in (ann, hoa) for line in customer.phone.logs]
+    chi = await stage.scan("Chi", "vi", stage.poster)
+    shown = next(iter(chi.phone.passes.values())) if chi.phone else None
+    _must(shown is not None and shown.fields["progress"].value == "0/5", "the poster's card is not on Chi's phone", 0)
+    say("Chi scanned the poster: filled in the page, and has the card in both wallets")
+    complaints = [line for phone in stage.phones for line in phone.logs]
     _must(not complaints, f"the phones complained: {complaints}", 0)
     say("no phone complained; every step was seen on the phones")
 
@@ -411,11 +471,17 @@ async def stay(*, database: str | None, port: int) -> int:
         stage = Stage(Path(folder), database=database, port=port, days=PAST)
         async with stage.open():
             shelf = Shelf(title="Cà Phê Sáng", google=stage.google)
+
+            async def opened(name: str, language: str, link: str) -> None:
+                shelf.show(await stage.scan(name, language, link))
+
+            shelf.door = Door(link=stage.poster, open=opened)
             async with SandboxPage(shelf, http=stage.http, port=port + 1) as page:
                 tries = await _people(stage, shelf)
                 shelf.tries[:] = tries
                 shelf.changes()
-                print(f"\nThe phones of the demo:  {page.url}\nThe service:             {stage.url}\n")
+                print(f"\nThe phones of the demo:  {page.url}\nThe service:             {stage.url}")
+                print(f"The poster to print:     {stage.url}/programs/{stage.program_id}/poster\nWhere it leads:          {stage.poster}\n")
                 for one in tries:
                     print(f"# {one.what}\n{one.command}\n")
                 print("Ctrl-C ends the demo and forgets everything.", flush=True)
@@ -442,8 +508,14 @@ async def _people(stage: Stage, shelf: Shelf) -> list[Try]:
     ann, ben = ready["Ann"], ready["Ben"]
     code = ann.card["ready"][0]["shown"]
     return [
+        Try(
+            "Be a customer: join on the page that the poster leads to (or scan it with a new phone, on the page of the phones)",
+            stage.poster,
+        ),
         Try(f"Be the counter: make a browser one, choose An, PIN {PINS['An']}, then scan or type {code}", stage.doors["staff"]),
-        Try(f"Be the owner: sign in as lan@{DOMAIN} with “{PASSWORD}”", f"{stage.url}/sign-in"),
+        Try(
+            f"Be the owner: sign in as lan@{DOMAIN} with “{PASSWORD}”; Campaigns → Write to customers, then Insight", f"{stage.url}/sign-in"
+        ),
         Try("Be a kiosk in another browser (or a private window)", stage.doors["kiosk"]),
         Try("Redeem Ann's cookie: watch both of her cards change", curl("redemptions", {"code": code})),
         Try("Try it once more: refused, with the time of the first", curl("redemptions", {"code": code})),

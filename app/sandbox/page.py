@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -38,7 +38,7 @@ HTML: Final = "text/html; charset=utf-8"
 PICTURES: Final = ("image/png", "image/jpeg", "image/webp")
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 PING: Final = 15.0  # seconds; proxies and browsers drop a stream that is silent
 BREATH: Final = 0.05  # seconds: what changes together is shown together
@@ -46,6 +46,7 @@ KEPT: Final = 64  # pictures fetched for Google's cards
 LATEST: Final = 2  # notifications on a screen
 LINES: Final = 8  # of a phone's story
 OK: Final = 200
+LARGEST: Final = 4096  # bytes of the form
 DARK_INK, LIGHT_INK = "rgb(32, 33, 36)", "rgb(255, 255, 255)"
 SYMBOLOGIES: Final = {"QR_CODE": "QR", "AZTEC": "Aztec", "PDF_417": "PDF417", "CODE_128": "Code128"}
 
@@ -118,12 +119,26 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
         return self.phone.zone if self.phone else None
 
 
+class CannotOpen(Exception):
+    """A link that a phone did not get a card from. The text says why."""
+
+
+class Door(msgspec.Struct, frozen=True, kw_only=True):
+    """The link of a poster; ``open`` (name, language, link) is what happens when somebody opens it, or a card's, with a new phone.
+
+    It raises CannotOpen.
+    """
+
+    link: str
+    open: Callable[[str, str, str], Awaitable[None]]
+
+
 class Shelf(Watched):
     """What the page shows. ``holders`` and ``tries`` may be changed at any time; call ``changes()`` afterwards."""
 
-    def __init__(self, *, title: str, google: GoogleLike | None = None, tries: Sequence[Try] = ()) -> None:
+    def __init__(self, *, title: str, google: GoogleLike | None = None, tries: Sequence[Try] = (), door: Door | None = None) -> None:
         super().__init__()
-        self.title, self.google = title, google
+        self.title, self.google, self.door = title, google, door
         self.tries = list(tries)
         self.holders: list[Holder] = []
         if google is not None:
@@ -175,7 +190,9 @@ class SandboxPage:
     # --- HTTP ---
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] not in ("GET", "HEAD"):
+        if scope["method"] == "POST" and scope["path"] == "/join" and self._shelf.door is not None:
+            await self._join(self._shelf.door, scope, receive, send)
+        elif scope["method"] not in ("GET", "HEAD"):
             await _say(send, 405, "text/plain", b"This page is only looked at.")
         elif scope["path"] == "/events":
             await self._live(receive, send)
@@ -209,6 +226,24 @@ class SandboxPage:
                 return 200, *self._files[path]
         return 404, "text/plain", b"There is nothing here."
 
+    async def _join(self, door: Door, scope: Scope, receive: Receive, send: Send) -> None:
+        """The form: a new phone opens a link. No other site's page may send it."""
+        headers = dict(scope["headers"])
+        if headers.get(b"origin", b"") != b"http://" + headers.get(b"host", b""):
+            await _say(send, 403, "text/plain", b"This form is sent from its own page only.")
+            return
+        body, more = b"", True
+        while more and len(body) <= LARGEST:
+            message = await receive()
+            body, more = body + message.get("body", b""), message.get("more_body", False)
+        said = {name: values[0].strip() for name, values in parse_qs(body.decode(errors="replace")).items()}
+        try:
+            await door.open(said.get("name", ""), said.get("language", "en"), said.get("link", ""))
+        except CannotOpen as why:
+            await _say(send, 422, HTML, self._draw("sandbox.html", refused=str(why)))
+        else:
+            await _say(send, 303, "text/plain", b"", location="/")
+
     async def _live(self, receive: Receive, send: Send) -> None:
         """Server-sent events: one for every change, until the browser goes away or the page is over."""
         changed = asyncio.Event()
@@ -237,10 +272,19 @@ class SandboxPage:
 
     # --- What it shows ---
 
-    def _draw(self, template: str) -> bytes:
+    def _draw(self, template: str, *, refused: str = "") -> bytes:
         cards = self._cards()
         paint = hashlib.sha256(_paint(cards).encode()).hexdigest()[:12]
-        facts = {"title": self._shelf.title, "tries": self._shelf.tries, "holders": cards, "paint": paint}
+        door = self._shelf.door
+        facts = {
+            "title": self._shelf.title,
+            "tries": self._shelf.tries,
+            "holders": cards,
+            "paint": paint,
+            "door": door,
+            "poster": _svg("QR", door.link) if door else None,
+            "refused": refused,
+        }
         return self._templates.get_template(template).render(facts).encode()
 
     def _cards(self) -> list[dict[str, Any]]:
@@ -428,8 +472,9 @@ async def _disconnected(receive: Receive) -> None:
         pass
 
 
-async def _say(send: Send, status: int, kind: str, body: bytes, *, keep: bool = False) -> None:
+async def _say(send: Send, status: int, kind: str, body: bytes, *, keep: bool = False, **more: str) -> None:
     fields = {
+        **more,
         "content-type": kind,
         "content-length": str(len(body)),
         "content-security-policy": POLICY,

@@ -18,7 +18,15 @@ import pytest
 import zxingcpp
 from PIL import Image
 
+from app.asgi import words
+from app.db import open_store
+from app.desk import Desk
+from app.history import period
+from app.insight import insight
+from app.outbound import Outbound
+from app.sandbox.demo import PAST, Stage
 from app.sandbox.walletobjects import judge
+from app.world import real
 
 
 async def play(*arguments: str, cwd: Path) -> tuple[int, str, float]:
@@ -79,6 +87,23 @@ async def test_the_main_job_is_seen_on_the_phones_on_both_databases(tmp_path: Pa
         kept = tmp_path / f"on-{database}"
         assert (kept / "transcript.txt").read_text() == said
         judge_what_it_left(kept, tmp_path / f"unpacked-{database}")
+
+
+async def test_whoever_comes_to_look_finds_a_shop_with_a_past(tmp_path: Path, sqlite_url: str) -> None:
+    stage = Stage(tmp_path, database=sqlite_url, port=None, days=PAST)
+    stage.http = Outbound(None)
+    await stage.open_the_cafe()
+    store = await open_store(sqlite_url, queue=10)
+    (business,) = await store.businesses()
+    assert {one.state for one in await store.campaigns(business.id)} == {"done", "running"}
+    assert {program.design.folder for program in await store.programs(business.id)} == {"", "minimal"}
+    assert all(errand.ended_at for errand, _ in await store.errands(business.id, limit=10))
+    desk = Desk(store=store, world=real(stage.http), words=words(), apple=None, google=None, public_url=stage.url, bell=lambda: None)
+    today = desk.world.now().astimezone(business.tz).date()
+    seen = await insight(desk, business, period("month", today=today), language="en")
+    assert [(one.kind, one.name) for one in seen.unusual if one.kind != "card"] == [("corrected", "Thu")]
+    assert seen.funnel.redeemed > 0
+    await store.close()
 
 
 async def test_a_demo_that_cannot_be_played_says_why_and_fails(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from chains import NOW, chain
 from pass_maker import PASS_TYPE, SERIAL, body, files, pkpass, png
 
 from app.outbound import Outbound
-from app.sandbox.page import Holder, SandboxPage, Shelf, Try
+from app.sandbox.page import CannotOpen, Door, Holder, SandboxPage, Shelf, Try
 from app.sandbox.phone import Notification, Phone
 from app.world import World
 from passes.wallets.base import Answer, Ask
@@ -164,6 +164,29 @@ async def test_there_is_nothing_else(out: Outbound, page: SandboxPage, path: str
 async def test_the_page_is_only_looked_at(out: Outbound, page: SandboxPage) -> None:
     assert (await out(Ask(method="POST", url=page.url + "/", body=b"x"))).status == 405
     assert (await out(Ask(method="HEAD", url=page.url + "/"))).body == b""
+
+
+async def test_a_new_phone_opens_the_link_of_a_poster_for_whoever_asks_on_the_page_itself(out: Outbound) -> None:
+    opened = []
+
+    async def scan(*said: str) -> None:
+        if "no-such" in said[2]:
+            raise CannotOpen(EVIL)
+        opened.append(said)
+
+    async with SandboxPage(Shelf(title="Café", door=Door(link="http://cards.example/join/1", open=scan)), http=out) as page:
+        assert b'value="http://cards.example/join/1"' in (await got(out, page, "/")).body
+
+        async def sent(body: bytes, origin: str) -> Answer:
+            return await out(Ask(method="POST", url=page.url + "/join", headers=(("Origin", origin),), body=body))
+
+        assert (await sent(b"name=Hoa&language=vi&link=http%3A%2F%2Fx%2Fjoin", "https://elsewhere.example")).status == 403
+        assert opened == []
+        joined = await sent(b"name=Hoa&language=vi&link=http%3A%2F%2Fx%2Fjoin", page.url)
+        assert (joined.status, joined.headers["location"], opened) == (303, "/", [("Hoa", "vi", "http://x/join")])
+        refused = await sent(b"name=Hoa&link=no-such", page.url)
+        assert refused.status == 422
+        assert EVIL.encode() not in refused.body
 
 
 async def test_a_picture_that_is_none_is_not_passed_on(out: Outbound, page: SandboxPage, google: Google) -> None:
