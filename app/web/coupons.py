@@ -12,20 +12,20 @@ from anyio.to_thread import run_sync
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
-from litestar.status_codes import HTTP_201_CREATED, HTTP_400_BAD_REQUEST
+from litestar.status_codes import HTTP_400_BAD_REQUEST
 
 from app import printing
 from app.desk import Desk, coupons, issue
 from app.desk.coupons import ToPrint, ToSegment, ToVoid, about
 from app.store import Errand, GivenState, Place, Portion
 from app.web import errands
-from app.web.forms import Line, Wrong, filled_in, wrong
+from app.web.forms import Line, Wrong, against, filled_in
 from app.web.lists import as_csv, asked_for, begins_after, place_of
-from app.web.pages import HEADERS, document, go, language_of, render
+from app.web.pages import HEADERS, go, language_of, render
 from app.web.saying import Saying
-from app.web.sessions import caller_at, managers
+from app.web.sessions import managers, once_at
 from app.web.signing_in import me
-from app.web.wire import Ask, desk_of, once
+from app.web.wire import Ask, desk_of
 from passes import codes
 from passes.businesses import Business
 from passes.campaigns import Rules
@@ -170,7 +170,6 @@ async def _found(request: Ask, text: str, *, gift: Gift | None = None, refused: 
     return render(
         request,
         "coupons_found.html",
-        status=422 if refused else 200,
         q=sought,
         people=[(one, [card for card in one.cards if card.left_at is None]) for one in people],
         programs={one.id: one.name.said(language) for one in await desk.store.programs(business.id)},
@@ -201,29 +200,21 @@ async def give(request: Ask) -> Response[Any]:
     facts = await desk.store.card_facts(business_id=actor.business.id, card_id=said.card_id)
     if facts is None:
         raise NotFound(what=N_("card"))
-    places = await desk.store.locations(actor.business.id)
-    here = next((one for one in places if one.id == facts.card.location_id), places[0])
-    caller = caller_at(actor, here, counter_id=actor.staff.id)
-    request.scope["state"]["caller"] = caller
     try:
-        answer = await once(
+        answer = await once_at(
             request,
-            HTTP_201_CREATED,
-            lambda answering: issue.issue(desk, caller, said.card_id, said.offer_id, reason=said.reason, once=answering),
-            language=language_of(request, desk.words),
+            actor,
+            facts.card.location_id,
+            lambda caller, answering: issue.issue(desk, caller, said.card_id, said.offer_id, reason=said.reason, once=answering),
             key=said.nonce,
         )
     except (LimitReached, ReasonNeeded, PoolEmpty, Paused) as problem:
         field = "reason" if isinstance(problem, ReasonNeeded) else "offer_id"
-        return await _found(request, "", gift=said, refused=await wrong(request, {field: "{said}"}, said=_said(request, problem)))
+        return await _found(request, "", gift=said, refused=await against(request, field, problem))
     given = msgspec.json.decode(answer.content)
     if (answer.status_code or 0) >= HTTP_400_BAD_REQUEST:  # refused before, and the same form came again
-        return await _found(request, "", gift=said, refused=await wrong(request, {"offer_id": "{said}"}, said=given["detail"]))
+        return await _found(request, "", gift=said, refused=await against(request, "offer_id", given["detail"]))
     return go(f"/redemptions/coupons/{given['coupon']['id']}")
-
-
-def _said(request: Ask, problem: Problem) -> str:
-    return str(document(request, problem)["detail"])
 
 
 # --- Many ---
@@ -251,7 +242,7 @@ async def _many(request: Ask, *, refused: Wrong | None = None, **more: object) -
         "left": None,
         **more,
     }
-    return render(request, "coupons_many.html", status=422 if refused else 200, **facts)
+    return render(request, "coupons_many.html", **facts)
 
 
 @post("/coupons/many", guards=[managers], status_code=200)
@@ -268,7 +259,7 @@ async def issue_many(request: Ask) -> Response[Any]:
             return await _many(request, said=said, reached=reached, left=left)
         await coupons.to_segment(desk, actor, said.id, said.offer_id, rules)
     except Paused as problem:
-        return await _many(request, refused=await wrong(request, {"offer_id": "{said}"}, said=_said(request, problem)))
+        return await _many(request, refused=await against(request, "offer_id", problem))
     except Wrong as refused:
         return await _many(request, refused=refused)
     return go(f"/coupons/batches/{said.id}")
@@ -301,7 +292,6 @@ async def _to_print(request: Ask, *, refused: Wrong | None = None) -> Response[s
     return render(
         request,
         "coupons_print.html",
-        status=422 if refused else 200,
         offers=offers,
         id=str(desk.world.new_id()),
         most=coupons.MOST,
@@ -316,7 +306,7 @@ async def make(request: Ask) -> Response[Any]:
         said = await filled_in(request, Printed)
         await coupons.to_print(desk_of(request), me(request), said.id, said.offer_id, said.count)
     except (Paused, PoolEmpty) as problem:
-        return await _to_print(request, refused=await wrong(request, {"offer_id": "{said}"}, said=_said(request, problem)))
+        return await _to_print(request, refused=await against(request, "offer_id", problem))
     except Wrong as refused:
         return await _to_print(request, refused=refused)
     return go(f"/coupons/batches/{said.id}")
@@ -354,7 +344,6 @@ async def _shown(request: Ask, it: Batch, refused: Wrong | None = None) -> Respo
     return render(
         request,
         "coupons_batch.html",
-        status=422 if refused else 200,
         errand=view,
         kind="void" if isinstance(it.what, ToVoid) else "print" if isinstance(it.what, ToPrint) else "segment",
         offer=it.offer,
@@ -446,7 +435,7 @@ async def void_batch(request: Ask, batch_id: FromPath[UUID]) -> Response[Any]:
     try:
         await coupons.void_batch(desk_of(request), me(request), said.id, batch_id, reason=said.reason)
     except ReasonNeeded as problem:
-        refused = await wrong(request, {"reason": "{said}"}, said=_said(request, problem))
+        refused = await against(request, "reason", problem)
         return await _shown(request, await _batch(request, batch_id), refused)
     return go(f"/coupons/batches/{said.id}")
 
@@ -480,7 +469,7 @@ async def _changed(request: Ask, coupon_id: UUID, change: Undo, field: str) -> R
         await change()
     except (ReasonNeeded, NotLater) as problem:
         at = "until" if isinstance(problem, NotLater) else field
-        return await _change(request, coupon_id, await wrong(request, {at: "{said}"}, said=_said(request, problem)))
+        return await _change(request, coupon_id, await against(request, at, problem))
     return go(f"/redemptions/coupons/{coupon_id}")
 
 
@@ -497,7 +486,7 @@ async def _change(request: Ask, coupon_id: UUID, refused: Wrong | None) -> Respo
         raise NotFound(what=N_("coupon"))
     look = desk.look(business, language_of(request, desk.words), desk.world.now())
     coupon = look.presented(presented)
-    return render(request, "coupon_change.html", status=422 if refused else 200, coupon=coupon, customer=presented.customer, wrong=refused)
+    return render(request, "coupon_change.html", coupon=coupon, customer=presented.customer, wrong=refused)
 
 
 handlers: Final = (

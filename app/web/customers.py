@@ -1,6 +1,6 @@
 """Customers: the list, the search, one customer's page, what is put right there, two who are one person, and being forgotten."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
@@ -10,7 +10,7 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath
 from litestar.response import Stream
-from litestar.status_codes import HTTP_201_CREATED, HTTP_400_BAD_REQUEST
+from litestar.status_codes import HTTP_400_BAD_REQUEST
 
 from app import customers as seen
 from app.customers import Happened, Wanted
@@ -19,15 +19,15 @@ from app.desk import customers as knowing
 from app.desk.customers import ContactTaken, Told
 from app.desk.wallets import draw
 from app.problems import TITLES, InvalidRequest
-from app.store import Known, Mark, PeopleOrder
+from app.store import Caller, Known, Mark, PeopleOrder
 from app.web import brand
-from app.web.forms import Area, Line, Name, Wrong, filled_in, wrong
+from app.web.forms import Area, Line, Name, Wrong, against, filled_in, wrong
 from app.web.holder import pictures
 from app.web.lists import Moment, Search, as_csv, asked_for
-from app.web.pages import HEADERS, document, go, is_fragment, language_of, render, saying_of
-from app.web.sessions import caller_at, managers
+from app.web.pages import HEADERS, go, is_fragment, language_of, render, saying_of
+from app.web.sessions import Story, managers, once_at
 from app.web.signing_in import me
-from app.web.wire import Answering, Ask, desk_of, once
+from app.web.wire import Answering, Ask, desk_of
 from passes import codes
 from passes.contacts import country_of, value_of
 from passes.problems import CannotEarn, LimitReached, NotFound, Problem, ReasonNeeded
@@ -48,7 +48,6 @@ COLUMNS: Final = (
 )
 MONTHS: Final = 12
 LONGEST_MONTH: Final = 31
-Told_ = Callable[[Answering], Awaitable[object]]
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -306,28 +305,23 @@ async def note(request: Ask, customer_id: FromPath[UUID]) -> Response[Any]:
     return go(f"/customers/{customer_id}#note")
 
 
-async def _on_card(request: Ask, customer_id: UUID, card_id: UUID, story: Told_, *, nonce: str, field: str) -> Response[Any]:
+async def _on_card(request: Ask, customer_id: UUID, card_id: UUID, story: Story, *, nonce: str, field: str) -> Response[Any]:
     """Something is done to a card, once per form; what the rules say against it stands beside the field."""
-    desk, actor = desk_of(request), me(request)
-    card = next((one for one in await desk.store.cards_of(actor.business.id, customer_id) if one.id == card_id), None)
+    actor = me(request)
+    card = next((one for one in await desk_of(request).store.cards_of(actor.business.id, customer_id) if one.id == card_id), None)
     if card is None:
         raise NotFound(what=N_("card"))
-    places = await desk.store.locations(actor.business.id)
-    here = next((one for one in places if one.id == card.location_id), places[0])
-    request.scope["state"]["caller"] = caller_at(actor, here, counter_id=actor.staff.id)
+    refused: Problem | str = ""
     try:
-        answer = await once(request, HTTP_201_CREATED, story, language=language_of(request, desk.words), key=nonce)
-        detail = msgspec.json.decode(answer.content)["detail"] if (answer.status_code or 0) >= HTTP_400_BAD_REQUEST else ""
+        answer = await once_at(request, actor, card.location_id, story, key=nonce)
+        if (answer.status_code or 0) >= HTTP_400_BAD_REQUEST:  # refused before, and the same form came again
+            refused = msgspec.json.decode(answer.content)["detail"]
     except (CannotEarn, LimitReached, ReasonNeeded) as problem:
-        detail = _said(request, problem)
+        refused = problem
         field = "reason" if isinstance(problem, ReasonNeeded) else field
-    if detail:
-        return await _customer(request, customer_id, wrong=await wrong(request, {field: "{said}"}, said=detail), which=card_id)
+    if refused:
+        return await _customer(request, customer_id, wrong=await against(request, field, refused), which=card_id)
     return go(f"/customers/{customer_id}")
-
-
-def _said(request: Ask, problem: Problem) -> str:
-    return str(document(request, problem)["detail"])
 
 
 @post("/customers/{customer_id:uuid}/cards/{card_id:uuid}/stamps", guards=[managers])
@@ -339,8 +333,8 @@ async def stamps(request: Ask, customer_id: FromPath[UUID], card_id: FromPath[UU
         return await _customer(request, customer_id, wrong=refused, which=card_id)
     desk = desk_of(request)
 
-    def story(answering: Answering) -> Awaitable[object]:
-        return earn.earn(desk, request.scope["state"]["caller"], str(card_id), count=said.count, amount=None, once=answering)
+    def story(caller: Caller, answering: Answering) -> Awaitable[object]:
+        return earn.earn(desk, caller, str(card_id), count=said.count, amount=None, once=answering)
 
     return await _on_card(request, customer_id, card_id, story, nonce=said.nonce, field="count")
 
@@ -354,8 +348,7 @@ async def correction(request: Ask, customer_id: FromPath[UUID], card_id: FromPat
         return await _customer(request, customer_id, wrong=refused, which=card_id)
     desk, amount = desk_of(request), said.amount if said.way == "more" else -said.amount
 
-    def story(answering: Answering) -> Awaitable[object]:
-        caller = request.scope["state"]["caller"]
+    def story(caller: Caller, answering: Answering) -> Awaitable[object]:
         return correcting.correct(desk, caller, str(card_id), amount=amount, reason=said.reason, once=answering)
 
     return await _on_card(request, customer_id, card_id, story, nonce=said.nonce, field="amount")

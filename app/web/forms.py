@@ -14,8 +14,9 @@ from app import money
 from app.desk import Desk
 from app.problems import InvalidRequest
 from app.store import Member
-from app.web.pages import Connection, business_of, language_of, on_problem
+from app.web.pages import Connection, business_of, document, language_of, on_problem
 from app.web.wire import Ask, desk_of
+from passes.problems import Problem
 from passes.words import N_, Text
 
 F = TypeVar("F", bound=msgspec.Struct)
@@ -87,6 +88,12 @@ async def filled_in(request: Ask, form: type[F]) -> F:
 async def wrong(request: Ask, errors: Mapping[str, str], **facts: object) -> Wrong:
     """What is wrong beyond the type of a field, to be raised: sentences of the catalogue by field."""
     return _wrong(request, {field: _Refused(sentence, **facts) for field, sentence in errors.items()}, await typed_in(request))
+
+
+async def against(request: Ask, field: str, problem: Problem | str) -> Wrong:
+    """What the rules say against a form (or its sentence), beside the field that it is about, to be raised."""
+    said = problem if isinstance(problem, str) else str(document(request, problem)["detail"])
+    return await wrong(request, {field: "{said}"}, said=said)
 
 
 def seen(thing: msgspec.Struct) -> str:

@@ -15,13 +15,13 @@ from app.desk.imports import WHY, Line, TooManyLines
 from app.problems import TooLarge
 from app.store import Errand, Portion
 from app.web import errands
-from app.web.forms import Wrong, filled_in, wrong
+from app.web.forms import Wrong, against, filled_in
 from app.web.lists import as_csv
-from app.web.pages import document, go, language_of, render
+from app.web.pages import go, language_of, render
 from app.web.sessions import managers
 from app.web.signing_in import me
 from app.web.wire import Ask, desk_of
-from passes.problems import NotFound, Paused, Problem
+from passes.problems import NotFound, Paused
 from passes.words import N_
 
 BAD_SHOWN: Final = 50
@@ -52,7 +52,6 @@ async def _page(request: Ask, *, refused: Wrong | None = None, offer_id: UUID | 
     return render(
         request,
         "import.html",
-        status=422 if refused else 200,
         offers=[(str(one), title) for one, title in offers.items()],
         offer_id=str(offer_id or ""),
         earlier=[(errands.view(errand, portion), errand.made_at, title) for errand, portion, title in earlier],
@@ -79,7 +78,7 @@ async def paste(request: Ask) -> Response[Any]:
         said = await filled_in(request, Typed)
         errand_id = await _brought(request, said.offer_id, chunks(said.codes))
     except Paused as problem:
-        return await _page(request, refused=await wrong(request, {"offer_id": "{said}"}, said=_said(request, problem)))
+        return await _page(request, refused=await against(request, "offer_id", problem))
     except Wrong as refused:
         return await _page(request, refused=refused)
     return go(f"/coupons/imports/{errand_id}")
@@ -90,10 +89,6 @@ async def _brought(request: Ask, offer_id: UUID, chunks: AsyncIterator[bytes]) -
         return await imports.bring(desk_of(request), me(request), offer_id, chunks)
     except TooManyLines:
         raise TooLarge from None
-
-
-def _said(request: Ask, problem: Problem) -> str:
-    return str(document(request, problem)["detail"])
 
 
 async def _import(request: Ask, errand_id: UUID) -> tuple[Errand, Portion | None]:

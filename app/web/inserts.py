@@ -11,9 +11,9 @@ from litestar import Response, get, post
 from app import printing
 from app.desk import inserts
 from app.web.coupons import printed
-from app.web.forms import Wrong, filled_in, wrong
+from app.web.forms import Wrong, against, filled_in
 from app.web.lists import as_csv
-from app.web.pages import document, language_of, render
+from app.web.pages import language_of, render
 from app.web.saying import Saying
 from app.web.sessions import managers
 from app.web.signing_in import me
@@ -46,7 +46,6 @@ async def _page(request: Ask, *, refused: Wrong | None = None) -> Response[str]:
     return render(
         request,
         "inserts.html",
-        status=422 if refused else 200,
         programs=[(str(one.id), one.name.said(language)) for one in await desk.store.programs(business.id) if one.state == "running"],
         most=inserts.MOST,
         made=[(line.at, line.name, msgspec.json.decode(line.became), people.get(line.staff_id, "")) for line in lines],
@@ -63,7 +62,7 @@ async def make(request: Ask) -> Response[Any]:
         made = await inserts.make(desk, actor, said.program_id, count=said.count, gives=said.gives, until=said.until)
     except (Paused, CannotEarn) as problem:
         field = "program_id" if isinstance(problem, Paused) else "gives"
-        return await _page(request, refused=await wrong(request, {field: "{said}"}, said=str(document(request, problem)["detail"])))
+        return await _page(request, refused=await against(request, field, problem))
     except Wrong as refused:
         return await _page(request, refused=refused)
     if said.form == "csv":

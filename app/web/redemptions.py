@@ -23,8 +23,8 @@ from app.web.forms import Line, filled_in
 from app.web.lists import Search, as_csv, asked_for, begins_after, place_of
 from app.web.pages import is_fragment, language_of, member_of, render
 from app.web.saying import Saying
-from app.web.sessions import caller_at, managers
-from app.web.wire import Ask, desk_of, once
+from app.web.sessions import caller_at, managers, once_at
+from app.web.wire import Ask, desk_of
 from passes import codes
 from passes.businesses import Location
 from passes.offers import DAYS
@@ -255,8 +255,7 @@ class Visit:
     async def story(self, coupon_id: UUID) -> Facts:
         """The life of a coupon. Raises NotFound."""
         anywhere = Location(id=self.business.id, business_id=self.business.id, name="")  # looking needs no place
-        caller = caller_at(self.member, anywhere, counter_id=self.member.staff.id)
-        life = await history.story(self.desk, caller, coupon_id, language=self.language)
+        life = await history.story(self.desk, caller_at(self.member, anywhere), coupon_id, language=self.language)
         return {"life": life, "channels": CHANNELS, "why": TITLES}
 
 
@@ -330,15 +329,11 @@ async def take_back(request: Ask, redemption_id: FromPath[UUID]) -> Response[str
     if found is None:
         raise NotFound(what=N_("redemption"))
     redemption, presented = found
-    location = next(one for one in await here.desk.store.locations(here.business.id) if one.id == redemption.location_id)
-    caller = caller_at(here.member, location, counter_id=here.member.staff.id)
-    request.scope["state"]["caller"] = caller
-    answer = await once(
+    answer = await once_at(
         request,
-        HTTP_201_CREATED,
-        lambda answering: reverse.reverse(here.desk, caller, redemption_id, reason=reason, once=answering),
-        language=here.language,
-        moment=here.say.dated,
+        here.member,
+        redemption.location_id,
+        lambda caller, answering: reverse.reverse(here.desk, caller, redemption_id, reason=reason, once=answering),
     )
     status = answer.status_code or HTTP_201_CREATED
     if status >= HTTP_400_BAD_REQUEST:  # refused before, and the same request came again

@@ -1,9 +1,11 @@
 """Who is on a browser: a person who signed in, or a counter with somebody at it. Guards put them where pages find them."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any, Final, Self
 from uuid import UUID
 
+from litestar import Response
 from litestar.datastructures import Headers
 from litestar.exceptions import PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
@@ -11,14 +13,15 @@ from litestar.middleware import DefineMiddleware
 from litestar.middleware.csrf import CSRFMiddleware
 from litestar.middleware.session import SessionMiddleware
 from litestar.middleware.session.client_side import ClientSideSessionBackend, CookieBackendConfig
+from litestar.status_codes import HTTP_201_CREATED
 from litestar.types import Message, Receive, Scope, ScopeSession, Send
 
 from app.desk import Desk
 from app.desk.found import secret_hash
 from app.problems import NobodyAtCounter, NotACounter, SignInNeeded
 from app.store import Caller, Counting, Member
-from app.web.pages import Connection
-from app.web.wire import desk_of
+from app.web.pages import Connection, language_of, saying_of
+from app.web.wire import Answering, Ask, desk_of, once
 from passes.businesses import MANAGERS, Location, Person
 from passes.problems import NotAllowed
 
@@ -34,6 +37,8 @@ LARGEST_FORM: Final = 64 * 1024
 """Bytes. A form is read whole before anybody knows who sends it, and nothing else is answered while it is taken apart."""
 USED_WITHIN: Final = timedelta(minutes=1)
 """How exactly it is known when a counter was last used: a write a minute, not one a request."""
+
+Story = Callable[[Caller, Answering], Awaitable[object]]
 
 
 class _Cookie(ClientSideSessionBackend):
@@ -111,13 +116,23 @@ async def owners(connection: Connection, handler: BaseRouteHandler) -> None:
         raise NotAllowed
 
 
-def caller_at(member: Member, location: Location, *, counter_id: UUID) -> Caller:
+def caller_at(member: Member, location: Location) -> Caller:
     """A signed-in person as the desk's caller, acting at a location through their own session."""
     staff = member.staff
     person = Person(
-        staff_id=staff.id, staff=staff.name, role=staff.role, location_id=location.id, location=location.name, counter_id=counter_id
+        staff_id=staff.id, staff=staff.name, role=staff.role, location_id=location.id, location=location.name, counter_id=staff.id
     )
     return Caller(person=person, business=member.business)
+
+
+async def once_at(request: Ask, member: Member, location_id: UUID | None, story: Story, *, key: str = "") -> Response[bytes]:
+    """A story that changes something (app.web.wire.once), told by who is signed in at a location; at the first one, if it is not known."""
+    places = await desk_of(request).store.locations(member.business.id)
+    caller = caller_at(member, next((one for one in places if one.id == location_id), places[0]))
+    request.scope["state"]["caller"] = caller
+    language = language_of(request, desk_of(request).words)
+    moment = saying_of(request).dated
+    return await once(request, HTTP_201_CREATED, lambda answering: story(caller, answering), language=language, moment=moment, key=key)
 
 
 async def enrolled(connection: Connection, _handler: BaseRouteHandler) -> None:
