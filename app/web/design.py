@@ -278,7 +278,6 @@ async def _page(
     return render(
         request,
         template,
-        status=HTTPStatus.UNPROCESSABLE_ENTITY if wrong and template == "design.html" else HTTPStatus.OK,
         program=program,
         design=design,
         dress=brand,
@@ -393,7 +392,6 @@ async def _brand_page(
     return render(
         request,
         template,
-        status=HTTPStatus.UNPROCESSABLE_ENTITY if wrong else HTTPStatus.OK,
         dress=brand,
         program=program,
         folders=FOLDERS,
