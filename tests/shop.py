@@ -5,6 +5,7 @@ import functools
 import itertools
 import secrets
 import unicodedata
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -234,9 +235,10 @@ class Shop:
 
 
 class _Premises:
-    """An application that is built once and opened for one shop after the other: to register all routes takes 80 ms.
+    """An application that is built once and opened for one shop after the other: to register all routes takes 150 ms.
 
-    It reads its settings and its world when it opens, so both are those of the shop that opens in it now.
+    It reads its settings and its world when it opens, so both are those of the shop that opens in it now, but for the key of its
+    sessions and whether it is at an https address: these it has from the beginning.
     """
 
     def __init__(self) -> None:
@@ -256,8 +258,8 @@ class _Premises:
         return self._world(http)
 
 
-_IDLE: list[_Premises] = []
-"""Those in which no shop is open, with settings that differ in nothing but the database."""
+_IDLE: defaultdict[tuple[Path, bool], list[_Premises]] = defaultdict(list)
+"""Those in which no shop is open, by what each has from the beginning."""
 
 
 @contextlib.asynccontextmanager
@@ -271,14 +273,14 @@ async def application(database_url: str, clock: Clock, **environment: str) -> As
             **{f"COUNTERPASS_{name.upper()}": value for name, value in environment.items()},
         }
     )
-    premises = _IDLE.pop() if _IDLE and not environment else _Premises()
+    idle = _IDLE[known.certs, known.public_url.startswith("https:")]
+    premises = idle.pop() if idle else _Premises()
     app = premises.opened(known, lambda http: replace(world.real(http), now=clock, pick=secrets.choice, uniform=lambda: 0.5))
     async with app.lifespan():
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://counter") as client:
             yield client, app.state.desk, Followers(app.state.desk, app.state.bell)
-    if not environment:
-        _IDLE.append(premises)
+    idle.append(premises)
 
 
 @contextlib.asynccontextmanager
