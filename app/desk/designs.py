@@ -20,7 +20,7 @@ from app.desk.wallets import draw
 from app.store import CardFacts, Errand, GoogleClass, Portion
 from passes import codes
 from passes.businesses import Brand, Business
-from passes.campaigns import Rules
+from passes.campaigns import Campaign, Rules
 from passes.cards import Card, Customer, Event
 from passes.coupons import Coupon, issue
 from passes.designs import FOLDERS, Design
@@ -30,7 +30,7 @@ from passes.problems import BadDesign, NotFound
 from passes.programs import Program
 from passes.wallets.base import Later
 from passes.wallets.google import Ensured
-from passes.words import N_
+from passes.words import N_, Text
 
 log = structlog.get_logger()
 
@@ -53,8 +53,13 @@ async def offers_of(desk: Desk, program: Program) -> dict[UUID, Offer]:
     return dict(await desk.store.offers(program.business_id, [goal.offer_id for goal in program.goals]))
 
 
-def example(desk: Desk, business: Business, program: Program, offers: Mapping[UUID, Offer], state: State) -> Face:
-    """The face of a card that nobody has, in one of its states, as any card of this program would have it."""
+def example(
+    desk: Desk, business: Business, program: Program, offers: Mapping[UUID, Offer], state: State, *, says: Campaign | None = None
+) -> Face:
+    """The face of a card that nobody has, in one of its states, as any card of this program would have it.
+
+    With ``says`` it is one that this campaign has reached; then ``offers`` has what that gives, too.
+    """
     now = desk.world.now()
     goal = program.goals[-1] if len(program.goals) == 1 else program.goals[0]
     balance = {"empty": 0, "half": program.round // 2, "ready": goal.at % program.round, "expired": min(2, program.round - 1)}[state]
@@ -95,7 +100,24 @@ def example(desk: Desk, business: Business, program: Program, offers: Mapping[UU
         amount=1,
     )
     customer = Customer(id=NOBODY, business_id=business.id, name=EXAMPLE, language=business.languages[0], joined_at=now)
-    facts = CardFacts(card=card, customer=customer, program=program, business=business, offers=offers, coupons=coupons, events=[event])
+    messages: dict[UUID, Text] = {}
+    if says is not None and says.offer_id is not None:
+        gift = issue(offers[says.offer_id], coupon_id=says.id, code=_code(), now=now, zone=business.tz, card_id=NOBODY, customer_id=NOBODY)
+        coupons.append(gift)
+        event = replace(event, kind="issued", coupon_id=gift.id, at=now)
+    if says is not None and says.message is not None:
+        messages[says.id] = says.message
+        event = replace(event, kind="message", campaign_id=says.id, at=now)
+    facts = CardFacts(
+        card=card,
+        customer=customer,
+        program=program,
+        business=business,
+        offers=offers,
+        coupons=coupons,
+        events=[event],
+        messages=messages,
+    )
     return draw(facts, desk.words, now)
 
 

@@ -10,10 +10,11 @@ from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 from msgspec.structs import replace
 
-from app.desk import campaigning, segments, wallets
+from app.desk import campaigning, designs, segments, wallets
 from app.post import Undelivered
 from app.store import Errand, Portion, Results
 from app.web import errands
+from app.web.design import drawings
 from app.web.forms import Line, Name, Wrong, filled_in, wrong
 from app.web.pages import go, is_fragment, render, shown_by
 from app.web.segments import Asked, editor, meant
@@ -206,8 +207,21 @@ async def _looked_at(request: Ask, one: Campaign, **more: Any) -> Response[str]:
         "tried": "",
         **more,
     }
-    fragment = is_fragment(request) and request.method == "GET"
-    return render(request, "campaign_results.html" if fragment else "campaign.html", **facts)
+    if is_fragment(request) and request.method == "GET":
+        return render(request, "campaign_results.html", **facts)
+    return render(request, "campaign.html", drawn=await _drawn(request, one, offers), **facts)
+
+
+async def _drawn(request: Ask, one: Campaign, gift: Mapping[UUID, Offer]) -> list[dict[str, Any]]:
+    """A card of the program that it is about, or of any, as each wallet draws it then, in each language. None without a program."""
+    desk, business = desk_of(request), me(request).business
+    programs = await desk.store.programs(business.id)
+    program = next((each for each in programs if each.id == one.rules.program_id), programs[0] if programs else None)
+    if program is None:
+        return []
+    state: designs.State = "ready" if isinstance(one.trigger, Waiting | Expiring) else "half"
+    offers = {**await designs.offers_of(desk, program), **gift}
+    return await drawings(request, business, designs.example(desk, business, program, offers, state, says=one), business.languages)
 
 
 def _stands(one: Campaign, found: tuple[Errand, Portion | None] | None) -> str:

@@ -1,7 +1,7 @@
 """How cards look: of one program, and of the whole business. Chosen in a form, and drawn beside it as each wallet draws it."""
 
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
@@ -163,21 +163,30 @@ def _drawn(face: Face, art: Art) -> dict[str, str]:
 
 
 async def preview(request: Ask, business: Business, program: Program, offers: Mapping[UUID, Offer], looked: Looked) -> dict[str, Any]:
-    """Both drawings of a card that nobody has, from what would be sent to Apple's and Google's wallets."""
+    """Both drawings of a card that nobody has, in its state and on a phone of its language."""
     desk = desk_of(request)
-    now = desk.world.now()
-    face = designs.example(desk, business, program, offers, looked.state)
     language = looked.seen if looked.seen in desk.words.languages else business.languages[0]
-    saying = Saying(desk.words, language, business.tz, now)
+    (seen,) = await drawings(request, business, designs.example(desk, business, program, offers, looked.state), (language,))
+    return {"state": looked.state, **seen}
+
+
+async def drawings(request: Ask, business: Business, face: Face, languages: Sequence[str]) -> list[dict[str, Any]]:
+    """A face in each language as drawn_macros.html draws it, from what would be sent to Apple's and Google's wallets."""
+    art = await pictures.art(desk_of(request), face.brand)
+    shown = await run_sync(_drawn, face, art, limiter=request.app.state.photos)
+    return [{"pictures": shown, **_in(request, business, face, language)} for language in languages]
+
+
+def _in(request: Ask, business: Business, face: Face, language: str) -> dict[str, Any]:
+    desk = desk_of(request)
+    saying = Saying(desk.words, language, business.tz, desk.world.now())
     rows = placed(face.lines)
     drafts = Drafts(issuer="0", public_url=desk.public_url)
     cls, card = drafts.class_body(face), drafts.object_body(replace(face, language=language))
-    code = scan.draw_barcode(face.barcode.format, face.barcode.message)
     return {
-        "state": looked.state,
         "seen": language,
         "face": face,
-        "code": code,
+        "code": scan.draw_barcode(face.barcode.format, face.barcode.message),
         "paint": paint.paint_address(face.brand),
         "said": face.latest.said(language),
         "apple": {place: [_pair(line, saying, language) for line in lines] for place, lines in rows.items()},
@@ -193,7 +202,6 @@ async def preview(request: Ask, business: Business, program: Program, offers: Ma
                 for one in (*card["textModulesData"], *cls["textModulesData"])
             ],
         },
-        "pictures": await run_sync(_drawn, face, await pictures.art(desk, face.brand), limiter=request.app.state.photos),
     }
 
 

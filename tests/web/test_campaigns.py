@@ -91,6 +91,11 @@ async def test_a_campaign_reaches_who_agreed_in_their_language_on_the_card_and_b
     page = (await manager.get(f"/campaigns/{one.id}")).text
     assert "It reaches 3 of 4 customers who fit" in page
     assert "1 have not agreed to be sent offers" in page
+    for wallet in ("apple", "google"):
+        said = dict(re.findall(rf'lang="(\w+)" data-wallet="{wallet}">(.*?)</article>', page, re.DOTALL))
+        assert list(said) == ["vi", "en"]
+        assert "Hoa Nguyễn ơi, mưa rồi!" in said["vi"]
+        assert "Hoa Nguyễn, it rains: tea?" in said["en"]
     assert (await manager.post(f"/campaigns/{one.id}/send")).status_code == 303
     assert (await manager.post(f"/campaigns/{one.id}/send")).status_code == 409
     await work(shop)
