@@ -1,6 +1,7 @@
 """A shop to test in: the whole application over a real database, asked through its own HTTP, with a clock that is moved by hand."""
 
 import contextlib
+import copy
 import functools
 import itertools
 import secrets
@@ -100,6 +101,12 @@ class Shop:
             self.tokens[who] = await self.token(who)
         self.tokens["An in Thảo Điền"] = await self.token("An", "Thảo Điền")
         return self
+
+    def moved(self, client: httpx.AsyncClient, desk: Desk, followers: Followers, clock: Clock) -> "Shop":
+        """The same shop over a copy of its database."""
+        there = copy.copy(self)
+        there.client, there.desk, there.followers, there.clock = client, desk, followers, clock
+        return there
 
     async def token(self, who: str, where: str = "Bến Thành") -> str:
         return await found.hand_out_token(

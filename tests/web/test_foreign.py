@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shutil
 import sqlite3
 import zipfile
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -136,7 +137,7 @@ WITH: Final[dict[str, Request]] = {
     "GET /coupons/{given_id:uuid}/change": said(),
     "GET /errands/{errand_id:uuid}": said(),
     "POST /coupons/batches/{batch_id:uuid}/void": form(id="new_id", reason="wet"),
-    "POST /coupons/find": form(q="Nguyệt"),
+    "POST /coupons/find": form(q="who"),
     "POST /coupons/give": form(card_id="card_id", offer_id="offer_id", reason="rain", nonce="n"),
     "POST /coupons/import": form(offer_id="offer_id", codes="TET1"),
     "POST /coupons/import/{offer_id:uuid}": lambda _: {"content": b"TET1", "headers": {"Content-Type": "text/csv"}},
@@ -244,10 +245,11 @@ def addresses() -> dict[str, HTTPRouteHandler]:
 
 
 class Town:
-    """Two businesses in one house: our own, and the one next door."""
+    """Two businesses in one house: our own, and the one next door. Each has one of everything."""
 
-    def __init__(self, ours: Shop, theirs: Shop, certs: Path) -> None:
+    def __init__(self, ours: Shop, theirs: Shop, certs: Path, has: tuple[Things, Things]) -> None:
         self.ours, self.theirs, self.certs = ours, theirs, certs
+        self.has_ours, self.has_theirs = has
 
     async def browser(self) -> httpx.AsyncClient:
         """Lan of our shop is signed in, on a browser that is a counter where Minh stands."""
@@ -265,10 +267,10 @@ class Town:
         return client
 
 
-async def things(shop: Shop) -> Things:
+async def things(shop: Shop, who: str) -> Things:
     """One of everything that a business has, for requests to name."""
     store, now = shop.desk.store, shop.clock()
-    card = await shop.card_with_cookie("Nguyệt")
+    card = await shop.card_with_cookie(who)
     used = (await shop.redeem(await shop.cookie(), who="An")).json()
     late = coupons.issue(shop.offers["cookie"], coupon_id=uuid4(), code=codes.mint(shop.desk.world.pick), now=now, zone=shop.business.tz)
     member = await cookies.member(shop, "Lan")
@@ -306,6 +308,7 @@ async def things(shop: Shop) -> Things:
 
     import_id = await imports.bring(shop.desk, member, shop.offers["coffee"].id, file())
     return {
+        "who": who,
         "new_id": str(uuid4()),
         "batch_id": str(batch_id),
         "import_id": str(import_id),
@@ -354,7 +357,7 @@ def made_up(shop: Shop) -> Things:
         "passkey",
     )
     minted = {name: codes.mint(shop.desk.world.pick) for name in ("code", "expired_code")}
-    return {**minted, **{f"{name}_id": str(world.new_id()) for name in ids}}
+    return {"who": "Vô Danh", **minted, **{f"{name}_id": str(world.new_id()) for name in ids}}
 
 
 async def ask(client: httpx.AsyncClient, address: str, it: Things) -> tuple[int, str]:
@@ -377,18 +380,32 @@ async def ask(client: httpx.AsyncClient, address: str, it: Things) -> tuple[int,
     return answer.status_code, text
 
 
-@pytest.fixture
-async def town(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Town]:
-    clock, certs = Clock(), tmp_path / "certs"
+@pytest.fixture(scope="module")
+async def built(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Town]:
+    """A town as it is before anybody asks: a file to be copied, for to build it takes half a second."""
+    folder = tmp_path_factory.mktemp("town")
+    path, certs, clock = folder / "town.db", folder / "certs", Clock()
     certs.mkdir()
-    async with application(sqlite_url, clock, certs=str(certs)) as (client, desk, followers):
-        shops = [await Shop(client, desk, clock, followers).open(name) for name in ("Cà Phê Sáng", "Tiệm Bánh Nguyệt")]
-        yield Town(shops[0], shops[1], certs)
+    shutil.copy(sqlite_template, path)
+    async with application(f"sqlite:///{path}", clock, certs=str(certs)) as (client, desk, followers):
+        ours, theirs = [await Shop(client, desk, clock, followers).open(name) for name in ("Cà Phê Sáng", "Tiệm Bánh Nguyệt")]
+        town = Town(ours, theirs, certs, (await things(ours, "Hằng"), await things(theirs, "Nguyệt")))
+    return path, town
 
 
-def everything_of(shop: Shop, database_url: str) -> dict[str, list[Any]]:
+@pytest.fixture
+async def town(built: tuple[Path, Town], tmp_path: Path) -> AsyncIterator[Town]:
+    path, was = built
+    shutil.copy(path, tmp_path / "counterpass.db")
+    clock = Clock()
+    async with application(f"sqlite:///{tmp_path}/counterpass.db", clock, certs=str(was.certs)) as around:
+        ours, theirs = (one.moved(*around, clock) for one in (was.ours, was.theirs))
+        yield Town(ours, theirs, was.certs, (was.has_ours, was.has_theirs))
+
+
+def everything_of(shop: Shop, database: Path) -> dict[str, list[Any]]:
     """All rows of a business."""
-    with closing(sqlite3.connect(database_url.removeprefix("sqlite:///"))) as connection:
+    with closing(sqlite3.connect(database)) as connection:
         tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         columns = {name: {row[1] for row in connection.execute(f"PRAGMA table_info({name})")} for name in tables}
         return {
@@ -406,29 +423,24 @@ def test_every_address_is_known_here() -> None:
 
 
 @pytest.mark.parametrize("address", sorted(set(WITH) & set(addresses())))
-async def test_what_is_next_door_is_not_there(address: str, town: Town, sqlite_url: str) -> None:
-    client = await town.browser()
-    theirs = await things(town.theirs)
-    before = everything_of(town.theirs, sqlite_url)
+async def test_what_is_next_door_is_not_there(address: str, town: Town, tmp_path: Path) -> None:
+    client, theirs, database = await town.browser(), town.has_theirs, tmp_path / "counterpass.db"
+    before = everything_of(town.theirs, database)
     foreign, nobody = await ask(client, address, theirs), await ask(client, address, made_up(town.ours))
     assert foreign == nobody
-    assert everything_of(town.theirs, sqlite_url) == before
+    assert everything_of(town.theirs, database) == before
     assert not any(value in foreign[1] for value in theirs.values())
 
-    ours = await things(town.ours)
-    status, text = await ask(await town.browser(), address, ours)
+    status, text = await ask(await town.browser(), address, town.has_ours)
     assert status < 400, text
     assert (status, text) != nobody
 
 
 @pytest.mark.parametrize("address", sorted(NAMING_NOTHING & set(addresses())))
 async def test_nothing_of_next_door_is_shown(address: str, town: Town) -> None:
-    theirs = await things(town.theirs)
-    ours = await things(town.ours)
     client = await town.browser()
     method, path = address.split()
-    answer = await client.request(method, path, headers={"Accept": "text/html"}, **({"json": {"text": "Nguyệt"}} if "find" in path else {}))
+    answer = await client.request(method, path, headers={"Accept": "text/html"}, **({"json": {"text": town.has_theirs["who"]}} if "find" in path else {}))
     assert answer.status_code < 400, answer.text
-    assert ours
-    shown = [value for value in (*theirs.values(), str(town.theirs.business.id), town.theirs.business.name) if value in answer.text]
+    shown = [value for value in (*town.has_theirs.values(), str(town.theirs.business.id), town.theirs.business.name) if value in answer.text]
     assert shown == []
