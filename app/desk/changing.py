@@ -7,12 +7,12 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from app.desk import Desk, counting, giving
+from app.desk import Desk, counting, giving, ledger
 from app.store import Change, Count, Errand, Portion, Row
 from passes import cards
 from passes.businesses import Business
 from passes.campaigns import Rules
-from passes.cards import Card, Entry, Event
+from passes.cards import Card, Event
 from passes.coupons import Coupon
 from passes.offers import Validity, expiry, over
 from passes.problems import CannotEarn, NotFound
@@ -125,22 +125,6 @@ async def _move(
     """What becomes of one card, added to what the portion comes to."""
     offers = await desk.store.offers(business.id, [goal.offer_id for goal in earned.goals])
     given = await giving.give(desk, business, [offers[goal.offer_id] for goal in earned.goals], now=now, card=card, or_mint=True)
-    found.rows += [
-        Entry(
-            id=desk.world.new_id(),
-            business_id=business.id,
-            card_id=card.id,
-            number=card.entries + number,
-            kind=kind,
-            amount=amount,
-            balance=balance,
-            at=now,
-            location_id=card.location_id or here,
-            staff_id=errand.made_by,
-            reason=desk.words.said(business.languages[0], N_("The program's goals have changed")),
-        )
-        for number, (kind, amount, balance) in enumerate(earned.lines, 1)
-    ]
     event = Event(
         id=desk.world.new_id(),
         business_id=business.id,
@@ -152,12 +136,9 @@ async def _move(
         reason=desk.words.said(business.languages[0], N_("The program's goals have changed")),
         staff_id=errand.made_by,
     )
-    found.rows += [*([event] if event.amount else []), *given.rows]
-    found.rows += [
-        replace(event, id=desk.world.new_id(), kind="earned", amount=0, reason="", coupon_id=coupon.id) for coupon in given.coupons
-    ]
-    to = {"entries": card.entries + len(earned.lines), "balance": earned.balance}
-    found.changes += [Change(of=Card, id=card.id, seen={"entries": card.entries, "left_at": None}, to=to), *given.changes]
+    found.rows += ledger.lines(desk, event, card, earned, staff_id=errand.made_by, location_id=card.location_id or here)
+    found.rows += [*([event] if event.amount else []), *given.rows, *ledger.rewards(desk, event, given.coupons, by=errand.made_by)]
+    found.changes += [ledger.balanced(card, earned), *given.changes]
     found.counts += counting.issued(given.coupons, business.tz)
 
 

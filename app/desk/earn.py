@@ -1,16 +1,11 @@
 """A card earns stamps or points; every goal reached is a coupon with its own code."""
 
-from collections.abc import Sequence
-
-from msgspec.structs import replace
-
-from app.desk import ATTEMPTS, Desk, Once, Repeated, counting, giving, limits
+from app.desk import ATTEMPTS, Desk, Once, Repeated, counting, giving, ledger, limits
 from app.desk.read import card_facts
 from app.desk.views import EarnedView
-from app.store import Caller, CardFacts, Change, Duplicate, Lost, Row
+from app.store import Caller, Duplicate, Lost
 from passes import cards
-from passes.cards import Card, Entry, Event
-from passes.coupons import Coupon
+from passes.cards import Event
 from passes.problems import Busy
 
 
@@ -29,21 +24,6 @@ async def earn(desk: Desk, caller: Caller, which: str, *, count: int | None, amo
         added = program.worth(count=count, amount=amount)
         earned = cards.earn(card, program, count=added)
         tallies = await limits.within(desk, caller, "stamps", now)
-        entries = [
-            Entry(
-                id=desk.world.new_id(),
-                business_id=business.id,
-                card_id=card.id,
-                number=card.entries + number,
-                kind=kind,
-                amount=change,
-                balance=balance,
-                at=now,
-                location_id=person.location_id,
-                staff_id=person.staff_id,
-            )
-            for number, (kind, change, balance) in enumerate(earned.lines, 1)
-        ]
         rewards = [facts.offers[goal.offer_id] for goal in earned.goals]
         given = await giving.give(desk, business, rewards, now=now, card=card, or_mint=True)
         issued = given.coupons
@@ -57,29 +37,15 @@ async def earn(desk: Desk, caller: Caller, which: str, *, count: int | None, amo
             amount=added,
             staff_id=person.staff_id,
         )
-        events = [
-            stamped,
-            *(replace(stamped, id=desk.world.new_id(), kind="earned", amount=0, coupon_id=coupon.id) for coupon in issued),
-        ]
+        events = (stamped, *ledger.rewards(desk, stamped, issued, by=person.staff_id))
+        lines = ledger.lines(desk, stamped, card, earned, staff_id=person.staff_id, location_id=person.location_id)
         look = desk.look(business, once.language, now)
         view = EarnedView(
             added=added,
             earned=tuple(look.coupon(coupon, facts.offers[coupon.offer_id]) for coupon in issued),
-            card=look.card(_after(facts, earned, issued, events)),
+            card=look.card(ledger.after(facts, earned, issued, events)),
         )
-        rows: list[Row] = [*entries, *given.rows, *events, *once.done(view, caller, now)]
-        counted = Change(
-            of=Card,
-            id=card.id,
-            seen={"entries": card.entries, "left_at": None},
-            to={
-                "entries": card.entries + len(entries),
-                "balance": earned.balance,
-                "visits": card.visits + 1,
-                "visited_at": now,
-                "location_id": person.location_id,
-            },
-        )
+        counted = ledger.balanced(card, earned, visits=card.visits + 1, visited_at=now, location_id=person.location_id)
         try:
             await desk.commit(
                 now,
@@ -89,7 +55,7 @@ async def earn(desk: Desk, caller: Caller, which: str, *, count: int | None, amo
                     *counting.issued(issued, business.tz),
                     *counting.visit(card, now, business.tz, location_id=person.location_id, staff_id=person.staff_id),
                 ),
-                rows=rows,
+                rows=(*lines, *given.rows, *events, *once.done(view, caller, now)),
                 touches=(card.id,),
             )
         except Lost:
@@ -100,8 +66,3 @@ async def earn(desk: Desk, caller: Caller, which: str, *, count: int | None, amo
             continue  # a code that exists: draw again
         return view
     raise Busy(retry_after=1)
-
-
-def _after(facts: CardFacts, earned: cards.Earned, issued: Sequence[Coupon], events: list[Event]) -> CardFacts:
-    card = replace(facts.card, balance=earned.balance, entries=facts.card.entries + len(earned.lines))
-    return replace(facts, card=card, coupons=(*issued, *facts.coupons), events=(*events[::-1], *facts.events))

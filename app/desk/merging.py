@@ -7,8 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from app.desk import ATTEMPTS, SOON, Desk, audit, counting, giving
-from app.desk.correcting import balanced, earnings, ledger
+from app.desk import ATTEMPTS, SOON, Desk, audit, counting, giving, ledger
 from app.desk.customers import customer
 from app.store import Change, Count, Duplicate, Lost, Merge, Row, Unit
 from passes import cards
@@ -28,6 +27,12 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True):
     theirs: Card
     earned: Earned
     rewards: tuple[Offer, ...]
+
+    @property
+    def emptied(self) -> Earned:
+        """What becomes of the card that goes."""
+        held = self.theirs.balance
+        return Earned(balance=0, lines=(("merged", -held, 0),) if held else (), goals=())
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +89,7 @@ async def merge(desk: Desk, business: Business, staff_id: UUID, keep_id: UUID, o
             events, entries = _recorded(desk, one, now=now, staff_id=staff_id, location_id=where)
             changes += [*_changes(one, now), *given.changes]
             counts += counting.issued(given.coupons, business.tz)
-            rows += [*entries, *events, *given.rows, *earnings(desk, events[0], given.coupons)]
+            rows += [*entries, *events, *given.rows, *ledger.rewards(desk, events[0], given.coupons)]
             touches += [one.ours.id, one.theirs.id]
         unit = Unit(
             at=now, due_at=now + SOON, changes=tuple(changes), counts=tuple(counts), rows=tuple(rows), touches=tuple(dict.fromkeys(touches))
@@ -124,16 +129,7 @@ def _changes(one: Joined, now: datetime) -> tuple[Change, Change]:
     """Ours has what both had; theirs has nothing any more, and is left. Neither may have changed since it was read."""
     seen = [when for when in (one.ours.visited_at, one.theirs.visited_at) if when is not None]
     visited = {"visits": one.ours.visits + one.theirs.visits, "visited_at": max(seen, default=None)}
-    emptied = 1 if one.theirs.balance else 0
-    return (
-        balanced(one.ours, one.earned, **visited),
-        Change(
-            of=Card,
-            id=one.theirs.id,
-            seen={"entries": one.theirs.entries, "left_at": None},
-            to={"entries": one.theirs.entries + emptied, "balance": 0, "left_at": now},
-        ),
-    )
+    return ledger.balanced(one.ours, one.earned, **visited), ledger.balanced(one.theirs, one.emptied, left_at=now)
 
 
 def _recorded(desk: Desk, one: Joined, *, now: datetime, staff_id: UUID, location_id: UUID) -> tuple[Sequence[Event], Sequence[Entry]]:
@@ -149,20 +145,6 @@ def _recorded(desk: Desk, one: Joined, *, now: datetime, staff_id: UUID, locatio
         staff_id=staff_id,
     )
     gone = replace(event, id=desk.world.new_id(), card_id=one.theirs.id, customer_id=one.theirs.customer_id, amount=-one.theirs.balance)
-    like = Entry(
-        id=event.id,
-        business_id=one.ours.business_id,
-        card_id=one.ours.id,
-        number=one.ours.entries,
-        kind="merged",
-        amount=0,
-        balance=0,
-        at=now,
-        location_id=location_id,
-        staff_id=staff_id,
-    )
-    entries = ledger(desk, like, one.earned)
-    if one.theirs.balance:
-        out = replace(like, id=desk.world.new_id(), card_id=one.theirs.id, number=one.theirs.entries + 1, amount=-one.theirs.balance)
-        entries = (*entries, out)
+    by = {"staff_id": staff_id, "location_id": location_id}
+    entries = (*ledger.lines(desk, event, one.ours, one.earned, **by), *ledger.lines(desk, gone, one.theirs, one.emptied, **by))
     return (event, gone), entries
