@@ -12,7 +12,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath, JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 
-from app import problems
+from app import money, problems
 from app.desk import autopilot, find, issue, present, read, redeem, reverse
 from app.desk import earn as earning
 from app.desk.issue import IssuedView
@@ -37,9 +37,6 @@ NAMES_A_COUPON: Final = frozenset(
     {"voided", "already_redeemed", "not_yet_valid", "expired", "wrong_location", "outside_hours", "staff_needed", "limit_reached"}
 )
 """Refusals of a coupon that we know: the panel says whose it is and what it would have given."""
-NO_CENTS: Final = frozenset({"CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"})
-MILLS: Final = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
-"""Currencies whose minor unit is not a hundredth (ISO 4217)."""
 Document = dict[str, Any]
 """A problem's document (app.problems.document), as JSON has it: fresh and replayed ones look the same."""
 
@@ -285,16 +282,11 @@ async def card_panel(request: Ask, card_id: UUID, *, earned: EarnedView | None =
         by_staff_only=await by_staff_only(request),
         by_spend=isinstance(facts.program.earning, BySpend),
         each=facts.program.earning.each,
-        cents=cents(business.currency),
+        cents=money.digits(business.currency),
         offers=[(str(offer.id), look.offer(offer).title) for offer in offers],
         earned=earned,
         issued=issued,
     )
-
-
-def cents(currency: str) -> int:
-    """How many digits of an amount stand behind the point (ISO 4217)."""
-    return 0 if currency in NO_CENTS else 3 if currency in MILLS else 2
 
 
 # --- What can be asked at a counter ---

@@ -14,10 +14,10 @@ from app.desk.audit import revise
 from app.desk.found import secret_hash
 from app.store import CounterKind, Counting
 from app.web import join
-from app.web.forms import Name, filled_in, is_secure
+from app.web.forms import Name, filled_in, remembered
 from app.web.pages import go, render
 from app.web.sessions import COUNTER, known, managers, owners
-from app.web.signing_in import YEAR, me
+from app.web.signing_in import me
 from app.web.wire import Ask, desk_of
 from passes import scan
 
@@ -50,8 +50,7 @@ async def _here(request: Ask) -> Counting | None:
 
 def _cookie(request: Ask, secret: str) -> Cookie:
     """What makes this browser a counter: for a year, for this site alone, and no script can read it."""
-    secure = is_secure(desk_of(request))
-    return Cookie(key=COUNTER, value=secret, max_age=YEAR, path="/", secure=secure, httponly=True, samesite="strict")
+    return remembered(desk_of(request), COUNTER, secret, samesite="strict")
 
 
 async def _counters(request: Ask, **more: object) -> Response[str]:

@@ -5,10 +5,11 @@ import hashlib
 import re
 import types
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 from litestar import Response
+from litestar.datastructures import Cookie
 
 from app import money
 from app.desk import Desk
@@ -32,6 +33,8 @@ Prose = Annotated[Text, msgspec.Meta(max_length=2000)]
 Money = Annotated[int, msgspec.Meta(ge=1, le=10**12, description="money")]
 """Typed in major units of the business's currency (``m.money``), read as minor units."""
 LONGEST_PATH: Final = 500
+YEAR: Final = 365 * 24 * 3600
+"""Seconds."""
 MOST_ROWS: Final = 200
 """Repeated rows that a form may have (``goals.0.at``, ``goals.1.at``, …)."""
 
@@ -256,6 +259,7 @@ def address_of(connection: Connection) -> str:
     return connection.client.host if connection.client else ""
 
 
-def is_secure(desk: Desk) -> bool:
-    """Whether cookies are for https only."""
-    return desk.public_url.startswith("https:")
+def remembered(desk: Desk, name: str, value: str, *, samesite: Literal["lax", "strict"] = "lax") -> Cookie:
+    """A cookie for a year, for https only where there is https; no script can read it."""
+    secure = desk.public_url.startswith("https:")
+    return Cookie(key=name, value=value, max_age=YEAR, path="/", secure=secure, httponly=True, samesite=samesite)

@@ -1,6 +1,7 @@
 """The holder's own page of a card (``/c/{key}``): the same face as in the wallets, live, and what its holder may do with it."""
 
 import hashlib
+import re
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
@@ -14,9 +15,8 @@ from app.desk.join import own_card
 from app.desk.wallets import draw
 from app.store import CardFacts
 from app.web import brand
-from app.web.forms import Line, filled_in, is_secure, path_within
+from app.web.forms import Line, filled_in, path_within, remembered
 from app.web.pages import HEADERS, LANGUAGE, document, go, language_of, render, shown_by
-from app.web.signing_in import YEAR
 from app.web.wire import Ask, bare, desk_of
 from passes import artwork, scan
 from passes.cards import Event
@@ -30,6 +30,8 @@ PRIVATE: Final = {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, no
 HEADS: Final = "card-"
 """How the cookies begin that hold the keys of this browser's own cards, one a program."""
 MOST_HELD: Final = 8
+KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What a card's key looks like: a cookie with anything else holds none."""
 SHOWN: Final = 30
 """Lines of a card's history."""
 Nonce = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{20,64}$")]
@@ -56,14 +58,14 @@ class Used(msgspec.Struct, frozen=True, kw_only=True):
 def held(request: Ask, program: Program | None = None) -> tuple[str, ...]:
     """The keys of the cards that this browser was given, that of ``program`` in front."""
     own = f"{HEADS}{program.id.hex}" if program else ""
-    names = sorted((name for name in request.cookies if name.startswith(HEADS)), key=lambda name: name != own)
-    return tuple(request.cookies[name] for name in names[:MOST_HELD])
+    keys = {name: key for name, key in request.cookies.items() if name.startswith(HEADS) and KEY.fullmatch(key)}
+    names = sorted(keys, key=lambda name: name != own)
+    return tuple(keys[name] for name in names[:MOST_HELD])
 
 
 def cookie(request: Ask, program: Program, key: str) -> Cookie:
     """What makes this browser known again for the holder of a card: for a year, and no script can read it."""
-    secure = is_secure(desk_of(request))
-    return Cookie(key=f"{HEADS}{program.id.hex}", value=key, max_age=YEAR, path="/", secure=secure, httponly=True, samesite="lax")
+    return remembered(desk_of(request), f"{HEADS}{program.id.hex}", key)
 
 
 def platform(request: Ask) -> Platform:
@@ -165,8 +167,7 @@ async def language(request: Ask, key: FromPath[str]) -> Response[Any]:
     answer = go(path_within(said.to))
     if said.language in facts.business.languages:
         await holder.speak(desk_of(request), facts, said.language)
-        secure = is_secure(desk_of(request))
-        answer.set_cookie(Cookie(key=LANGUAGE, value=said.language, max_age=YEAR, path="/", secure=secure, httponly=True, samesite="lax"))
+        answer.set_cookie(remembered(desk_of(request), LANGUAGE, said.language))
     return answer
 
 

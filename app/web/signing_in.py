@@ -6,14 +6,13 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response, get, post
-from litestar.datastructures import Cookie
 from litestar.params import FromPath, FromQuery
 
 from app.desk import passkeys, people, signing_in
 from app.desk.found import secret_hash
 from app.problems import STATUS, SignInNeeded
 from app.store import Member
-from app.web.forms import Line, Name, Secret, address_of, filled_in, is_secure, kept, path_within
+from app.web.forms import Line, Name, Secret, address_of, filled_in, kept, path_within, remembered
 from app.web.pages import LANGUAGE, document, go, member_of, render
 from app.web.sessions import COUNTER, SIGNED_IN, known, managers
 from app.web.wire import Ask, desk_of
@@ -21,7 +20,6 @@ from passes.guesses import PIN_RULE
 from passes.problems import PasskeyRefused, Problem, RefusedSecret, WrongSignIn
 
 HOME: Final = "/redemptions"
-YEAR: Final = 365 * 24 * 3600
 SHOPS: Final = "shops"
 """In a session: the shops in which an address and its password fit, until one is chosen."""
 ASKED: Final = "challenge"
@@ -118,8 +116,7 @@ async def language(request: Ask) -> Response[Any]:
     spoken = await filled_in(request, Spoken)
     answer = go(path_within(spoken.to))
     if spoken.language in desk_of(request).words.languages:
-        secure = is_secure(desk_of(request))
-        answer.set_cookie(Cookie(key=LANGUAGE, value=spoken.language, max_age=YEAR, path="/", secure=secure, httponly=True, samesite="lax"))
+        answer.set_cookie(remembered(desk_of(request), LANGUAGE, spoken.language))
     return answer
 
 
