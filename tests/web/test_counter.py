@@ -12,6 +12,7 @@ import segno
 from msgspec.structs import replace
 from shop import Shop
 
+from app import money
 from app.store import Unit
 from passes import codes, coupons
 from passes.businesses import Business
@@ -354,6 +355,15 @@ async def test_points_are_added_by_the_amount_that_was_paid(shop: Shop, till: Ti
     assert 'data-cents="0"' in panel.html
     assert "Added: 4" in (await till.ask(panel.posts("/counter/earn/"), {"amount": 4999})).text
     assert (await till.ask(panel.posts("/counter/earn/"), {"amount": 10})).word == "cannot_earn"
+
+
+async def test_a_till_counts_money_in_the_minor_units_of_the_programs_form(shop: Shop, till: Till) -> None:
+    dinars = replace(shop.business, currency="RSD")
+    program = replace(shop.program, id=uuid4(), unit="points", earning=BySpend(amount=1000))
+    await shop.desk.store.revise([(shop.business, dinars)], (program,))
+    shop.program = program
+    panel = await till.present((await shop.join("Bảo"))["number"])
+    assert f'data-cents="{money.digits("RSD")}"' in panel.html
 
 
 async def test_other_rewards_of_the_card_are_buttons_on_the_answer(shop: Shop, till: Till) -> None:
