@@ -71,7 +71,11 @@ async def make(request: Ask) -> Response[Any]:
     language = business.languages[0]
     t, say = partial(desk.words.said, language), Saying(desk.words, language, business.tz, desk.world.now())
     unit = made.program.unit
-    gift = t(N_("{n} stamps for your card") if unit == "stamps" else N_("{n} points for your card"), n=say.number(said.gives))
+    stamps, points = (
+        (N_("A stamp for your card"), N_("{n} stamps for your card")),
+        (N_("A point for your card"), N_("{n} points for your card")),
+    )
+    gift = say.count(said.gives, *(stamps if unit == "stamps" else points))
     until = t("Valid until {day}", day=say.day(said.until)) if said.until else ""
     slips = [
         printing.Slip(code=link, shown=t(N_("Scan it with your phone")), title=made.program.name.said(language), until=gift, terms=until)

@@ -148,7 +148,12 @@ class Visit:
         return charts.columns(
             f"close-{number}",
             [
-                (_span(first, last), n, 0, self.t(N_("{to_go} to go: {n} cards"), to_go=_span(first, last), n=n))
+                (
+                    _span(first, last),
+                    n,
+                    0,
+                    self.say.count(n, N_("{to_go} to go: 1 card"), N_("{to_go} to go: {n} cards"), to_go=_span(first, last)),
+                )
                 for first, last, n in close.bars
             ],
             title=self.t(N_("Close to a reward: {program}"), program=close.program.name.said(self.language)),
@@ -165,10 +170,10 @@ class Visit:
         facts = {"name": one.name, "n": self.say.number(one.n), "usual": self.say.number(round(one.usual, 1))}
         match one.kind:
             case "card":
-                what = self.t(N_("{name} was there {n} times; others who came, {usual} times on average."), **facts)
+                what = self.t(N_("{name} was there {n} times; others who came, {usual} on average."), **facts)
                 return what, self.t(N_("Look at who stamped this card, and when.")), f"/customers/{one.id}"
             case "corrected":
-                what = self.t(N_("{name} corrected cards {n} times; their colleagues, {usual} times on average."), **facts)
+                what = self.t(N_("{name} corrected cards {n} times; their colleagues, {usual} on average."), **facts)
                 return what, self.t(N_("Look at the reasons that were given, and at whose cards they were.")), ""
             case "goodwill":
                 what = self.t(N_("{name} honoured {n} expired coupons; their colleagues, {usual} on average."), **facts)

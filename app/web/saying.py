@@ -59,6 +59,10 @@ class Saying:
         said: str = format_decimal(value, locale=self._language)
         return said
 
+    def count(self, n: int, one: str, many: str, **facts: object) -> str:
+        """One or many, as a sentence of the catalogue says it: ``one`` of 1, else ``many``, in which ``{n}`` is the number."""
+        return self._words.said(self._language, one if n == 1 else many, n=self.number(n), **facts)
+
     def percent(self, share: float) -> str:
         """A share of one as a percentage of at most one decimal: 0.1234 is "12.3%"."""
         said: str = format_percent(share, locale=self._language, format="#,##0.#%")

@@ -42,13 +42,19 @@ def named(node: ast.AST, *names: str) -> bool:
 
 
 def said() -> Iterator[tuple[str, str, set[str]]]:
-    """Every sentence in t("…") of a template, where it stands, and which facts it is given.
+    """Every sentence in t("…") of a template, where it stands, and which facts it is given; in say.count(n, "…", "…") both of them.
 
     What Python hands to a template (``t(problem.title)``) is marked there; a sentence is never put together.
     """
     for path in sorted((ROOT / "templates/pages").glob("*.html")):
         for call in Environment(autoescape=True).parse(path.read_text(encoding="utf-8")).find_all(nodes.Call):
-            if isinstance(call.node, nodes.Name) and call.node.name == "t":
+            if isinstance(call.node, nodes.Getattr) and call.node.attr == "count" and getattr(call.node.node, "name", "") == "say":
+                where, given = f"{path.relative_to(ROOT)}:{call.lineno}", {keyword.key for keyword in call.kwargs}
+                _, one, many = (getattr(each, "value", "") for each in call.args)
+                assert facts(one) <= facts(many) - {"n"}, f"{where}: one of it is said with what many of it are"
+                yield one, where, facts(one)
+                yield many, where, given | {"n"}
+            elif isinstance(call.node, nodes.Name) and call.node.name == "t":
                 where = f"{path.relative_to(ROOT)}:{call.lineno}"
                 assert len(call.args) == 1, where
                 (sentence,) = call.args

@@ -149,7 +149,7 @@ async def test_a_reward_that_becomes_another_one_says_how_many_were_on_their_way
     await shop.stamp(await shop.join(), 7)
     form = filled(await owner.get(path)) | {"goals.1.offer_id": str(shop.offers["cookie"].id)}
     question = await owner.post(path, data=form)
-    assert "At 10 they get Free cookie instead of Free coffee: 1 cards are on their way to it." in question.text
+    assert "At 10 they get Free cookie instead of Free coffee: 1 card is on its way to it." in question.text
 
 
 async def test_a_paused_program_gives_nothing_new_and_keeps_what_was_promised(shop: Shop) -> None:
