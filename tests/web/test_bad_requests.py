@@ -1,6 +1,7 @@
 """Bad input of any kind gets a clear problem, changes nothing, and is never a 500."""
 
 import io
+import itertools
 import json
 import struct
 import zlib
@@ -8,8 +9,11 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from databases import BOTH
 from PIL import Image
 from shop import Shop, open_shop
+
+pytestmark = BOTH
 
 
 def bomb() -> bytes:
@@ -87,9 +91,8 @@ async def test_text_that_cannot_be_a_code_is_no_code(shop: Shop) -> None:
         assert seen.json()["verdict"] == answer.json()["word"]
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
+async def test_a_newcomer_must_be_described_properly(shop: Shop) -> None:
+    for field, value in (
         ("name", ""),
         ("name", "   "),
         ("name", "x" * 201),
@@ -102,12 +105,10 @@ async def test_text_that_cannot_be_a_code_is_no_code(shop: Shop) -> None:
         ("program_id", "ten stamps"),
         ("program_id", None),
         ("birthday", "2000-01-01"),
-    ],
-)
-async def test_a_newcomer_must_be_described_properly(shop: Shop, field: str, value: object) -> None:
-    answer = await shop.post("join", {"program_id": str(shop.program.id), "name": "Hoa", field: value})
-    assert (answer.status_code, answer.json()["word"]) == (400, "invalid_request")
-    assert field in answer.json()["detail"]
+    ):
+        answer = await shop.post("join", {"program_id": str(shop.program.id), "name": "Hoa", field: value})
+        assert (answer.status_code, answer.json()["word"]) == (400, "invalid_request"), (field, value)
+        assert field in answer.json()["detail"]
 
 
 async def test_any_name_of_a_person_is_a_name(shop: Shop) -> None:
@@ -117,20 +118,18 @@ async def test_any_name_of_a_person_is_a_name(shop: Shop) -> None:
         assert (await shop.get(f"cards/{card['id']}")).json()["customer"] == name
 
 
-@pytest.mark.parametrize(
-    "body", [{"count": 0}, {"count": -1}, {"count": 10**7}, {"count": 1.5}, {"count": "3"}, {"amount": -1}, {"amount": 10**30}]
-)
-async def test_what_cannot_be_counted_is_not_added(shop: Shop, body: dict) -> None:
+async def test_what_cannot_be_counted_is_not_added(shop: Shop) -> None:
     card = await shop.join()
-    answer = await shop.post(f"cards/{card['id']}/earn", body)
-    assert (answer.status_code, answer.json()["word"]) == (400, "invalid_request")
+    for body in ({"count": 0}, {"count": -1}, {"count": 10**7}, {"count": 1.5}, {"count": "3"}, {"amount": -1}, {"amount": 10**30}):
+        answer = await shop.post(f"cards/{card['id']}/earn", body)
+        assert (answer.status_code, answer.json()["word"]) == (400, "invalid_request"), body
 
 
-@pytest.mark.parametrize("body", [{"amount": 45_000}, {"count": 1, "amount": 1}, {"count": 101}])
-async def test_a_program_by_visit_takes_no_amounts_and_no_floods(shop: Shop, body: dict) -> None:
+async def test_a_program_by_visit_takes_no_amounts_and_no_floods(shop: Shop) -> None:
     card = await shop.join()
-    answer = await shop.post(f"cards/{card['id']}/earn", body)
-    assert (answer.status_code, answer.json()["word"]) == (422, "cannot_earn")
+    for body in ({"amount": 45_000}, {"count": 1, "amount": 1}, {"count": 101}):
+        answer = await shop.post(f"cards/{card['id']}/earn", body)
+        assert (answer.status_code, answer.json()["word"]) == (422, "cannot_earn"), body
     assert (await shop.get(f"cards/{card['id']}")).json()["balance"] == 0
 
 
@@ -233,24 +232,23 @@ async def test_a_shop_without_wallets_says_so(shop: Shop) -> None:
         assert (answer.status_code, answer.json()["word"]) == (404, "wallet_not_configured")
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/c/%00/card.pkpass",
-        "/c/%00/google",
-        "/apple/v1/passes/x/%00",
-        "/apple/v1/devices/%00/registrations/x",
-        "/apple/v1/devices/%2500/registrations/x",
-        "/apple/v1/devices/d/registrations/%00",
-        "/api/v1/cards/%00",
-        "/art/x/%00",
-    ],
+NOWHERE = (
+    "/c/%00/card.pkpass",
+    "/c/%00/google",
+    "/apple/v1/passes/x/%00",
+    "/apple/v1/devices/%00/registrations/x",
+    "/apple/v1/devices/%2500/registrations/x",
+    "/apple/v1/devices/d/registrations/%00",
+    "/api/v1/cards/%00",
+    "/art/x/%00",
 )
-async def test_an_address_that_nothing_can_have_is_not_there(database_url: str, certs: Path, path: str) -> None:
+
+
+async def test_an_address_that_nothing_can_have_is_not_there(database_url: str, certs: Path) -> None:
     async with open_shop(database_url, certs=str(certs)) as shop:
-        for method in ("GET", "HEAD"):
+        for method, path in itertools.product(("GET", "HEAD"), NOWHERE):
             answer = await shop.client.request(method, path, headers=shop.headers())
-            assert answer.status_code in {204, 401, 404, 405}, answer.text
+            assert answer.status_code in {204, 401, 404, 405}, (path, answer.text)
 
 
 async def test_a_scheme_is_read_in_any_case(shop: Shop) -> None:

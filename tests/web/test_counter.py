@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 import segno
+from databases import BOTH
 from msgspec.structs import replace
 from shop import Shop
 
@@ -48,17 +49,6 @@ class Till:
 
     async def present(self, code: str, *, channel: str = "typed", key: str | None = None, **more: object) -> Panel:
         return await self.ask("/counter/present", {"code": code, "channel": channel, **more}, key=key)
-
-
-BOTH = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
-"""What this screen is the first to ask of the databases; all else of them is tested by those who asked first."""
-
-
-@pytest.fixture
-def database_url(request: pytest.FixtureRequest) -> str:
-    """SQLite, unless a test says both."""
-    url: str = request.getfixturevalue(f"{getattr(request, 'param', 'sqlite')}_url")
-    return url
 
 
 @pytest.fixture

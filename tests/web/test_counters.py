@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from databases import BOTH
 from shop import PIN, Shop
 
 from app.desk import enrolment, signing_in
@@ -55,6 +56,7 @@ async def test_the_counter_is_in_a_cookie_for_a_year_that_no_script_and_no_other
     assert {"httponly", "secure", "samesite=strict", "path=/", "max-age=31536000"} <= {part.strip() for part in cookie.split(";")}
 
 
+@BOTH
 async def test_of_two_who_open_a_link_at_once_one_becomes_the_counter(shop: Shop) -> None:
     link, browsers = await link_for(shop), [shop.browser() for _ in range(4)]
     for browser in browsers:
@@ -141,6 +143,7 @@ async def test_five_wrong_pins_lock_it_until_a_manager_unlocks_it(shop: Shop) ->
     assert (await pin(shop, counter, "An", PIN)).status_code == 303
 
 
+@BOTH
 async def test_pins_guessed_all_at_once_are_five_at_most(shop: Shop) -> None:
     counter = await shop.at_counter("An")
     answers = await asyncio.gather(*(pin(shop, counter, "An", f"{n:04}", **{"X-Fragment": "1"}) for n in range(3000, 3012)))
@@ -204,6 +207,7 @@ async def test_an_owner_decides_whether_counters_ask_first(shop: Shop) -> None:
     assert "Change to: redeem at once" in (await owner.get("/counters")).text
 
 
+@BOTH
 async def test_the_page_knows_when_a_counter_was_last_used(shop: Shop) -> None:
     owner, counter = await shop.sign_in("Lan"), await shop.at_counter("An")
     shop.clock.forward(minutes=5)

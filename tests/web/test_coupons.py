@@ -5,6 +5,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import httpx
+from databases import BOTH
 from shop import Shop
 
 from app.errands import Errands
@@ -68,6 +69,7 @@ async def test_the_day_s_limit_of_compensations_holds_on_the_page_too(shop: Shop
     assert "The limit of 1 is reached" in answers[1].text
 
 
+@BOTH
 async def test_each_card_of_a_program_gets_one_however_often_the_form_is_sent_and_a_full_pool_is_no_condition(shop: Shop) -> None:
     manager = await shop.sign_in("Minh")
     cards = [await shop.join(name) for name in ("Hoa", "Mai", "Tú")]
@@ -89,6 +91,7 @@ async def test_each_card_of_a_program_gets_one_however_often_the_form_is_sent_an
     assert "<html" not in fragment.text
 
 
+@BOTH
 async def test_coupons_to_print_are_sheets_and_a_file_and_are_redeemed_once(shop: Shop) -> None:
     manager = await shop.sign_in("Minh")
     batch = await printed(shop, manager, 110)
@@ -103,6 +106,7 @@ async def test_coupons_to_print_are_sheets_and_a_file_and_are_redeemed_once(shop
     assert [(await shop.redeem(code)).status_code for _ in range(2)] == [201, 409]
 
 
+@BOTH
 async def test_what_was_not_used_of_a_batch_is_cancelled_and_counts_for_the_number_of_the_day_before(shop: Shop) -> None:
     owner = await shop.sign_in("Lan")
     batch = await printed(shop, owner, 5)

@@ -7,6 +7,7 @@ import re
 from uuid import uuid4
 
 import httpx
+from databases import BOTH
 from msgspec.structs import replace
 from shop import Shop
 
@@ -15,6 +16,8 @@ from app.store import Known, Mark
 from passes.businesses import Limits
 from passes.campaigns import Rules, Segment
 from passes.cards import Card
+
+pytestmark = BOTH
 
 
 async def who(shop: Shop, card: dict) -> Known:

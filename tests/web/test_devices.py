@@ -5,6 +5,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from databases import BOTH
 from shop import NOON, PASS_TYPE, Shop, open_shop
 
 from app import logs
@@ -53,12 +54,14 @@ class Device:
         return await self.shop.client.get(f"/apple/v1/devices/{self.name}/registrations/{pass_type}", params=query)
 
 
+@BOTH
 async def test_a_new_registration_is_created_and_a_known_one_is_fine(shop: Shop) -> None:
     card, device = await shop.join(), Device(shop)
     assert (await device.register(card)).status_code == 201
     assert (await device.register(card)).status_code == 200
 
 
+@BOTH
 async def test_a_known_device_may_come_with_a_new_push_token(shop: Shop) -> None:
     card, device = await shop.join(), Device(shop)
     await device.register(card, "aa11")
@@ -93,6 +96,7 @@ async def test_without_a_tag_all_cards_of_the_device_are_listed(shop: Shop) -> N
     assert listed["lastUpdated"].isdigit()
 
 
+@BOTH
 async def test_every_card_changed_since_the_tag_is_listed_not_only_the_last(shop: Shop) -> None:
     cards, device = [await shop.join(name) for name in ("Hoa", "Mai", "Thu")], Device(shop)
     for card in cards:
@@ -113,11 +117,12 @@ async def test_an_unknown_device_has_nothing_new(shop: Shop) -> None:
     assert (await Device(shop, "never-seen").changed()).status_code == 204
 
 
-@pytest.mark.parametrize("tag", ["", "yesterday", "2026-11-20T12:00:00+07:00", "-1", "9" * 40, "٣"])
-async def test_a_tag_that_is_not_ours_lists_everything(shop: Shop, tag: str) -> None:
+@BOTH
+async def test_a_tag_that_is_not_ours_lists_everything(shop: Shop) -> None:
     card, device = await shop.join(), Device(shop)
     await device.register(card)
-    assert (await device.changed(tag)).status_code == 200
+    for tag in ("", "yesterday", "2026-11-20T12:00:00+07:00", "-1", "9" * 40, "٣"):
+        assert (await device.changed(tag)).status_code == 200, tag
 
 
 async def test_the_pass_is_fetched_and_not_fetched_again(shop: Shop) -> None:
@@ -128,6 +133,7 @@ async def test_the_pass_is_fetched_and_not_fetched_again(shop: Shop) -> None:
     assert (again.status_code, again.content) == (304, b"")
 
 
+@BOTH
 async def test_a_change_in_the_same_second_is_not_mistaken_for_the_known_one(shop: Shop) -> None:
     card, device = await shop.join(), Device(shop)
     for _ in range(5):  # the clock stands still
@@ -164,6 +170,7 @@ async def test_a_date_that_cannot_be_read_gets_the_pass(shop: Shop, since: str) 
     assert (await Device(shop).fetch(card, headers={"If-Modified-Since": since})).status_code == 200
 
 
+@BOTH
 async def test_a_removed_card_is_gone_and_removing_it_twice_is_fine(shop: Shop) -> None:
     card, device = await shop.join(), Device(shop)
     await device.register(card)
@@ -193,6 +200,7 @@ async def test_a_registration_without_a_push_token_is_refused(shop: Shop, body: 
     assert answer.status_code == 400
 
 
+@BOTH
 async def test_the_story_says_told_asked_fetched(shop: Shop) -> None:
     card, device = await shop.join(), Device(shop)
     await device.register(card)

@@ -440,7 +440,8 @@ async def test_what_is_next_door_is_not_there(address: str, town: Town, tmp_path
 async def test_nothing_of_next_door_is_shown(address: str, town: Town) -> None:
     client = await town.browser()
     method, path = address.split()
-    answer = await client.request(method, path, headers={"Accept": "text/html"}, **({"json": {"text": town.has_theirs["who"]}} if "find" in path else {}))
+    sought = {"json": {"text": town.has_theirs["who"]}} if "find" in path else {}
+    answer = await client.request(method, path, headers={"Accept": "text/html"}, **sought)
     assert answer.status_code < 400, answer.text
-    shown = [value for value in (*town.has_theirs.values(), str(town.theirs.business.id), town.theirs.business.name) if value in answer.text]
-    assert shown == []
+    business = town.theirs.business
+    assert [value for value in (*town.has_theirs.values(), str(business.id), business.name) if value in answer.text] == []

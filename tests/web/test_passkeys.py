@@ -9,6 +9,7 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from databases import BOTH
 from shop import Shop
 from webauthn.helpers import encode_cbor
 
@@ -84,6 +85,7 @@ async def door(shop: Shop) -> httpx.AsyncClient:
     return browser
 
 
+@BOTH
 async def test_a_passkey_is_added_and_then_signs_in_without_an_address(
     shop: Shop, owner: httpx.AsyncClient, door: httpx.AsyncClient
 ) -> None:
@@ -106,6 +108,7 @@ async def refused(answer: httpx.Response) -> None:
     assert "This passkey was not accepted." in answer.text
 
 
+@BOTH
 async def test_what_a_passkey_answered_once_is_no_answer_again(owner: httpx.AsyncClient, door: httpx.AsyncClient) -> None:
     phone = Authenticator()
     await added(owner, phone)
@@ -125,6 +128,7 @@ async def test_a_question_to_a_passkey_is_answered_within_minutes(shop: Shop, ow
     await refused(await door.post("/sign-in/passkey", json=answer, headers=SCRIPT))
 
 
+@BOTH
 async def test_a_copied_passkey_whose_counter_went_back_is_refused(owner: httpx.AsyncClient, door: httpx.AsyncClient) -> None:
     phone = Authenticator()
     await added(owner, phone)

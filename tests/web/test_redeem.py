@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 import segno
+from databases import BOTH
 from msgspec.structs import replace
 from PIL import Image
 from shop import Shop
@@ -35,6 +36,7 @@ def photo_of(text: str, kind: str = "PNG") -> bytes:
     return out.getvalue()
 
 
+@BOTH
 async def test_a_code_is_redeemed_and_says_what_to_give_and_to_whom(shop: Shop) -> None:
     receipt = await shop.redeem(await shop.cookie("Hoa"))
     assert receipt.status_code == 201
@@ -62,6 +64,7 @@ async def test_sloppy_typing_is_read(shop: Shop, sloppy) -> None:
     assert (await shop.redeem(sloppy(await shop.cookie()))).status_code == 201
 
 
+@BOTH
 async def test_a_second_try_is_told_when_where_and_by_whom(shop: Shop) -> None:
     code = await shop.cookie()
     first = (await shop.redeem(code)).json()
@@ -95,6 +98,7 @@ async def test_a_code_of_another_shop_looks_exactly_like_no_code_at_all(shop: Sh
     assert foreign.json() == nowhere.json()
 
 
+@BOTH
 async def test_the_order_of_refusals(shop: Shop) -> None:
     now = shop.clock()
     voided = await coupon_of(shop, state="voided", voided_at=now, expires_at=datetime.fromisoformat("2020-01-01T00:00:00Z"))
@@ -124,6 +128,7 @@ async def test_outside_its_hours_an_offer_waits(shop: Shop) -> None:
     assert (await shop.redeem(code)).status_code == 201
 
 
+@BOTH
 async def test_a_limit_holds_when_everybody_comes_at_once(shop: Shop) -> None:
     await shop.change_offer("cookie", most=3)
     wanted = [await shop.cookie(f"Guest {number}") for number in range(8)]
@@ -132,6 +137,7 @@ async def test_a_limit_holds_when_everybody_comes_at_once(shop: Shop) -> None:
     assert {answer.json().get("word") for answer in answers} == {None, "limit_reached"}
 
 
+@BOTH
 async def test_a_reversal_gives_the_place_under_a_limit_back(shop: Shop) -> None:
     await shop.change_offer("cookie", most=1)
     first, second = await shop.cookie("Hoa"), await shop.cookie("Mai")
@@ -141,6 +147,7 @@ async def test_a_reversal_gives_the_place_under_a_limit_back(shop: Shop) -> None
     assert (await shop.redeem(second)).status_code == 201
 
 
+@BOTH
 async def test_looking_up_gives_the_verdict_and_changes_nothing(shop: Shop) -> None:
     code = await shop.cookie("Hoa")
     for _ in range(2):
@@ -165,6 +172,7 @@ async def test_a_cards_own_number_shows_the_card(shop: Shop) -> None:
     assert refused.json()["facts"]["ready"] == [card["ready"][0]["shown"]]
 
 
+@BOTH
 async def test_every_refusal_is_recorded_with_what_by_whom_where_and_why(shop: Shop) -> None:
     code = await shop.cookie()
     await shop.redeem(code)
@@ -228,6 +236,7 @@ async def test_later_a_manager_takes_it_back_with_a_reason(shop: Shop) -> None:
     assert answer.status_code == 201
 
 
+@BOTH
 async def test_an_expired_coupon_is_honoured_once_and_never_counts_as_a_redemption(shop: Shop) -> None:
     code = await shop.cookie()
     shop.clock.forward(days=32)
@@ -244,6 +253,7 @@ async def test_a_valid_coupon_needs_no_goodwill(shop: Shop) -> None:
     assert answer.json()["word"] == "not_expired"
 
 
+@BOTH
 async def test_the_story_of_a_coupon_has_every_turn(shop: Shop) -> None:
     code = await shop.cookie()
     receipt = (await shop.redeem(code)).json()
@@ -258,6 +268,7 @@ async def test_the_story_of_a_coupon_has_every_turn(shop: Shop) -> None:
 # --- One request, one answer ---
 
 
+@BOTH
 async def test_the_same_request_again_gets_the_same_receipt(shop: Shop) -> None:
     code = await shop.cookie()
     first = await shop.redeem(code, key="till-1")
@@ -267,6 +278,7 @@ async def test_the_same_request_again_gets_the_same_receipt(shop: Shop) -> None:
     assert again.headers["idempotent-replayed"] == "true"
 
 
+@BOTH
 async def test_a_refusal_is_kept_too(shop: Shop) -> None:
     code = await shop.cookie()
     shop.clock.forward(days=40)
@@ -282,11 +294,13 @@ async def test_the_key_of_another_request_is_refused(shop: Shop) -> None:
     assert (other.status_code, other.json()["word"]) == (422, "idempotency_key_reused")
 
 
+@BOTH
 async def test_keys_belong_to_the_caller(shop: Shop) -> None:
     assert (await shop.redeem(await shop.cookie(), key="till-1")).status_code == 201
     assert (await shop.redeem(await shop.cookie(), key="till-1", who="Bình")).status_code == 201
 
 
+@BOTH
 async def test_a_request_in_flight_is_told_to_come_back(shop: Shop) -> None:
     code = await shop.cookie()
     answers = await asyncio.gather(*(shop.redeem(code, key="till-1") for _ in range(5)))
@@ -297,6 +311,7 @@ async def test_a_request_in_flight_is_told_to_come_back(shop: Shop) -> None:
     assert {answer.headers["retry-after"] for answer in waiting} == {"1"}
 
 
+@BOTH
 async def test_keys_are_forgotten_after_a_day(shop: Shop) -> None:
     card = await shop.join()
     await shop.post(f"cards/{card['id']}/earn", {"count": 1}, key="till-1")
@@ -318,6 +333,7 @@ async def test_a_change_without_a_key_is_refused(shop: Shop) -> None:
 # --- Earning ---
 
 
+@BOTH
 async def test_ten_stamps_earn_a_cookie_on_the_way_and_a_coffee_at_the_end(shop: Shop) -> None:
     card = await shop.join()
     earned = [one["offer"]["title"] for _ in range(10) for one in (await shop.stamp(card))["earned"]]
@@ -334,6 +350,7 @@ async def test_what_is_over_a_round_carries_into_the_next(shop: Shop) -> None:
     assert story["ledger"][-1]["balance"] == 3
 
 
+@BOTH
 async def test_a_hundred_stamps_at_once_lose_none(shop: Shop) -> None:
     card = await shop.join()
     await asyncio.gather(*(shop.stamp(card) for _ in range(17)))

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from databases import BOTH
 from msgspec.structs import replace
 from shop import Shop
 
@@ -18,6 +19,8 @@ from app.world import new_id
 from passes import coupons
 from passes.cards import Event
 from passes.coupons import Refusal
+
+pytestmark = BOTH
 
 FRAGMENT = {"X-Fragment": "1"}
 

@@ -3,6 +3,7 @@
 import re
 
 import httpx
+from databases import BOTH
 from shop import Shop
 
 from app.store import Audit
@@ -33,6 +34,7 @@ async def lines(shop: Shop) -> list[Audit]:
     return list(await shop.desk.store.audited(shop.business.id, limit=20))
 
 
+@BOTH
 async def test_settings_are_saved_and_stand_in_the_audit(shop: Shop) -> None:
     owner = await shop.sign_in("Lan")
     answer = await owner.post("/settings", data=SAID)

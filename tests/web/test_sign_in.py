@@ -6,6 +6,7 @@ import re
 import httpx
 import pytest
 import structlog
+from databases import BOTH
 from msgspec.structs import replace
 from shop import PASSWORD, PIN, Shop, email_of
 
@@ -67,6 +68,7 @@ async def test_the_address_stays_in_the_form_and_the_password_does_not(door: htt
     assert "not the password" not in answer.text
 
 
+@BOTH
 async def test_after_five_guesses_each_must_wait_even_the_right_one(shop: Shop, door: httpx.AsyncClient) -> None:
     for _ in range(5):
         assert (await tried(door, "lan@example.com", "wrong")).status_code == 401
@@ -87,6 +89,7 @@ async def test_guesses_at_an_unknown_address_wait_as_long(door: httpx.AsyncClien
     assert statuses == [401] * 5 + [429]
 
 
+@BOTH
 async def test_guesses_that_come_all_at_once_all_count(shop: Shop, door: httpx.AsyncClient) -> None:
     answers = await asyncio.gather(*(tried(door, "lan@example.com", f"wrong {n}") for n in range(12)))
     assert sorted(one.status_code for one in answers) == [401] * 5 + [429] * 7

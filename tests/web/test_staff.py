@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from databases import BOTH
 from shop import PASSWORD, Shop
 
 from app.desk import people
@@ -100,6 +101,7 @@ async def test_the_page_knows_which_pins_are_tried_first_and_says_so_in_our_word
     assert 'data-easy="This PIN is among the first that somebody would try: choose another one."' in page
 
 
+@BOTH
 async def test_of_two_who_hold_a_link_one_is_let_in(shop: Shop) -> None:
     link = await invited(shop, await shop.sign_in("Lan"))
     browsers = [shop.browser() for _ in range(4)]
@@ -123,6 +125,7 @@ async def test_a_link_ends_after_a_week_and_with_the_first_of_several_that_is_us
     assert (await browser.get(third)).status_code == 410
 
 
+@BOTH
 async def test_the_same_address_is_not_given_to_two_colleagues(shop: Shop) -> None:
     owner = await shop.sign_in("Lan")
     refused = await owner.post("/staff", data={"name": "Thảo", "email": "LAN@example.com", "role": "cashier"})
@@ -139,6 +142,7 @@ async def test_the_last_owner_stays(shop: Shop) -> None:
     assert (await owner.get("/staff")).status_code == 200
 
 
+@BOTH
 async def test_two_owners_who_take_the_role_from_each_other_do_not_leave_the_shop_without_one(shop: Shop) -> None:
     lan = await member(shop, "Lan")
     minh = await people.change_role(shop.desk, lan, shop.staff["Minh"].id, "owner")
@@ -205,6 +209,7 @@ async def test_an_invitation_that_makes_no_sense_is_refused_in_a_sentence(shop: 
     assert len(await people.everybody(shop.desk, shop.business.id)) == 4
 
 
+@BOTH
 async def test_names_are_text_and_nothing_else(shop: Shop) -> None:
     owner = await shop.sign_in("Lan")
     await invited(shop, owner, name="<script>alert(1)</script>{{ 7*7 }}")
