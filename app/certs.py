@@ -7,7 +7,7 @@ them, in development only, ``root.pem`` and the authorities' keys.
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
@@ -24,6 +24,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key a
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
+from passes.words import N_
+
 PASS_TYPE_EXTENSION: Final = ObjectIdentifier("1.2.840.113635.100.6.1.16")
 DEVELOPER_EXTENSION: Final = ObjectIdentifier("1.2.840.113635.100.6.3.2")
 PASS_SIGNING: Final = ObjectIdentifier("1.2.840.113635.100.4.14")
@@ -39,12 +41,31 @@ _SHORT_FORM: Final = 128  # DER writes a length below this in one byte
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing about a certificate that somebody should know. An ``error`` stops passes or pushes; a ``warning`` will."""
+    """One thing about a certificate that somebody should know. An ``error`` stops passes or pushes; a ``warning`` will.
+
+    Both sentences are said with ``facts``: by a page in its language, by the command line as ``problem`` and ``cure``, in English.
+    """
 
     level: Literal["error", "warning", "note"]
     word: str
-    problem: str
-    cure: str
+    sentence: str
+    advice: str
+    facts: Mapping[str, object] = {}
+
+    @property
+    def problem(self) -> str:
+        """What is so, in English."""
+        return self.sentence.format(**self.facts)
+
+    @property
+    def cure(self) -> str:
+        """What helps, in English."""
+        return self.advice.format(**self.facts)
+
+
+def worded(level: Literal["error", "warning", "note"], word: str, sentence: str, advice: str, **facts: object) -> Finding:
+    """A finding, of two sentences of the catalogue and the facts of both."""
+    return Finding(level=level, word=word, sentence=sentence, advice=advice, facts=facts)
 
 
 # --- Development: what the sandbox trusts and no real phone does ---
@@ -179,47 +200,55 @@ def ends(folder: Path) -> datetime | None:
 
 
 def _missing(path: Path, error: Exception) -> Finding:
-    cure = f"download it (G4) from {AUTHORITIES}" if path.name == "wwdr.pem" else f"make one with `counterpass certs csr` and {PORTAL}"
     word = "missing" if isinstance(error, FileNotFoundError) else "unreadable"
-    problem = f"{path} is not there" if word == "missing" else f"{path} cannot be read: {error}"
-    return Finding(level="error", word=f"{path.stem}_{word}", problem=problem, cure=f"{cure}, then `counterpass certs import`")
+    cure = (
+        N_("download it (G4) from {authorities}, then `counterpass certs import`")
+        if path.name == "wwdr.pem"
+        else N_("make one with `counterpass certs csr` and {portal}, then `counterpass certs import`")
+    )
+    problem = N_("{path} is not there") if word == "missing" else N_("{path} cannot be read: {why}")
+    return worded("error", f"{path.stem}_{word}", problem, cure, path=path, why=error, authorities=AUTHORITIES, portal=PORTAL)
 
 
 def _check_key(path: Path, leaf: x509.Certificate) -> list[Finding]:
     try:
         key = _rsa(path.read_bytes())
     except (OSError, ValueError) as error:
-        word = "key_missing" if isinstance(error, FileNotFoundError) else "key_unreadable"
-        problem = f"{path} is not there" if isinstance(error, FileNotFoundError) else f"{path} cannot be used: {error}"
-        return [Finding(level="error", word=word, problem=problem, cure="import the key whose request Apple signed, without a password")]
+        missing = isinstance(error, FileNotFoundError)
+        problem = N_("{path} is not there") if missing else N_("{path} cannot be used: {why}")
+        cure = N_("import the key whose request Apple signed, without a password")
+        return [worded("error", "key_missing" if missing else "key_unreadable", problem, cure, path=path, why=error)]
     found = []
     if not _matches(leaf, key):
-        cure = "import the certificate together with the key whose request was uploaded for it"
-        found.append(Finding(level="error", word="key_of_another", problem=f"{path} does not belong to the certificate", cure=cure))
+        cure = N_("import the certificate together with the key whose request was uploaded for it")
+        found.append(worded("error", "key_of_another", N_("{path} does not belong to the certificate"), cure, path=path))
     if os.name == "posix" and path.stat().st_mode & 0o077:
-        problem, cure = f"{path} can be read by other users of this machine", f"chmod 600 {path}"
-        found.append(Finding(level="warning", word="key_readable", problem=problem, cure=cure))
+        problem = N_("{path} can be read by other users of this machine")
+        found.append(worded("warning", "key_readable", problem, N_("chmod 600 {path}"), path=path))
     return found
 
 
 def _check_names(leaf: x509.Certificate, pass_type: str, team: str) -> list[Finding]:
-    def wrong(word: str, problem: str, cure: str) -> Finding:
-        return Finding(level="error", word=word, problem=problem, cure=cure)
-
     uid, unit = _one(leaf.subject, NameOID.USER_ID), _one(leaf.subject, NameOID.ORGANIZATIONAL_UNIT_NAME)
+
+    def wrong(word: str, problem: str, cure: str) -> Finding:
+        return worded("error", word, problem, cure, uid=uid, unit=unit, pass_type=pass_type, team=team, portal=PORTAL)
+
     found = []
+    anew = N_("make a new one at {portal}")
     if not uid.startswith("pass."):
-        cure = f"choose “Pass Type ID Certificate” at {PORTAL}: passes can be signed with no other kind"
-        found.append(wrong("not_a_pass_certificate", f"its user id is “{uid}”, not a pass type identifier", cure))
+        cure = N_("choose “Pass Type ID Certificate” at {portal}: passes can be signed with no other kind")
+        found.append(wrong("not_a_pass_certificate", N_("the certificate's user id is “{uid}”, not a pass type identifier"), cure))
     elif _extension(leaf) not in (None, _der_utf8(uid)):
-        found.append(wrong("pass_type_differs", f"its extension names another pass type than “{uid}”", f"make a new one at {PORTAL}"))
+        found.append(wrong("pass_type_differs", N_("the certificate's extension names another pass type than “{uid}”"), anew))
     if pass_type and uid != pass_type:
-        cure = f"import the certificate of {pass_type}: phones know their cards by it"
-        found.append(wrong("pass_type_differs", f"it is for “{uid}”, and the cards are “{pass_type}”", cure))
+        cure = N_("import the certificate of {pass_type}: phones know their cards by it")
+        found.append(wrong("pass_type_differs", N_("the certificate is for “{uid}”, and the cards are “{pass_type}”"), cure))
     if not unit:
-        found.append(wrong("team_missing", "it names no team (OU)", f"make a new one at {PORTAL}"))
+        found.append(wrong("team_missing", N_("the certificate names no team (OU)"), anew))
     elif team and unit != team:
-        found.append(wrong("team_differs", f"it is of team “{unit}”, and the cards are of “{team}”", f"import one of team {team}"))
+        problem = N_("the certificate is of team “{unit}”, and the cards are of “{team}”")
+        found.append(wrong("team_differs", problem, N_("import a certificate of team {team}")))
     return found
 
 
@@ -227,28 +256,44 @@ def _check_chain(leaf: x509.Certificate, wwdr: x509.Certificate) -> list[Finding
     try:
         leaf.verify_directly_issued_by(wwdr)
     except (ValueError, TypeError, InvalidSignature):
-        unit = _one(leaf.issuer, NameOID.ORGANIZATIONAL_UNIT_NAME)
-        problem = f"wwdr.pem ({wwdr.subject.rfc4514_string()}) did not issue the certificate"
-        return [Finding(level="error", word="wrong_chain", problem=problem, cure=f"download “{unit}” from {AUTHORITIES} and import it")]
+        unit, name = _one(leaf.issuer, NameOID.ORGANIZATIONAL_UNIT_NAME), wwdr.subject.rfc4514_string()
+        problem, cure = N_("wwdr.pem ({name}) did not issue the certificate"), N_("download “{unit}” from {authorities} and import it")
+        return [worded("error", "wrong_chain", problem, cure, name=name, unit=unit, authorities=AUTHORITIES)]
     if _one(leaf.issuer, NameOID.ORGANIZATION_NAME) == DEVELOPMENT:
-        problem = "this is a development certificate: only the sandbox's phone accepts its cards"
-        return [Finding(level="note", word="development", problem=problem, cure=f"for real phones, make a real one at {PORTAL}")]
+        problem = N_("this is a development certificate: only the sandbox's phone accepts its cards")
+        return [worded("note", "development", problem, N_("for real phones, make a real one at {portal}"), portal=PORTAL)]
     return []
 
 
-def _check_time(what: str, certificate: x509.Certificate, now: datetime) -> list[Finding]:
+def _check_time(what: Literal["certificate", "intermediate"], certificate: x509.Certificate, now: datetime) -> list[Finding]:
     start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    renew = "renew it" if what == "certificate" else f"download the newer one from {AUTHORITIES} and import it"
+    own = what == "certificate"
+    facts = {"day": f"{end:%Y-%m-%d}", "left": (end - now).days, "authorities": AUTHORITIES}
     if now < start:
-        problem = f"the {what} is valid from {start:%Y-%m-%d %H:%M} UTC, and here it is {now:%Y-%m-%d %H:%M %Z}"
-        return [Finding(level="error", word=f"{what}_not_yet_valid", problem=problem, cure="set this machine's clock (NTP)")]
+        problem = (
+            N_("the certificate is valid from {start} UTC, and here it is {now}")
+            if own
+            else N_("the intermediate certificate is valid from {start} UTC, and here it is {now}")
+        )
+        times = {"start": f"{start:%Y-%m-%d %H:%M}", "now": f"{now:%Y-%m-%d %H:%M %Z}"}
+        return [worded("error", f"{what}_not_yet_valid", problem, N_("set this machine's clock (NTP)"), **times)]
+    renew = N_("renew it") if own else N_("download the newer one from {authorities} and import it")
     if now > end:
-        problem = f"the {what} expired on {end:%Y-%m-%d}: no card can be signed or told of a change"
-        return [Finding(level="error", word=f"{what}_expired", problem=problem, cure=renew)]
+        problem = (
+            N_("the certificate expired on {day}: no card can be signed or told of a change")
+            if own
+            else N_("the intermediate certificate expired on {day}: no card can be signed or told of a change")
+        )
+        return [worded("error", f"{what}_expired", problem, renew, **facts)]
     for days in WARNINGS:
         if end - now <= timedelta(days=days):
-            problem = f"the {what} expires on {end:%Y-%m-%d}, in {(end - now).days} days"
-            return [Finding(level="warning", word=f"{what}_expires_within_{days}_days", problem=problem, cure=f"{renew} before then")]
+            problem = (
+                N_("the certificate expires on {day} (days left: {left})")
+                if own
+                else N_("the intermediate certificate expires on {day} (days left: {left})")
+            )
+            before = N_("renew it before then") if own else N_("download the newer one from {authorities} and import it before then")
+            return [worded("warning", f"{what}_expires_within_{days}_days", problem, before, **facts)]
     return []
 
 

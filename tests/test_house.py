@@ -86,7 +86,7 @@ WALLS: Mapping[str, Wall] = {
     "app.problems": Wall(("passes",), ("msgspec",)),
     "app.credentials": Wall(("passes", "app.settings", "app.post", "app.world")),
     "app.logs": Wall((), ("structlog",)),
-    "app.certs": Wall((), ("cryptography", "msgspec")),
+    "app.certs": Wall(("passes.words",), ("cryptography", "msgspec")),
     "app.outbound": Wall(("passes.wallets.base",), ("pycurl",)),
     "app.desk": Wall(DESK, ("msgspec", "anyio", "structlog", "cryptography", "webauthn")),
     "app.printing": Wall((), ("msgspec", "reportlab", "segno")),

@@ -214,7 +214,7 @@ async def test_an_account_that_nobody_invited_is_named_with_its_address(shop: Sh
     shop.google.invited = False
     found = await shop.errors()
     assert set(found) == {"google_not_invited"}
-    assert found["google_not_invited"][2].startswith(f"Invite {shop.google.email} as a Developer")
+    assert found["google_not_invited"][2].startswith(f"invite {shop.google.email} as a Developer")
 
 
 async def test_a_wrong_issuer_is_named(shop: Shop) -> None:
@@ -228,7 +228,7 @@ async def test_a_revoked_key_is_named(shop: Shop, tmp_path: Path) -> None:
     account["private_key"] = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     old = tmp_path / "old.json"
     old.write_text(json.dumps(account))
-    assert "Make a new JSON key" in (await shop.errors(google_account=str(old)))["google_key_refused"][2]
+    assert "make a new JSON key" in (await shop.errors(google_account=str(old)))["google_key_refused"][2]
 
 
 async def test_a_file_that_is_no_account_is_named(shop: Shop) -> None:
@@ -308,7 +308,7 @@ async def test_phones_under_a_pass_type_without_a_certificate_are_named_with_the
         assert (await shop.found(DATABASE_URL=database_url))["pass_type_without_certificate"][1].startswith("1 phone holds a card")
         shutil.rmtree(shop.certs / "apple-old")
         assert (await shop.found(DATABASE_URL=database_url))["pass_type_without_certificate"][1].endswith(
-            "the business has no certificate: these cards stay as they are"
+            "the business has no certificate: it stays as it is"
         )
 
 

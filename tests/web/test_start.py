@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from databases import BOTH
 from msgspec.structs import replace
 from shop import PASSWORD, PIN, Clock, Shop, application
 
@@ -67,6 +68,7 @@ async def test_strangers_cannot_claim_an_empty_house(house: Shop) -> None:
     assert not await house.desk.store.businesses()
 
 
+@BOTH
 async def test_of_two_who_claim_it_at_once_one_has_it(house: Shop) -> None:
     browsers = [await newcomer(house) for _ in range(3)]
     answers = await asyncio.gather(*(one.post(link(house), data={**BEGUN, "name": f"Shop {n}"}) for n, one in enumerate(browsers)))
@@ -86,6 +88,7 @@ async def test_all_that_is_wrong_is_said_at_once_beside_its_field_and_what_was_t
     assert not await house.desk.store.businesses()
 
 
+@BOTH
 async def test_a_step_is_done_when_what_it_makes_exists(shop: Shop) -> None:
     async def done() -> set[str]:
         (business,) = [one for one in await shop.desk.store.businesses() if one.id == shop.business.id]
@@ -104,6 +107,8 @@ async def test_what_stands_between_here_and_real_phones_is_said_with_its_cure_to
     page = (await (await shop.sign_in("Lan")).get("/setup")).text
     assert "Apple Wallet:" in page
     assert "counterpass certs csr" in page
+    page = (await (await shop.sign_in("Lan")).get("/setup", headers={"Accept-Language": "vi"})).text
+    assert "Chưa có máy chủ thư: tin nhắn chỉ đến khách hàng trên thẻ." in page
     assert "Apple Wallet:" not in (await (await shop.sign_in("Minh")).get("/setup")).text
 
 
