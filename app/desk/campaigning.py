@@ -97,14 +97,23 @@ async def send(desk: Desk, actor: Member, was: Campaign, *, at: datetime | None)
 
 
 async def stop(desk: Desk, actor: Member, was: Campaign) -> Campaign:
-    """Nobody more is reached; an automation rests, and a draft is put away. Raises ChangedMeanwhile for one that is over."""
-    if was.trigger is None and was.state in ("scheduled", "sending"):
-        await desk.store.stop_errand(was.business_id, was.id, desk.world.now())
-    became = replace(was, state={"draft": "archived", "running": "paused"}.get(was.state, "stopped"))
-    if was.state in ("done", "stopped", "archived", "paused"):
-        raise ChangedMeanwhile
-    await audit.revise(desk, actor.staff.id, "campaign.stopped", (was, became))
-    return became
+    """Nobody more is reached; an automation rests, and a draft is put away. Raises ChangedMeanwhile for one that is over.
+
+    One that is under way is stopped before its errand, which sees it and stops, too, if we fall in between.
+    """
+    for _ in range(ATTEMPTS):
+        if was.state in ("done", "stopped", "archived", "paused"):
+            raise ChangedMeanwhile
+        became = replace(was, state={"draft": "archived", "running": "paused"}.get(was.state, "stopped"))
+        try:
+            await audit.revise(desk, actor.staff.id, "campaign.stopped", (was, became))
+        except ChangedMeanwhile:  # its errand has begun, or has just ended
+            was = await campaign(desk, was.business_id, was.id)
+            continue
+        if became.state == "stopped":
+            await desk.store.stop_errand(was.business_id, was.id, desk.world.now())
+        return became
+    raise Busy(retry_after=1)
 
 
 async def start(desk: Desk, actor: Member, was: Campaign) -> Campaign:
@@ -168,6 +177,9 @@ async def story(desk: Desk, errand: Errand, last: Portion | None) -> Portion | t
     if last is not None and last.last:  # recorded, but not yet said of the campaign
         await _becomes(desk, one, "done")
         return last
+    if one.state == "stopped":
+        await desk.store.stop_errand(one.business_id, errand.id, desk.world.now())
+        return timedelta()
     business = next(each for each in await desk.store.businesses() if each.id == errand.business_id)
     now = desk.world.now()
     if until := quiet_until(business, now):

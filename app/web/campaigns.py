@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from app.desk import campaigning, designs, segments, wallets
 from app.post import Undelivered
-from app.store import Errand, Portion, Results
+from app.store import Results
 from app.web import errands
 from app.web.design import drawings
 from app.web.forms import Line, Name, Wrong, filled_in, wrong
@@ -76,12 +76,10 @@ async def all_campaigns(request: Ask) -> Response[str]:
     desk, business = desk_of(request), me(request).business
     known = [one for one in reversed(await desk.store.campaigns(business.id)) if one.state != "archived"]
     results = await desk.store.results([one.id for one in known]) if known else {}
-    going = [one for one in known if one.state in ("scheduled", "sending")]
-    stands = {one.id: _stands(one, await desk.store.errand(business.id, one.id)) for one in going}
     return render(
         request,
         "campaigns.html",
-        campaigns=[(one, stands.get(one.id, one.state), results.get(one.id, Results())) for one in known if one.trigger is None],
+        campaigns=[(one, results.get(one.id, Results())) for one in known if one.trigger is None],
         automations={
             word: [(one, results.get(one.id, Results()), _days(one.trigger)) for one in known if kind_of(one.trigger) == word]
             for word in KINDS
@@ -197,7 +195,7 @@ async def _looked_at(request: Ask, one: Campaign, **more: Any) -> Response[str]:
         "one": one,
         "kind": kind_of(one.trigger),
         "days": _days(one.trigger),
-        "state": _stands(one, found),
+        "state": one.state,
         "errand": errands.view(*found) if found and one.state != "scheduled" else None,
         "results": (await desk.store.results([one.id])).get(one.id, Results()),
         "offer": next(iter(offers.values()), None),
@@ -222,11 +220,6 @@ async def _drawn(request: Ask, one: Campaign, gift: Mapping[UUID, Offer]) -> lis
     state: designs.State = "ready" if isinstance(one.trigger, Waiting | Expiring) else "half"
     offers = {**await designs.offers_of(desk, program), **gift}
     return await drawings(request, business, designs.example(desk, business, program, offers, state, says=one), business.languages)
-
-
-def _stands(one: Campaign, found: tuple[Errand, Portion | None] | None) -> str:
-    """Its state; one whose errand was stopped is stopped."""
-    return "stopped" if found and found[0].stopped_at is not None and one.state in ("sending", "scheduled") else one.state
 
 
 @get("/campaigns/{campaign_id:uuid}", guards=[managers])

@@ -1,5 +1,6 @@
 """Long work as pages show it: how far it is, and a button that stops it. A fragment that its page asks for again until it has ended."""
 
+import contextlib
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -7,12 +8,13 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath
 
+from app.desk import campaigning
 from app.store import Errand, ErrandKind, Portion
 from app.web.pages import go, is_fragment, render
 from app.web.sessions import managers
 from app.web.signing_in import me
 from app.web.wire import Ask, desk_of
-from passes.problems import NotFound
+from passes.problems import ChangedMeanwhile, NotFound
 from passes.words import N_
 
 
@@ -60,10 +62,15 @@ async def errand(request: Ask, errand_id: FromPath[UUID]) -> Response[str]:
 @post("/errands/{errand_id:uuid}/stop", guards=[managers])
 async def stop(request: Ask, errand_id: FromPath[UUID]) -> Response[Any]:
     """Do no more of it; what was done stays. One that has ended meanwhile has ended."""
-    desk, business = desk_of(request), me(request).business
-    if await desk.store.errand(business.id, errand_id) is None:
+    desk, member = desk_of(request), me(request)
+    found = await desk.store.errand(member.business.id, errand_id)
+    if found is None:
         raise NotFound(what=N_("errand"))
-    await desk.store.stop_errand(business.id, errand_id, desk.world.now())
+    if found[0].kind == "campaign":
+        with contextlib.suppress(ChangedMeanwhile):  # it has ended, or somebody else has stopped it
+            await campaigning.stop(desk, member, await campaigning.campaign(desk, member.business.id, errand_id))
+        return go(f"/campaigns/{errand_id}")
+    await desk.store.stop_errand(member.business.id, errand_id, desk.world.now())
     return go(f"/errands/{errand_id}")
 
 

@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 from shop import Shop, open_shop
 
+from app.desk import found
 from app.desk.automations import Automations
 from app.desk.letters import Letters
 from app.desk.wallets import draw
@@ -195,6 +196,16 @@ async def test_a_stopped_campaign_reaches_nobody_more_and_a_sent_one_is_not_chan
     await work(shop)
     assert (await only(shop)).state == "stopped"
     assert "Welcome" in await said(shop, card)
+    started = await make(shop, manager)
+    await manager.post(f"/campaigns/{started.id}/send", data={"at": "2026-11-20T18:00"})
+    for _ in range(2):  # by the button beside its bar
+        assert (await manager.post(f"/errands/{started.id}/stop")).headers["location"] == f"/campaigns/{started.id}"
+    halted = await shop.desk.store.campaign(shop.business.id, started.id)
+    assert halted
+    assert halted.state == "stopped"
+    assert [one.what for one in await shop.desk.store.audited(shop.business.id, what="campaign.stopped", of_id=started.id)] == [
+        "campaign.stopped"
+    ]
     two = await make(shop, manager)
     await manager.post(f"/campaigns/{two.id}/send")
     await work(shop)
@@ -293,22 +304,21 @@ async def test_the_programs_birthday_reward_comes_with_the_day_and_the_phone_is_
     assert await Automations(shop.desk).step() == 0
 
 
-async def test_one_shop_s_broken_automation_stops_no_other_shop(shop: Shop) -> None:
-    first = await found.found(
-        shop.desk.store, shop.desk.world, name="Broken", zone="Asia/Ho_Chi_Minh", currency="VND", languages=("en",), location="A", owner="B"
-    )
-    broken = replace(shop.program, id=shop.desk.world.new_id(), business_id=first.business.id, birthday=shop.offers["cookie"].id)
-    odd = replace(first.business, zone="Nowhere/At_All")
-    assert await shop.desk.store.revise([(first.business, odd)])
-    program = shop.program
-    assert await shop.desk.store.revise([(program, replace(program, birthday=shop.offers["cookie"].id))])
-    await shop.desk.commit(shop.clock(), rows=(broken,))
-    await customer(shop, "Hoa", agreed=False, birthday="11-20")
-    both = await shop.desk.store.businesses()
-    desk = replace(shop.desk, store=BackToFront(shop.desk.store))
-    assert len(both) == 2
+async def test_what_breaks_one_shop_s_automations_stops_no_other_s(shop: Shop) -> None:
+    new, store = shop.desk.world.new_id, shop.desk.store
+    facts = await store.card_facts(card_id=(await customer(shop, "Hoa", agreed=False, birthday="11-20"))["id"])
+    there = {"zone": "Asia/Ho_Chi_Minh", "currency": "VND", "languages": ("en",), "location": "Here", "owner": "Mai"}
+    other = (await found.found(store, shop.desk.world, name="Next door", **there)).business
+    gift = replace(shop.offers["cookie"], id=new(), business_id=other.id)
+    program = replace(facts.program, id=new(), business_id=other.id, birthday=gift.id)
+    person = replace(facts.customer, id=new(), business_id=other.id)
+    twin = {"number": "twin", "serial": "twin", "key": "twin", "token": "twin"}
+    card = replace(facts.card, id=new(), business_id=other.id, program_id=program.id, customer_id=person.id, **twin)
+    await shop.desk.commit(shop.clock(), rows=(gift, program, person, card))
+    assert await store.revise([(shop.program, replace(shop.program, birthday=shop.offers["cookie"].id))])
+    await shop.change_business(zone="Nowhere/At_All")
     assert await Automations(shop.desk).step() == 1
-    assert await Automations(desk).step() == 0
+    assert len((await store.card_facts(card_id=card.id)).coupons) == 1
 
 
 async def test_a_paused_offer_is_given_by_no_campaign(shop: Shop) -> None:
