@@ -1,9 +1,8 @@
 /** The list of customers finds while one types. */
-import { post } from "/static/page.js";
+import { drawn, post } from "/static/page.js";
 
 const WAIT = 150; // milliseconds after a key until the search is asked: most people type the next key sooner
 const form = document.getElementById("seek"), seek = form.elements.q, rows = document.getElementById("rows"), trouble = document.getElementById("trouble");
-const drawn = (html) => { const box = document.createElement("template"); box.innerHTML = html; return box.content; };
 
 let asking, typing;
 async function find() {

@@ -1,5 +1,5 @@
 /** A card that is being designed: drawn anew a moment after each change, and filled in from a file that somebody brings. */
-import { post } from "/static/page.js";
+import { drawn, post } from "/static/page.js";
 import { pictures } from "/static/pictures.js";
 
 const REST = 250; // milliseconds without a change before it is drawn
@@ -46,9 +46,7 @@ for (const label of document.querySelectorAll("[data-take]")) {
     if (!answer) return;
     if (!answer.ok) return (said.innerHTML = answer.html);
     said.replaceChildren();
-    const box = document.createElement("template");
-    box.innerHTML = answer.html;
-    const fresh = box.content.querySelector("[data-design]");
+    const fresh = drawn(answer.html).querySelector("[data-design]");
     document.querySelector("[data-design]").replaceWith(fresh);
     pictures(fresh);
     live(fresh);

@@ -1,5 +1,5 @@
 /** A file of codes goes to the server as it is, however large; without this script the codes can be pasted. */
-import { post } from "/static/page.js";
+import { drawn, post } from "/static/page.js";
 
 const form = document.getElementById("upload");
 form.hidden = false;
@@ -14,9 +14,7 @@ form.addEventListener("submit", async (event) => {
   try {
     const answer = await post(`/coupons/import/${form.elements.offer_id.value}`, new Blob([file], { type: "text/csv" }));
     if (answer.ok) return location.assign(answer.url);
-    const box = document.createElement("template");
-    box.innerHTML = answer.html;
-    trouble.replaceChildren(box.content);
+    trouble.replaceChildren(drawn(answer.html));
   } catch {
     trouble.replaceChildren(document.getElementById("unreachable").content.cloneNode(true));
   }

@@ -5,6 +5,8 @@
  * picture (a Blob), as this page's own script (X-Fragment) with its token against forgery. `key` is the Idempotency-Key:
  * a UUID, the same when the same thing is sent again. The answer is {ok, status, word, html, url}: `word` names the problem
  * ("" without one), `html` is the fragment to show, `url` where a form led. It throws only when no answer came: nobody knows then what was recorded.
+ *
+ * drawn(html) is a fragment as nodes.
  */
 const token = document.querySelector('meta[name="csrf"]').content;
 
@@ -22,4 +24,10 @@ export async function post(url, body = {}, { key, json = false, signal } = {}) {
   if (key) headers["Idempotency-Key"] = key;
   const answer = await fetch(url, { method: "POST", headers, body: packet, signal });
   return { ok: answer.ok, status: answer.status, word: answer.headers.get("X-Problem") ?? "", html: await answer.text(), url: answer.url };
+}
+
+export function drawn(html) {
+  const box = document.createElement("template");
+  box.innerHTML = html;
+  return box.content;
 }

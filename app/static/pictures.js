@@ -1,5 +1,5 @@
 /** Fields that take a picture: it is sent at once, and the form gets the name under which the server keeps it. */
-import { post } from "/static/page.js";
+import { drawn, post } from "/static/page.js";
 
 function taking(field) {
   const file = field.querySelector("input[type=file]");
@@ -22,9 +22,7 @@ function taking(field) {
       value.dispatchEvent(new Event("change", { bubbles: true }));
       return;
     }
-    const problem = document.createElement("template");
-    problem.innerHTML = answer?.html ?? "";
-    said.textContent = problem.content.textContent.replace(/\s+/g, " ").trim() || field.dataset.lost;
+    said.textContent = drawn(answer?.html ?? "").textContent.replace(/\s+/g, " ").trim() || field.dataset.lost;
     said.hidden = false;
   });
 }

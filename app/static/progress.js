@@ -2,6 +2,8 @@
  * Long work as it goes on: every [data-errand] on the page asks for its fragment again, until it says that the work is over.
  * A page that hides nobody's work asks seldom; an answer that does not come is asked for again, later and later.
  */
+import { drawn } from "/static/page.js";
+
 const EVERY = 700; // milliseconds
 const PATIENT = 15000;
 
@@ -15,9 +17,7 @@ async function follow(place) {
       if (answer.status === 401 || answer.status === 403) return location.reload();
       if (answer.status === 404) return;
       if (!answer.ok) throw new Error(answer.status);
-      const box = document.createElement("template");
-      box.innerHTML = await answer.text();
-      const fresh = box.content.querySelector("[data-state]");
+      const fresh = drawn(await answer.text()).querySelector("[data-state]");
       const stopping = place.querySelector("button:focus") && fresh.querySelector("button");
       if (!fresh.dataset.errand) {
         place.removeAttribute("aria-busy"); // what it says now is read out

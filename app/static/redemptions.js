@@ -1,5 +1,5 @@
 /** The redemptions page as it happens: rows arrive at the top, numbers follow, a search finds while one types, a row opens its story. */
-import { post } from "/static/page.js";
+import { drawn, post } from "/static/page.js";
 
 const WAIT = 150; // milliseconds after a key until the search is asked: most people type the next key sooner
 const APART = 150; // milliseconds between two looks at what is new, so that a rush at the counters is no rush here
@@ -8,7 +8,6 @@ const by = (id) => document.getElementById(id);
 const rows = by("rows"), filters = by("filters"), seek = by("q"), fresh = by("fresh"), trouble = by("trouble");
 const dialog = by("story"), story = by("story-body"), numbers = by("numbers"), trends = by("trends");
 
-const drawn = (html) => { const box = document.createElement("template"); box.innerHTML = html; return box.content; };
 const of = (place) => new Map([...place.querySelectorAll("tr[data-id]")].map((row) => [row.dataset.id, row]));
 
 /** The sentence of a problem at its place, or the sign-in page if that is what is missing. */
