@@ -18,6 +18,7 @@ import pytest
 import zxingcpp
 from PIL import Image
 
+from app import cli
 from app.asgi import words
 from app.db import open_store
 from app.desk import Desk
@@ -125,7 +126,8 @@ async def test_a_step_that_is_not_seen_fails_the_demo_with_the_reason(tmp_path: 
 
 
 @pytest.mark.parametrize("port", ["0", "65535", "web"])
-async def test_a_port_that_is_none_is_refused(tmp_path: Path, port: str) -> None:
-    status, said, _ = await play("--port", port, cwd=tmp_path)
-    assert status == 2
-    assert "is not a port" in said
+def test_a_port_that_is_none_is_refused(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["demo", "--once", "--port", port])
+    assert ended.value.code == 2
+    assert "is not a port" in capsys.readouterr().err
