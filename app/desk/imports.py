@@ -354,7 +354,8 @@ async def confirm(desk: Desk, member: Member, errand_id: UUID) -> None:
     errand, portion = found
     if errand.stopped_at is not None or errand.ended_at is not None:
         raise ChangedMeanwhile
-    if portion is not None:
+    if portion is not None:  # asked for already, by somebody who fell before the errand was told
+        await desk.store.put_errand(errand.id, due_at=desk.world.now())
         return
     offer = await running(desk, business, brought(errand).offer_id)
     await audit.revise(desk, member.staff.id, "business.changed", (business, replace(business, imported=True)))
