@@ -297,10 +297,10 @@ async def unpack(desk: Desk, business_id: UUID, data: bytes) -> Design:
                 raise BadDesign(why=N_("it holds more than a design and its pictures"))
             design = msgspec.json.decode(file.read(SAID), type=Packed).design
             files = {name.partition(".")[0]: file.read(name) for name in file.namelist() if name != SAID}
-    except (zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError, EOFError, OSError, zlib.error) as error:
-        raise BadDesign(why=N_("it is not a ZIP file with a design.json")) from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BadDesign(why=N_("its design.json is not one of ours")) from error
+    except (zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError, ValueError, EOFError, OSError, zlib.error) as error:
+        raise BadDesign(why=N_("it is not a ZIP file with a design.json")) from error
     if design.folder not in FOLDERS:
         raise BadDesign(why=N_("there is no design of that name here"))
     taken = {digest: await pictures.bring(desk, business_id, content) for digest, content in files.items()}

@@ -214,6 +214,9 @@ async def test_a_design_goes_out_as_a_file_and_comes_in_elsewhere_to_be_looked_a
     assert (await shop.desk.store.program(shop.business.id, shop.program.id)).design.folder == "paper"
     for wrong in (b"PK", packed[:300], _zip({}), _zip({"design.json": b'{"design": {"folder": "nowhere"}}'}), _zip({"design.json": b"[]"})):
         assert (await take(wrong)).headers["x-problem"] == "bad_design"
+    directory = bytearray(_zip({"design.json": b"{}"}))
+    directory[-6:-2] = (1 << 24).to_bytes(4, "little")  # it says that it begins before the file does
+    assert (await take(bytes(directory))).headers["x-problem"] == "bad_design"
 
 
 def _zip(files: dict[str, bytes]) -> bytes:
