@@ -60,8 +60,8 @@ REMEMBERED: Final = timedelta(days=30)
 
 
 def counted(patience: Patience, n: int, last: datetime | None, now: datetime) -> int:
-    """How many of ``n`` guesses, the last one then, still count now."""
-    return 0 if last is None or last < now - patience.fresh else n
+    """How many of ``n`` guesses, the last one then, still count now. One from far ahead is from before the clock was set back."""
+    return 0 if last is None or not now - patience.fresh <= last <= now + patience.longest else n
 
 
 def wait(patience: Patience, n: int, last: datetime | None, now: datetime) -> timedelta:
@@ -70,7 +70,7 @@ def wait(patience: Patience, n: int, last: datetime | None, now: datetime) -> ti
     if over < 0 or last is None:
         return timedelta(0)
     pause = patience.longest if over > 10 else min(patience.first * 2**over, patience.longest)  # noqa: PLR2004 (2^10 is past any longest)
-    return max(last + pause - now, timedelta(0))
+    return min(max(last + pause - now, timedelta(0)), patience.longest)
 
 
 def folded(secret: str) -> str:

@@ -24,6 +24,11 @@ def test_after_a_day_without_a_guess_counting_begins_anew() -> None:
     assert counted(ACCOUNT, 40, NOW - timedelta(hours=23), NOW) == 40
 
 
+def test_a_clock_that_is_set_back_makes_nobody_wait_longer_than_the_longest() -> None:
+    assert wait(ACCOUNT, 40, NOW + timedelta(seconds=5), NOW) == ACCOUNT.longest
+    assert wait(ACCOUNT, 40, NOW + timedelta(days=300), NOW) == timedelta(0)
+
+
 @pytest.mark.parametrize(
     "password",
     [
