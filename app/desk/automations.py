@@ -44,11 +44,16 @@ class Automations:
             await asyncio.sleep(LOOK)
 
     async def step(self) -> int:
-        """Reach those whose time has come by now; how many they were."""
+        """Reach those whose time has come by now; how many they were. Where one business's fail, the others' come all the same."""
         reached = 0
         for business in await self._desk.store.businesses():
-            async for one, promised in self._working(business):
-                reached += await self._one(business, one, promised=promised)
+            try:
+                async for one, promised in self._working(business):
+                    reached += await self._one(business, one, promised=promised)
+            except DatabaseProblem:
+                raise
+            except Exception:
+                log.exception("a look of the automations failed", business=str(business.id))
         return reached
 
     async def _working(self, business: Business) -> AsyncIterator[tuple[Campaign, bool]]:
