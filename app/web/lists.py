@@ -65,7 +65,7 @@ def as_csv(rows: AsyncIterable[Sequence[str]] | Iterable[Sequence[str]], name: s
         yield text.getvalue().encode()
 
     headers = {**HEADERS, "Content-Disposition": f'attachment; filename="{name}"'}
-    return Stream(lines(), media_type="text/csv; charset=utf-8", headers=headers, status_code=200)
+    return Stream(lines(), media_type="text/csv", headers=headers, status_code=200)
 
 
 async def _each(rows: Iterable[Sequence[str]]) -> AsyncIterator[Sequence[str]]:

@@ -75,7 +75,9 @@ async def test_the_audit_is_filtered_paged_and_exported(shop: Shop) -> None:
     assert said(await owner.get("/audit?since=2026-11-23")) == ["Lan changed the business"]
     assert "Nothing fits all of this" in (await owner.get("/audit?kind=campaign")).text
     assert (await owner.get("/audit?after=nonsense")).status_code == 400
-    rows = list(csv.DictReader(io.StringIO((await owner.get("/audit/export.csv?kind=offer")).content.decode("utf-8-sig"))))
+    exported = await owner.get("/audit/export.csv?kind=offer")
+    assert exported.headers["content-type"] == "text/csv; charset=utf-8"
+    rows = list(csv.DictReader(io.StringIO(exported.content.decode("utf-8-sig"))))
     assert len(rows) == 60
     assert rows[0] | {"When": ""} == {"When": "", "Who": "Minh", "What": rows[0]["What"], "Field": "At most", "From": "59", "To": "60"}
 
