@@ -343,9 +343,10 @@ async def test_the_list_says_who_cannot_sign_in_and_why(folder: Folder) -> None:
     ]
 
 
-async def test_a_token_that_was_revoked_stands_for_nobody_at_the_next_request(tmp_path: Path, database_url: str) -> None:
-    one = Folder(tmp_path)
-    one.settings["DATABASE_URL"] = database_url
+async def test_a_token_that_was_revoked_stands_for_nobody_at_the_next_request(folder: Folder, postgresql_url: str) -> None:
+    """On PostgreSQL: whatever else is served here has SQLite."""
+    one = folder
+    one.settings["DATABASE_URL"] = postgresql_url
 
     async def run(*arguments: str) -> str:
         return (await asyncio.to_thread(one.run, *arguments))[0]

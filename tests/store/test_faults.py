@@ -1,6 +1,7 @@
 """What goes wrong is said honestly, spoils nothing and leaves nothing behind."""
 
 import asyncio
+import json
 import os
 import sqlite3
 import subprocess
@@ -160,11 +161,12 @@ async def test_three_processes_may_migrate_at_once(postgresql: str, tmp_path: Pa
     home = await asyncpg.connect(postgresql)
     await home.execute(f"CREATE DATABASE {name}")
     try:
-        for url in (f"sqlite:///{tmp_path / 'new.db'}", postgresql.replace("/postgres?", f"/{name}?")):
-            script = f"import asyncio; from app.db import migrate; print(len(asyncio.run(migrate({url!r}))))"
-            processes = [_python(script) for _ in range(3)]
-            said = sorted([process.communicate(timeout=60)[0].split()[-1] for process in processes])
-            assert said == ["0", "0", str(len(known()))]
+        urls = [f"sqlite:///{tmp_path / 'new.db'}", postgresql.replace("/postgres?", f"/{name}?")]
+        script = f"import asyncio; from app.db import migrate; print([len(asyncio.run(migrate(url))) for url in {urls}])"
+        processes = [_python(script) for _ in range(3)]
+        said = [json.loads(process.communicate(timeout=60)[0].splitlines()[-1]) for process in processes]
+        for made in zip(*said, strict=True):
+            assert sorted(made) == [0, 0, len(known())]
     finally:
         await home.execute(f"DROP DATABASE {name} WITH (FORCE)")
         await home.close()
