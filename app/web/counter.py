@@ -13,7 +13,7 @@ from litestar.params import FromPath, JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 
 from app import money, problems
-from app.desk import autopilot, find, issue, present, read, redeem, reverse
+from app.desk import autopilot, find, issue, pictures, present, read, redeem, reverse
 from app.desk import earn as earning
 from app.desk.issue import IssuedView
 from app.desk.views import EarnedView, Receipt, ReversalView, Verdict
@@ -165,7 +165,8 @@ async def manifest(request: Ask) -> Response[bytes]:
 @get("/icon.png", guards=[enrolled])
 async def icon(request: Ask) -> Response[bytes]:
     """The business's mark on the home screen."""
-    drawn = await run_sync(artwork.program_logo, here(request).business.brand)
+    brand = here(request).business.brand
+    drawn = await run_sync(artwork.program_logo, brand, await pictures.art(desk_of(request), brand))
     return Response(drawn, media_type="image/png", headers={"Cache-Control": "private, max-age=86400"})
 
 

@@ -11,9 +11,11 @@ import pytest
 import segno
 from databases import BOTH
 from msgspec.structs import replace
+from PIL import Image
 from shop import Shop
 
 from app import money
+from app.desk import pictures
 from app.store import Unit
 from passes import codes, coupons
 from passes.businesses import Business
@@ -119,14 +121,21 @@ async def test_a_request_without_the_secret_of_the_page_changes_nothing(shop: Sh
     assert (await till.present(code)).tone == "given"
 
 
-async def test_the_counter_is_installed_under_the_name_of_the_business(till: Till) -> None:
+async def test_the_counter_is_installed_under_the_name_and_logo_of_the_business(shop: Shop, till: Till) -> None:
     page = await till.browser.get("/counter")
     assert 'rel="manifest" href="/counter/manifest.webmanifest" crossorigin="use-credentials"' in page.text
     manifest = await till.browser.get("/counter/manifest.webmanifest")
     assert manifest.headers["Content-Type"].startswith("application/manifest+json")
     assert manifest.json()["name"] == "Cà Phê Sáng"
     assert manifest.json()["display"] == "standalone"
-    assert (await till.browser.get(manifest.json()["icons"][0]["src"])).headers["Content-Type"] == "image/png"
+    icon = await till.browser.get(manifest.json()["icons"][0]["src"])
+    assert icon.headers["Content-Type"] == "image/png"
+    logo = io.BytesIO()
+    Image.new("RGB", (300, 300), "#c00000").save(logo, "PNG")
+    brought = await pictures.bring(shop.desk, shop.business.id, logo.getvalue())
+    await shop.change_business(brand=replace(shop.business.brand, logo=brought.digest))
+    own = await till.browser.get(manifest.json()["icons"][0]["src"])
+    assert Image.open(io.BytesIO(own.content)).convert("RGB").getpixel((330, 330)) == (192, 0, 0), "the logo that they brought"
 
 
 async def test_the_service_worker_keeps_only_the_page_that_says_not_redeemed(till: Till) -> None:
