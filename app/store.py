@@ -909,6 +909,10 @@ class Store(Protocol):
         """Rules that were given a name, by age."""
         ...
 
+    async def remove_segment(self, business_id: UUID, segment_id: UUID, rows: Sequence[Row]) -> bool:
+        """Forget rules that had a name, and record rows with that; False if there are none such (any more)."""
+        ...
+
     async def campaign(self, business_id: UUID, campaign_id: UUID) -> Campaign | None:
         """A campaign of this business."""
         ...

@@ -98,6 +98,16 @@ class Configured(Conversing):
         """See app.store.Store."""
         return await self._of_business(SEGMENT, business_id)
 
+    async def remove_segment(self, business_id: UUID, segment_id: UUID, rows: Sequence[Row]) -> bool:
+        """See app.store.Store."""
+        return await self._write(self._remove((segment_id, business_id), with_rows(rows)))
+
+    def _remove(self, values: Key, unit: Ready) -> Talk[bool]:
+        if not (yield Ask(self._say.remove_segment, values)):
+            return False
+        yield from self._recorded(unit)
+        return True
+
     async def picture(self, digest: str) -> Picture | None:
         """See app.store.Store."""
         return await self._one(PICTURE, tables.Picture.select().where(tables.Picture.digest == checked(digest)))

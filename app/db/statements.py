@@ -377,6 +377,7 @@ class Statements:
     def _make_program(self) -> None:
         """What a business sets up, brings and sends."""
         self.messages = self._made(f"SELECT c.id, {CAMPAIGN.select('c')} FROM campaign AS c WHERE c.id {self._say.listed(1)}")
+        self.remove_segment = self._made("DELETE FROM segment WHERE id = $1 AND business_id = $2 RETURNING 1")
         self.opened = self._made(f"""
             SELECT {INSERT.select("i")}, o.id FROM insert_ AS i LEFT JOIN opened AS o ON o.id = i.id WHERE i.secret_hash = $1""")
         self.pools = self._made("""

@@ -34,6 +34,14 @@ async def check(desk: Desk, business_id: UUID, rules: Rules) -> Rules:
     return rules
 
 
+async def remove(desk: Desk, actor: Member, segment_id: UUID) -> None:
+    """Forget rules that had a name; whatever was made of them has its own copy. Raises NotFound."""
+    one = await segment(desk, actor.business.id, segment_id)
+    line = audit.line(desk, actor.staff.id, "segment.removed", one, None)
+    if not await desk.store.remove_segment(actor.business.id, one.id, (line,)):
+        raise NotFound(what=N_("segment"))
+
+
 async def save(desk: Desk, actor: Member, name: str, rules: Rules) -> Segment:
     """Keep rules under a name; who has that name already means these from now on. Raises ChangedMeanwhile."""
     was = next((one for one in await desk.store.segments(actor.business.id) if one.name.casefold() == name.strip().casefold()), None)

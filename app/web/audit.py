@@ -60,6 +60,7 @@ DONE: Final = {
     "imported": N_("{who} imported {thing}"),
     "printed": N_("{who} printed {thing}"),
     "voided": N_("{who} voided {thing}"),
+    "removed": N_("{who} deleted {thing}"),
     "sent": N_("{who} sent {thing}"),
     "started": N_("{who} started {thing}"),
     "stopped": N_("{who} stopped {thing}"),

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response, get, post
-from litestar.params import FromQuery
+from litestar.params import FromPath, FromQuery
 
 from app.desk import Desk, segments
 from app.desk.read import card_facts
@@ -86,7 +86,7 @@ async def _size(desk: Desk, member: Member, rules: Rules) -> int:
     return await desk.store.segment_size(business.id, rules, now=desk.world.now(), zone=business.tz)
 
 
-async def _page(request: Ask, rules: Rules, *, name: str = "", saved: str = "", **more: Any) -> Response[str]:
+async def _page(request: Ask, rules: Rules, *, name: str = "", of: UUID | None = None, saved: str = "", **more: Any) -> Response[str]:
     desk, member = desk_of(request), me(request)
     known = await segments.all_of(desk, member.business.id)
     return render(
@@ -96,6 +96,7 @@ async def _page(request: Ask, rules: Rules, *, name: str = "", saved: str = "", 
         size=await _size(desk, member, rules),
         name=name,
         saved=saved,
+        of=of,
         **await editor(request, rules),
         **more,
     )
@@ -107,7 +108,7 @@ async def all_segments(request: Ask, of: FromQuery[UUID | None] = None, done: Fr
     if of is None:
         return await _page(request, Rules())
     one = await segments.segment(desk_of(request), me(request).business.id, of)
-    return await _page(request, one.rules, name=one.name, saved=one.name if done else "")
+    return await _page(request, one.rules, name=one.name, of=one.id, saved=one.name if done else "")
 
 
 @post("/segments", guards=[managers])
@@ -119,6 +120,13 @@ async def save(request: Ask) -> Response[Any]:
     except Wrong as mistaken:
         return await _page(request, Rules(), wrong=mistaken)
     return go(f"/segments?of={kept.id}&done=saved")
+
+
+@post("/segments/{segment_id:uuid}/remove", guards=[managers])
+async def remove(request: Ask, segment_id: FromPath[UUID]) -> Response[Any]:
+    """The name goes, and its rules; campaigns and coupons that were made with it stay as they are."""
+    await segments.remove(desk_of(request), me(request), segment_id)
+    return go("/segments")
 
 
 @post("/segments/count", guards=[managers], status_code=200)
@@ -134,4 +142,4 @@ async def count(request: Ask) -> Response[str]:
     return render(request, "segments_count.html", reach=reach, errors=[])
 
 
-handlers: Final = (all_segments, save, count)
+handlers: Final = (all_segments, save, remove, count)

@@ -250,6 +250,15 @@ async def test_a_segment_is_counted_while_it_is_filled_in_kept_and_used(shop: Sh
     assert segment.rules.language == "en"
     form = (await manager.get(f"/campaigns/new?of={segment.id}")).text
     assert '<option value="en" selected>' in form
+    one = await make(shop, manager, language="en")
+    assert f'action="/segments/{segment.id}/remove"' in (await manager.get(f"/segments?of={segment.id}")).text
+    gone = [(await manager.post(f"/segments/{segment.id}/remove")).status_code for _ in range(2)]
+    assert gone == [303, 404]
+    assert await shop.desk.store.segments(shop.business.id) == []
+    assert (await shop.desk.store.campaign(shop.business.id, one.id)).rules.language == "en"
+    (line,) = await shop.desk.store.audited(shop.business.id, what="segment.removed")
+    assert (line.name, line.became) == ("Speakers", "{}")
+    assert "deleted the segment Speakers" in (await (await shop.sign_in("Lan")).get("/audit")).text
     picked = (await manager.get(f"/campaigns/new?card={hoa['id']}")).text
     assert f">{hoa['number']}</textarea>" in picked
 

@@ -161,6 +161,7 @@ WITH: Final[dict[str, Request]] = {
     "POST /customers/{customer_id:uuid}/erase": form(sure="true"),
     "POST /customers/{customer_id:uuid}/merge/{other_id:uuid}": form(),
     "POST /customers/{customer_id:uuid}/note": form(note="Nuts"),
+    "POST /segments/{segment_id:uuid}/remove": form(),
     "POST /staff/{staff_id:uuid}/link": form(),
     "POST /staff/{staff_id:uuid}/role": form(role="manager"),
     "POST /staff/{staff_id:uuid}/{act:str}": form(),
