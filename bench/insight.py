@@ -36,8 +36,16 @@ class Visited(Past):
 
     def visited(self) -> Iterator[Card]:
         for number, card in enumerate(self.cards()):
+            came = min(VISITS, 1 + (NOW - self.joined(number)) // BETWEEN)
+            last = self.joined(number) + BETWEEN * (came - 1)
             yield replace(
-                card, program_id=self.holders[0], joined_at=self.joined(number), balance=number % 10, visits=VISITS, entries=VISITS
+                card,
+                program_id=self.holders[0],
+                joined_at=self.joined(number),
+                balance=number % 10,
+                visits=came,
+                entries=came,
+                visited_at=last,
             )
 
     def visits(self) -> Iterator[tuple[int, int, Any]]:
@@ -93,6 +101,9 @@ def questions(store: Store, past: Past) -> dict[str, Callable[[], Awaitable[Any]
         "funnel_90_days": lambda: store.funnel(mine, **quarter),
         "activity_30_days": lambda: store.activity(mine, since=month["since"], until=NOW),
         "brings_back_30_days": lambda: store.returned(mine, **earlier, days=30, newest=5000),
+        "customers_newest": lambda: store.people(mine, order="newest"),
+        "customers_last_visit": lambda: store.people(mine, order="visited"),
+        "customers_most_visits": lambda: store.people(mine, order="visits"),
         "close_to_a_reward": lambda: store.balances(mine, program),
     }
 

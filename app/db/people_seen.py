@@ -19,8 +19,11 @@ from passes.cards import Card, Customer
 S = TypeVar("S", bound=msgspec.Struct)
 
 _LIVING: Final = "u.merged_into IS NULL AND u.erased_at IS NULL"
+_SEEN: Final = "coalesce(c.visited_at, c.joined_at)"
+ENOUGH: Final = 4
+"""So many of the newest cards for each customer of a page are looked at first."""
 _ORDERS: Final = {
-    "visited": "max(coalesce(c.visited_at, c.joined_at))",
+    "visited": f"max({_SEEN})",
     "visits": "sum(c.visits)::bigint",
 }
 """What customers are in order of, of all their cards; the newest need no look at cards."""
@@ -40,24 +43,19 @@ class PeopleSeen(Conversing):
         after: Mark | None = None,
         limit: int = 50,
     ) -> Sequence[Known]:
-        """See app.store.Store. By visits all cards of the business are looked at: an index would slow every stamp down."""
+        """See app.store.Store. By visits all cards of the business are looked at: an index of them would slow every stamp down."""
         return await self._read(self._people(business_id, order, ids, after, limit), heavy=True)
 
     def _people(
         self, business_id: UUID, order: PeopleOrder, ids: Sequence[UUID] | None, after: Mark | None, limit: int
     ) -> Talk[Sequence[Known]]:
-        query = Query(self._dialect)
-        mine = query.given(business_id)
-        these = f" AND u.id {query.listed(ids)}" if ids is not None else ""
-        if order == "newest":
-            ranked = f"SELECT u.id AS id, u.joined_at AS at FROM customer AS u WHERE u.business_id = {mine} AND {_LIVING}{these}"
-        else:
-            ranked = f"""
-                SELECT u.id AS id, {_ORDERS[order]} AS at FROM card AS c JOIN customer AS u ON u.id = c.customer_id
-                WHERE c.business_id = {mine} AND {_LIVING}{these} GROUP BY u.id"""
-        older = f"WHERE (at, id) < ({query.given(checked(after.at))}, {query.given(after.id)})" if after else ""
-        text = f"SELECT id, at FROM ({ranked}) AS ranked {older} ORDER BY at DESC, id DESC LIMIT {query.given(limit)}"
-        found = {as_id(row[0]): row[1] if order == "visits" else as_moment(row[1]) for row in (yield query.ask(text))}
+        found: dict[UUID, Any] = {}
+        # Whoever came last is mostly among those of the cards that were seen last; only if too few are, all cards are put together.
+        for cards_each in (ENOUGH, None) if order == "visited" and ids is None else (None,):
+            ask = self._ranked(business_id, order, ids, after, limit=limit, cards_each=cards_each)
+            found = {as_id(row[0]): row[1] if order == "visits" else as_moment(row[1]) for row in (yield ask)}
+            if len(found) == limit:
+                break
         if not found:
             return []
         query = Query(self._dialect)
@@ -72,6 +70,30 @@ class PeopleSeen(Conversing):
             Known(customer=customers[id_], cards=tuple(card for card in cards if card.customer_id == id_), at=at)
             for id_, at in found.items()
         ]
+
+    def _ranked(
+        self, business_id: UUID, order: PeopleOrder, ids: Sequence[UUID] | None, after: Mark | None, *, limit: int, cards_each: int | None
+    ) -> Ask:
+        """The customers of a page; with ``cards_each`` only of the newest cards, so many for each of them."""
+        query = Query(self._dialect)
+        mine = query.given(business_id)
+        if order == "newest":
+            these = f" AND u.id {query.listed(ids)}" if ids is not None else ""
+            ranked = f"SELECT u.id AS id, u.joined_at AS at FROM customer AS u WHERE u.business_id = {mine} AND {_LIVING}{these}"
+        else:
+            # Looking up every customer would take as long again: it is shorter to know the few who are not there any more.
+            these = f" AND c.customer_id {query.listed(ids)}" if ids is not None else ""
+            if cards_each is not None:
+                before = f" AND {_SEEN} <= {query.given(checked(after.at))}" if after else ""
+                these += f""" AND {_SEEN} >= (SELECT min(at) FROM (SELECT {_SEEN} AS at FROM card AS c
+                    WHERE c.business_id = {mine}{before} ORDER BY at DESC LIMIT {query.given(cards_each * limit)}) AS newest)"""
+            ranked = f"""
+                SELECT c.customer_id AS id, {_ORDERS[order]} AS at FROM card AS c
+                WHERE c.business_id = {mine}{these} AND c.customer_id NOT IN (SELECT u.id FROM customer AS u
+                    WHERE u.business_id = {mine} AND (u.merged_into IS NOT NULL OR u.erased_at IS NOT NULL)) GROUP BY c.customer_id"""
+        older = f"WHERE (at, id) < ({query.given(checked(after.at))}, {query.given(after.id)})" if after else ""
+        text = f"SELECT id, at FROM ({ranked}) AS ranked {older} ORDER BY at DESC, id DESC LIMIT {query.given(limit)}"
+        return query.ask(text)
 
     def _cards(self, customer_ids: Iterable[UUID]) -> Talk[list[Card]]:
         query = Query(self._dialect)
