@@ -139,7 +139,7 @@ async def card(request: Ask, key: FromPath[str], *, welcome: FromQuery[bool] = F
         **await _drawn(request, facts),
     )
     own = request.cookies.get(f"{HEADS}{facts.program.id.hex}", "")
-    if own and own != key and facts.card.left_at is None and await own_card(desk, facts.program, (own,)) is None:
+    if KEY.fullmatch(own) and own != key and facts.card.left_at is None and await own_card(desk, facts.program, (own,)) is None:
         answer.set_cookie(cookie(request, facts.program, key))  # what this browser had has become part of this card, or is gone
     return answer
 

@@ -3,6 +3,7 @@
 import re
 
 import httpx
+from databases import BOTH
 from msgspec.structs import replace
 from shop import Shop
 
@@ -37,6 +38,7 @@ def key_in(answer: httpx.Response) -> str:
     return found[1]
 
 
+@BOTH
 async def test_who_is_known_gets_the_card_that_they_have(shop: Shop) -> None:
     hoa = {"program_id": str(shop.program.id), "name": "Hoa", "email": "Hoa@Example.com"}
     first = await shop.post("join", hoa)
@@ -48,6 +50,7 @@ async def test_who_is_known_gets_the_card_that_they_have(shop: Shop) -> None:
     assert (refused.status_code, refused.json()["word"]) == (400, "invalid_request")
 
 
+@BOTH
 async def test_joining_gives_a_card_and_the_welcome_and_the_same_browser_keeps_it(shop: Shop) -> None:
     await change(shop, welcome=shop.offers["cookie"].id, asks=Asks(email="optional", birthday="optional"))
     here = shop.locations["Thảo Điền"]
@@ -74,6 +77,7 @@ async def test_joining_gives_a_card_and_the_welcome_and_the_same_browser_keeps_i
         assert key_in(another) != key
 
 
+@BOTH
 async def test_one_form_sent_twice_is_one_card_and_a_filled_in_trap_is_none(shop: Shop) -> None:
     path = f"/join/{shop.program.id}"
     said = {"nonce": "a" * 24, "name": "Hoa"}
@@ -89,6 +93,7 @@ async def test_one_form_sent_twice_is_one_card_and_a_filled_in_trap_is_none(shop
         assert "set-cookie" not in robot.headers or "card-" not in robot.headers["set-cookie"]
 
 
+@BOTH
 async def test_a_stranger_learns_nothing_and_the_link_of_the_old_card_makes_one_of_two(shop: Shop) -> None:
     await change(shop, asks=Asks(email="required"), welcome=shop.offers["cookie"].id)
     path = f"/join/{shop.program.id}"
@@ -118,6 +123,7 @@ async def test_a_stranger_learns_nothing_and_the_link_of_the_old_card_makes_one_
         assert [coupon.state for coupon in kept.coupons if coupon.state == "active"] == ["active"]
 
 
+@BOTH
 async def test_a_paused_program_says_so_and_too_many_from_one_place_wait(shop: Shop) -> None:
     path = f"/join/{shop.program.id}"
     async with shop.browser() as browser:
@@ -137,6 +143,13 @@ async def test_a_paused_program_says_so_and_too_many_from_one_place_wait(shop: S
     assert (refused.status_code, refused.json()["word"]) == (409, "paused")
 
 
+async def test_a_cookie_that_holds_no_key_is_no_card(shop: Shop) -> None:
+    for key in ("%00", "%E2%98%83", "a" * 65):
+        async with shop.browser() as browser:
+            cookie = {"Cookie": f"card-{shop.program.id.hex}={key}"}
+            assert (await browser.get(f"/join/{shop.program.id}", headers=cookie)).status_code == 200
+
+
 def test_two_ways_to_write_a_number_are_one_number() -> None:
     written = (
         "0901 234 567",
@@ -153,6 +166,7 @@ def test_two_ways_to_write_a_number_are_one_number() -> None:
     assert contacts.CALLING["VND"] == "84"
 
 
+@BOTH
 async def test_the_link_of_a_card_is_written_to_whose_address_it_is(shop: Shop) -> None:
     await change(shop, asks=Asks(email="optional"))
     newcomer = Newcomer(name="Hoa", email="Hoa@example.com", language="vi")
