@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from shop import Shop
 
-from app.web import brand
+from app.web import brand, style
 from app.web.pages import POLICY
 
 LINK = re.compile(r'(?:href|src)="(/[^"#]*)"')
+CSS = Path(style.__file__).parents[1] / "static" / "css"
 URL = re.compile(r'url\("?([^")]+)')
 
 
@@ -82,3 +83,18 @@ def test_every_picture_of_the_docs_is_made_by_the_command_and_shown_and_small() 
     assert there == made
     assert set(re.findall(r"\(([\w-]+)\.png\)", (pictures / "README.md").read_text(encoding="utf-8"))) == made
     assert [path.name for path in pictures.glob("*.png") if path.stem in made and path.stat().st_size > 120_000] == []
+
+
+SHARED = {"trends": "insight is laid out as the trends are", "wc": "the web card is a part"}
+"""Why a class that one page styles by its name alone is met in another page's file."""
+
+
+def test_no_page_styles_what_another_page_has_by_the_same_name() -> None:
+    alone: set[str] = set()
+    met: dict[str, set[str]] = {}
+    for sheet in sorted(CSS.glob("[4-9]*.css")):
+        for group in re.findall(r"([^{};]+)\{", re.sub(r"/\*.*?\*/", "", sheet.read_text(), flags=re.DOTALL)):
+            for name in re.findall(r"\.([a-z][\w-]*)", group):
+                met.setdefault(name, set()).add(sheet.name)
+            alone |= set(re.findall(r"(?:^|,)\s*\.([a-z][\w-]*)\s*(?=,|$)", re.sub(r"\(.*?\)", "", group)))
+    assert {name: files for name, files in met.items() if name in alone and len(files) > 1 and name not in SHARED} == {}
