@@ -479,7 +479,7 @@ async def _say(send: Send, status: int, kind: str, body: bytes, *, keep: bool = 
         "content-length": str(len(body)),
         "content-security-policy": POLICY,
         "x-content-type-options": "nosniff",
-        "referrer-policy": "no-referrer",
+        "referrer-policy": "same-origin",  # with none, a browser does not say that a form comes from this page
         "cache-control": "max-age=86400" if keep else "no-cache",
     }
     await send({"type": "http.response.start", "status": status, "headers": [(k.encode(), v.encode()) for k, v in fields.items()]})
