@@ -3,6 +3,8 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 # Like pip, trust what this machine trusts: behind a company's proxy uv's own list of roots is not enough. (Two names: old and new.)
 export UV_SYSTEM_CERTS ?= 1
 export UV_NATIVE_TLS ?= 1
+# Where Python may not keep what it compiled, each process of a test compiles everything again: three seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run demo test lint bench words pictures
 
