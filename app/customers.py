@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from app.desk import Desk, read
+from app.desk import Desk, read, segments
 from app.desk.views import CardView, CouponView, InstallationView, Look
 from app.store import Known, Life, Mark, PeopleOrder
 from passes import codes
@@ -72,9 +72,7 @@ async def rows(desk: Desk, business: Business, wanted: Wanted) -> AsyncIterator[
 
 
 async def _of_segment(desk: Desk, business: Business, segment_id: UUID, after: Mark | None, limit: int) -> Page:
-    segment = next((one for one in await desk.store.segments(business.id) if one.id == segment_id), None)
-    if segment is None:
-        raise NotFound(what=N_("segment"))
+    segment = await segments.segment(desk, business.id, segment_id)
     found = await desk.store.segment(
         business.id, segment.rules, now=desk.world.now(), zone=business.tz, after=after.id if after else None, limit=limit + 1
     )

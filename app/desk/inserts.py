@@ -7,13 +7,12 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from app.desk import Desk, audit
+from app.desk import Desk, audit, programs
 from app.desk.found import secret_hash
 from app.store import Insert, Member
 from passes.offers import end_of_day
-from passes.problems import NotFound, Paused
+from passes.problems import Paused
 from passes.programs import Program
-from passes.words import N_
 
 MOST: Final = 1000
 """Inserts that are made at once: their links are known only while they are made, so all of them are in one answer."""
@@ -29,9 +28,7 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
 async def make(desk: Desk, member: Member, program_id: UUID, *, count: int, gives: int, until: date | None) -> Made:
     """So many inserts, good to the end of a day or for good. Raises NotFound, Paused, and CannotEarn for what no action may give."""
     business, now = member.business, desk.world.now()
-    program = await desk.store.program(business.id, program_id)
-    if program is None:
-        raise NotFound(what=N_("program"))
+    program = await programs.one(desk, business.id, program_id)
     if program.state != "running":
         raise Paused(name=program.name)
     program.worth(count=gives)

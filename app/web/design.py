@@ -14,7 +14,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 from msgspec.structs import replace
 
-from app.desk import designs, pictures
+from app.desk import designs, pictures, programs
 from app.desk.designs import State
 from app.web import brand as paint
 from app.web import errands
@@ -31,7 +31,6 @@ from passes.colours import readable_brand
 from passes.designs import DEFAULT, FOLDERS, MAY_HIDE, Design, Fact, FactKey, Picture, Spot, Symbol, dressed, facts, overfull
 from passes.face import Face, Line
 from passes.offers import FreeItem, Offer
-from passes.problems import NotFound
 from passes.programs import ByVisit, Goal, Program
 from passes.wallets.apple import fit, placed
 from passes.wallets.google import Drafts
@@ -215,10 +214,7 @@ def _localized(said: Mapping[str, Any], language: str) -> str:
 
 
 async def _program(request: Ask, program_id: UUID) -> Program:
-    found = await desk_of(request).store.program(me(request).business.id, program_id)
-    if found is None:
-        raise NotFound(what=N_("program"))
-    return found
+    return await programs.one(desk_of(request), me(request).business.id, program_id)
 
 
 def _shifted(brand: Brand) -> tuple[Brand, tuple[tuple[str, str], ...]]:

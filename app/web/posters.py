@@ -7,6 +7,7 @@ from uuid import UUID
 from litestar import Response, get
 from litestar.params import FromPath, FromQuery
 
+from app.desk import programs
 from app.desk import settings as places
 from app.web import brand
 from app.web.pages import render
@@ -17,17 +18,13 @@ from passes import scan
 from passes.businesses import Location
 from passes.colours import readable_brand
 from passes.designs import dressed
-from passes.problems import NotFound
-from passes.words import N_
 
 Size = Literal["a4", "a5"]
 
 
 async def _poster(request: Ask, program_id: UUID, location: Location | None, size: Size) -> Response[str]:
     desk, business = desk_of(request), me(request).business
-    program = await desk.store.program(business.id, program_id)
-    if program is None:
-        raise NotFound(what=N_("program"))
+    program = await programs.one(desk, business.id, program_id)
     wears = readable_brand(dressed(business.brand, program.design))
     link = f"{desk.public_url}/join/{program.id}" + (f"/at/{location.id}" if location else "")
     offers = await desk.store.offers(business.id, [program.goals[-1].offer_id])
