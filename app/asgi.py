@@ -26,6 +26,7 @@ from app import certs, db, doctor, languages
 from app.credentials import TEMPLATES, apple_wallet, google_wallet, post_office
 from app.desk import Desk, starting
 from app.desk.automations import Automations
+from app.desk.courtesy import Courtesy
 from app.desk.letters import Letters
 from app.errands import Errands
 from app.followers import Followers
@@ -113,7 +114,9 @@ def words() -> Words:
 
 
 @contextlib.asynccontextmanager
-async def open_desk(settings: Settings, *, world: Callable[[Http], World] = real) -> AsyncIterator[tuple[Desk, asyncio.Event]]:
+async def open_desk(
+    settings: Settings, *, world: Callable[[Http], World] = real, courtesy: Courtesy | None = None
+) -> AsyncIterator[tuple[Desk, asyncio.Event]]:
     """The desk over a database, with its way out, and the bell that its followers listen to; closed in the end."""
     outbound = Outbound(trust=settings.trust)
     store = await db.open_store(settings.database_url, queue=settings.queue)
@@ -129,6 +132,7 @@ async def open_desk(settings: Settings, *, world: Callable[[Http], World] = real
         public_url=settings.public_url.rstrip("/"),
         bell=bell.set,
         post=post,
+        aside=(courtesy or Courtesy()).step_aside,
     )
     try:
         yield desk, bell
@@ -157,8 +161,9 @@ def create_app(settings: Settings, *, followers: bool = True, world: Callable[[H
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        courtesy = Courtesy()
         async with contextlib.AsyncExitStack() as stack:
-            desk, bell = await stack.enter_async_context(open_desk(settings, world=world))
+            desk, bell = await stack.enter_async_context(open_desk(settings, world=world, courtesy=courtesy))
             streams = app.state.live = Live()
             told = await stack.enter_async_context(db.neighbours(settings.database_url, streams.heard))
 
@@ -167,11 +172,11 @@ def create_app(settings: Settings, *, followers: bool = True, world: Callable[[H
                 told(str(business_id))
 
             desk = replace(desk, news=news)
+            app.state.in_flight = courtesy.in_flight
             app.state.desk = desk
             app.state.bell = bell
             app.state.pages = TEMPLATES / "pages"
             app.state.checks = lambda ask: doctor.checks(settings, desk.store, now=desk.world.now(), ask=ask)
-            app.state.in_flight = set()
             app.state.complaints = Counter()
             app.state.photos = CapacityLimiter(PHOTOS)
             if followers:

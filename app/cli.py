@@ -19,6 +19,7 @@ import uvicorn
 
 from app import asgi, certs, credentials, db, doctor, logs, settings, world
 from app.desk import Desk, examples, found, people, read, wallets
+from app.desk.courtesy import Courtesy
 from app.outbound import Outbound
 from app.store import Member, Staff, Store
 from passes.problems import NotFound, Problem
@@ -329,7 +330,12 @@ async def _follow(_: argparse.Namespace, known: settings.Settings) -> int:
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    async with asgi.open_desk(known) as (desk, bell), asgi.following(desk, bell, lease=known.lease):
+    courtesy = Courtesy()
+    async with (
+        asgi.open_desk(known, courtesy=courtesy) as (desk, bell),
+        db.neighbours(known.database_url, courtesy.heard),
+        asgi.following(desk, bell, lease=known.lease),
+    ):
         print("following: phones are told as cards change", file=sys.stderr, flush=True)
         await stop.wait()
     return 0

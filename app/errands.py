@@ -61,6 +61,7 @@ class Errands:
     async def step(self) -> bool:
         """One portion of one errand that is due; False if none is."""
         desk = self._desk
+        await desk.aside()
         now = desk.world.now()
         taken = await desk.store.take_errand(now=now, lease_until=now + LEASE)
         if taken is None:

@@ -23,7 +23,7 @@ from passes.wallets.base import Delivered, Gone, Installation, Later, Misconfigu
 
 log = structlog.get_logger()
 
-BATCH: Final[Mapping[str, int]] = {"apple": 500, "google": 40}
+BATCH: Final[Mapping[str, int]] = {"apple": 250, "google": 40}
 """Installations of one look. Google takes 20 calls a second: more of its cards would only wait under our lease."""
 LEASE: Final = timedelta(seconds=15)
 """How long an installation is left to the worker that took it; a killed process delays its phones by this."""
@@ -63,6 +63,7 @@ class Followers:
     def __init__(self, desk: Desk, bell: asyncio.Event, *, lease: timedelta = LEASE) -> None:
         self._desk = desk
         self._bell = bell
+        self._turn = asyncio.Lock()
         self._lease = lease
         self._wallets: Sequence[Wallet] = [wallet for wallet in (desk.apple, desk.google) if wallet is not None]
 
@@ -112,6 +113,7 @@ class Followers:
     async def _look(self, wallet: Wallet) -> int:
         store, now = self._desk.store, self._desk.world.now()
         stopped, look = await self._stopped(wallet, now)
+        await self._desk.aside()
         claimed = await store.claim(now=now, lease_until=now + self._lease, limit=BATCH[wallet.name], stopped=stopped, wallet=wallet.name)
         if not claimed:
             return 0
@@ -125,6 +127,7 @@ class Followers:
             for task in told:
                 task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
+        await self._desk.aside()
         settled = [self._unanswered(due.installation) if task in late else task.result() for task, due in told.items()]
         await store.settle([one for one in settled if one is not None])
         return len(claimed)
@@ -143,6 +146,8 @@ class Followers:
 
     async def _follow(self, wallet: Wallet, due: Due, known: CardFacts | None, look: Look) -> Installation | None:
         """What becomes of an installation that was taken; None if that is written already."""
+        async with self._turn:
+            await self._desk.aside()
         now, one = self._desk.world.now(), due.installation
         if due.version is None:
             return replace(one, due_at=None, gone_at=now)

@@ -1,6 +1,6 @@
 """The stories of the counter, one file each: what is asked, what the rules say, what becomes true."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 from uuid import UUID
@@ -27,6 +27,10 @@ def _nobody(_business_id: UUID) -> None:
     pass
 
 
+async def _at_once() -> None:
+    pass
+
+
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
     """What every story needs. ``apple`` and ``google`` are None without credentials; ``bell`` wakes the followers here."""
 
@@ -39,6 +43,8 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     bell: Callable[[], None]
     news: Callable[[UUID], None] = _nobody
     """Tell the pages of a business that something happened at a counter."""
+    aside: Callable[[], Awaitable[None]] = _at_once
+    """Let whoever stands at a counter go first, for a moment: long work awaits it before each little piece."""
     post: Send | None = None
     """Send an e-mail; None where no mail server is configured."""
 
