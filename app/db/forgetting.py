@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
+
 from app.db import sought
 from app.db.conversing import Conversing, just, with_rows
 from app.db.shapes import CUSTOMER, as_id
@@ -24,6 +26,8 @@ TEXTS: Final = {
     "refusal": ("presented", "customer_id"),
 }
 """What people write themselves, by table: the column, and by which column a row is somebody's."""
+RULED: Final = ("campaign", "errand", "segment")
+"""What has rules in its body, and there perhaps a text to be found in people's names."""
 AT_ONCE: Final = 1000
 LONG_NAME: Final = 5
 """A shorter name is a word of its own too often to be looked for in what is said of others."""
@@ -52,6 +56,11 @@ class Naming:
         """In any other text."""
         return bool(self._whole and self._whole.search(_folded(text))) or self._dialled(text)
 
+    def itself(self, text: str) -> bool:
+        """Whether a text is a name, an address or a number of theirs, and nothing else."""
+        digits = sought.digits(text)
+        return _folded(text) in self._known or any(len(digits) >= NUMBER and digits.endswith(number) for number in self._numbers)
+
     def _dialled(self, text: str) -> bool:
         digits = sought.digits(text) if self._numbers else ""
         return any(number in digits for number in self._numbers)
@@ -69,6 +78,7 @@ class Forgetting(Conversing):
         for table in TEXTS:
             named[table] = await self._named(table, customer, ids, naming)
         kept = await self._kept_about(customer, ids, naming)
+        ruled = await self._ruled(customer, naming)
         left = [
             Customer(
                 id=one.id,
@@ -81,7 +91,7 @@ class Forgetting(Conversing):
             )
             for one in sorted(family, key=lambda one: one.id)
         ]
-        await self._write(self._forget(left, named, kept, with_rows(rows)))
+        await self._write(self._forget(left, named, kept, ruled, with_rows(rows)))
         await self._wipe()
 
     def _theirs(self, people: list[UUID]) -> Talk[frozenset[UUID]]:
@@ -124,7 +134,27 @@ class Forgetting(Conversing):
                 return found
             last = rows[-1][0]
 
-    def _forget(self, left: Sequence[Customer], named: dict[str, list[Any]], kept: list[int], unit: Ready) -> Talk[None]:
+    async def _ruled(self, customer: Customer, naming: Naming) -> list[tuple[str, UUID]]:
+        """The segments, campaigns and errands whose rule is their name, address or number."""
+        found = []
+        for table in RULED:
+            text = self._say_of(f"SELECT id, body FROM {table} WHERE business_id = $1")
+            for key, body in await self._read(just(Ask(text, (customer.business_id,))), heavy=True):
+                said = (msgspec.json.decode(body).get("rules") or {}).get("text")
+                if said and naming.itself(said):
+                    found.append((table, as_id(key)))
+        return found
+
+    def _without_rule(self, table: str, key: UUID, cards: Sequence[str]) -> Talk[None]:
+        """Such a rule goes on to mean them: the cards that they had, which are left, and so nobody."""
+        [(body,)] = yield Ask(self._say_of(f"SELECT body FROM {table} WHERE id = $1 {self._dialect.lock}"), (key,))
+        now = msgspec.json.decode(body)
+        now["rules"] |= {"text": "", "cards": cards}
+        yield Ask(self._say_of(f"UPDATE {table} SET body = $2 WHERE id = $1"), (key, msgspec.json.encode(now).decode()))
+
+    def _forget(
+        self, left: Sequence[Customer], named: dict[str, list[Any]], kept: list[int], ruled: Sequence[tuple[str, UUID]], unit: Ready
+    ) -> Talk[None]:
         for one in left:
             yield Ask(self._say.held(CUSTOMER), (one.id,))
             yield Ask(self._say.rewritten(CUSTOMER), CUSTOMER.row(one))
@@ -138,6 +168,11 @@ class Forgetting(Conversing):
         for at in range(0, len(kept), AT_ONCE):
             text = f"UPDATE kept SET status = $2, body = $3 WHERE id {self._dialect.listed(1)}"
             yield Ask(self._say_of(text), (kept[at : at + AT_ONCE], *GONE))
+        if ruled:
+            people = [one.id for one in left]
+            cards = yield Ask(self._say_of(f"SELECT id FROM card WHERE customer_id {self._dialect.listed(1)}"), (people,))
+            for table, key in ruled:
+                yield from self._without_rule(table, key, [str(row[0]) for row in cards] or [str(people[0])])
         yield from self._recorded(unit)
 
     async def _wipe(self) -> None:

@@ -28,7 +28,7 @@ HIDDEN: Final = frozenset({"id", "business_id", "secret_hash"})
 def line(desk: Desk, staff_id: UUID, what: str, was: msgspec.Struct | None, became: msgspec.Struct | None) -> Audit:
     """A line of the audit: the fields that differ, as they were and as they are; a thing that is new or gone has None.
 
-    Of a customer only the names of the fields are kept: who is forgotten must not live on here.
+    Of a customer only the names of the fields are kept, and of rules not the text: who is forgotten must not live on here.
     """
     return line_of(desk.world, staff_id, what, was, became)
 
@@ -39,6 +39,10 @@ def line_of(world: World, staff_id: UUID, what: str, was: msgspec.Struct | None,
     differ = [name for name in {**old, **new} if old.get(name) != new.get(name) and name not in HIDDEN]
     thing = became if became is not None else was
     secret = isinstance(thing, Customer)
+
+    for values in (old, new):  # a rule may be a person's name
+        if rules := values.get("rules"):
+            values["rules"] = {**rules, "text": "…" if rules["text"] else ""}
 
     def kept(values: dict[str, object]) -> str:
         return msgspec.json.encode({name: "…" if secret else values[name] for name in differ if name in values}).decode()

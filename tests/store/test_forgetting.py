@@ -83,6 +83,13 @@ async def lived(shop: Shop) -> str:
     sent = Sent(id=uuid4(), occasion="once", mail="due", mail_at=at, **mine)
     message = Event(id=uuid4(), kind="message", reason=f"for {OTHER}", **mine)
     await shop.desk.commit(at, rows=(campaign, sent, message))
+    for number, rule in enumerate((NAME.lower(), SECOND, PHONE)):
+        assert (await minh.post("/segments", data={"name": f"One {number}", "text": rule})).status_code == 303
+    said = {"name": "To one", "message.en": "Hello", "message.vi": "Chào", "text": EMAIL}
+    assert (await minh.post("/campaigns", data=said)).status_code == 303
+    segment = (await store.segments(shop.business.id))[0].id
+    many = {"id": str(uuid4()), "offer_id": str(shop.offers["coffee"].id), "whom": f"segment:{segment}", "sure": "true"}
+    assert (await minh.post("/coupons/many", data=many)).status_code == 303
     assert (await minh.post(f"{page}/merge/{other.customer.id}")).status_code == 303
     assert (await minh.post(f"{page}/erase")).status_code == 422  # not without saying so
     return str(facts.customer.id)
@@ -107,7 +114,9 @@ async def ledgers(store: Store, shop: Shop) -> list[object]:
 async def test_erased_means_erased(database_url: str) -> None:
     async with open_shop(database_url) as shop:
         who = await lived(shop)
-        assert {"customer", "contact", "kept", "entry", "refusal", "reversal", "event"} <= set(await named(database_url))
+        assert {"customer", "contact", "kept", "entry", "refusal", "reversal", "event", "segment", "campaign", "errand"} <= set(
+            await named(database_url)
+        )
         before, written = await numbers(shop), await ledgers(shop.desk.store, shop)
         life = await shop.desk.store.life(shop.business.id, who)
         assert life
@@ -115,6 +124,8 @@ async def test_erased_means_erased(database_url: str) -> None:
         minh = await shop.sign_in("Minh")
         assert (await minh.post(f"/customers/{who}/erase", data={"sure": "true"})).status_code == 303
         assert await named(database_url) == []
+        for one in await shop.desk.store.segments(shop.business.id):  # what meant them means nobody, and not everybody
+            assert await shop.desk.store.segment_size(shop.business.id, one.rules, now=shop.clock(), zone=shop.business.tz) == 0
         assert await numbers(shop) == before
         entries = [line for card in life.cards for line in await shop.desk.store.ledger(shop.business.id, card.id)]
         assert {(line.card_id, line.amount, line.balance) for line in entries} >= set(written)
