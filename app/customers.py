@@ -10,7 +10,7 @@ import msgspec
 from app.desk import Desk, read, segments
 from app.desk.views import CardView, CouponView, InstallationView, Look
 from app.store import Known, Life, Mark, PeopleOrder
-from passes import codes
+from passes import codes, contacts
 from passes.businesses import Business
 from passes.cards import Customer, Entry, Event
 from passes.codes import Number
@@ -105,6 +105,17 @@ async def alike(desk: Desk, business: Business) -> Sequence[tuple[Known, Known]]
     ids = list({one for pair in pairs for one in pair})
     known = {one.customer.id: one for one in await desk.store.people(business.id, ids=ids, limit=len(ids))} if ids else {}
     return [(known[one], known[another]) for one, another in pairs if one in known and another in known]
+
+
+async def proven(desk: Desk, business: Business, those: Sequence[Known]) -> frozenset[UUID]:
+    """Which of these customers are proven to be whose e-mail address or number they gave (app.store.Contact)."""
+    found = set()
+    for one in {known.customer.id: known.customer for known in those}.values():
+        for value in contacts.values(business, email=one.email, phone=one.phone):
+            contact = await desk.store.contact(business.id, value)
+            if contact is not None and contact.proven and contact.customer_id == one.id:
+                found.add(one.id)
+    return frozenset(found)
 
 
 # --- One ---

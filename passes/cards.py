@@ -1,6 +1,6 @@
 """One customer's membership of one program: what it has earned, and which coupons are ready on it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
@@ -43,7 +43,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
     ``entries`` counts the lines of its ledger (the last line's balance is the balance); ``version`` is the moment, on the
     installation's one clock of changes, at which its face last changed; ``key`` opens the holder's own page and
-    ``token`` is what Apple's devices authenticate with: neither ever changes.
+    ``token`` is what Apple's devices authenticate with: they never change, but the key of a card that staff give to another customer.
     """
 
     id: UUID
@@ -190,6 +190,31 @@ def merge(kept: Card, other: Card, program: Program) -> Earned:
         if goal.at <= other.balance and goal in goals:
             goals.remove(goal)
     return msgspec.structs.replace(earned, goals=tuple(goals))
+
+
+def caught_up(card: Card, was: Program, became: Program, *, keep: bool, held: int, added: Sequence[int], given: Sequence[UUID]) -> Earned:
+    """``moved`` for a card that went on before anybody saw to it: it had ``held`` when the goals moved, then these were ``added``.
+
+    It gets what it would have if it had been seen to at once, less the offers that it was ``given`` since.
+    """
+    at_once = moved(msgspec.structs.replace(card, balance=held), was, became, keep=keep)
+    goals, balance = list(at_once.goals), at_once.balance
+    for amount in added:
+        if amount > 0:
+            step = earn(msgspec.structs.replace(card, balance=balance), became, count=amount)
+            goals, balance = [*goals, *step.goals], step.balance
+        else:
+            balance = max(0, balance + amount)
+    for offer_id in given:
+        same = next((goal for goal in goals if goal.offer_id == offer_id), None)
+        if same:
+            goals.remove(same)
+    extra = sum(amount for kind, amount, _ in at_once.lines if kind == "corrected")
+    extra = max(extra, balance - card.balance)
+    lines: list[tuple[EntryKind, int, int]] = [("corrected", extra, card.balance + extra)] if extra else []
+    if card.balance + extra != balance:
+        lines.append(("round", balance - card.balance - extra, balance))
+    return Earned(balance=balance, lines=tuple(lines), goals=tuple(goals))
 
 
 def moved(card: Card, was: Program, became: Program, *, keep: bool) -> Earned:

@@ -29,7 +29,7 @@ from app.db.shapes import (
     checked,
 )
 from app.db.statements import Ask, Talk
-from app.store import CardFacts, GivenState, Place
+from app.store import CardFacts, Contact, GivenState, Place
 from passes.cards import Card, Customer, Entry, Event
 from passes.coupons import Coupon, Presented, Redemption, Refusal, Reversal, Used
 from passes.offers import SECOND, Offer
@@ -214,11 +214,10 @@ class Cards(Conversing):
         table = tables.Customer
         return await self._one(CUSTOMER, table.select().where((table.id == customer_id) & (table.business_id == business_id)))
 
-    async def contact(self, business_id: UUID, value: str) -> UUID | None:
+    async def contact(self, business_id: UUID, value: str) -> Contact | None:
         """See app.store.Store."""
         table = tables.Contact
-        found = await self._one(CONTACT, table.select().where((table.business_id == business_id) & (table.value == checked(value))))
-        return found.customer_id if found is not None else None
+        return await self._one(CONTACT, table.select().where((table.business_id == business_id) & (table.value == checked(value))))
 
     async def cards_of(self, business_id: UUID, customer_id: UUID) -> Sequence[Card]:
         """See app.store.Store."""
@@ -259,6 +258,19 @@ class Cards(Conversing):
         table = tables.Entry
         mine = (table.business_id == business_id) & (table.card_id == card_id)
         return await self._all(ENTRY, table.select().where(mine).order_by(table.number))
+
+    async def tick(self) -> int:
+        """See app.store.Store."""
+        return int((await self._read(just(Ask(self._dialect.text("SELECT tick FROM clock"), ()))))[0][0])
+
+    async def since(self, card_ids: Sequence[UUID], tick: int) -> Sequence[tuple[Event, UUID | None]]:
+        """See app.store.Store."""
+        query = Query(self._dialect)
+        text = f"""
+            SELECT {EVENT.select("e")}, k.offer_id FROM event AS e LEFT JOIN coupon AS k ON k.id = e.coupon_id
+            WHERE e.card_id {query.listed(card_ids)} AND e.seq > {query.given(tick)} ORDER BY e.seq"""  # noqa: S608 (columns of ours)
+        found = await self._read(just(query.ask(text)), heavy=True)
+        return [(EVENT.read(row), as_id(row[-1]) if row[-1] is not None else None) for row in found]
 
     async def refusals(self, business_id: UUID, *, limit: int = 100) -> Sequence[Refusal]:
         """See app.store.Store."""

@@ -258,7 +258,7 @@ ROWS: Final[Mapping[type, Shape[Any]]] = {
 """Every kind of row that a unit may bring."""
 
 CHANGING: Final[Mapping[type, tuple[str, ...]]] = {
-    Card: ("balance", "entries", "left_at", "visited_at", "visits", "location_id"),
+    Card: ("balance", "entries", "key", "left_at", "visited_at", "visits", "location_id"),
     Coupon: (
         "card_id",
         "customer_id",

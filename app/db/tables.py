@@ -357,6 +357,7 @@ class Contact(Table, tablename="contact"):
     business_id = UUID(default=None)
     value = Text(default=None)
     customer_id = UUID(default=None)
+    proven = Boolean(default=False)
 
 
 class Picture(Table, tablename="picture"):

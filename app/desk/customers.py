@@ -68,7 +68,7 @@ async def _write(desk: Desk, business: Business, staff_id: UUID, was: Customer, 
         return
     line = audit.line(desk, staff_id, "customer.changed", was, became)
     known = [
-        Contact(id=desk.world.new_id(), business_id=business.id, value=value, customer_id=was.id)
+        Contact(id=desk.world.new_id(), business_id=business.id, value=value, customer_id=was.id, proven=True)
         for value in await _values(desk, business, was, became)
     ]
     try:
@@ -86,4 +86,9 @@ async def _values(desk: Desk, business: Business, was: Customer, became: Custome
     """By what they are known: what has not changed only if they were known by it (another one may have been first)."""
     wanted = contacts.values(business, email=became.email, phone=became.phone)
     before = contacts.values(business, email=was.email, phone=was.phone)
-    return [one for one in wanted if one not in before or await desk.store.contact(business.id, one) in (None, was.id)]
+    return [one for one in wanted if one not in before or await _may_be_known_by(desk, was, one)]
+
+
+async def _may_be_known_by(desk: Desk, one: Customer, value: str) -> bool:
+    contact = await desk.store.contact(one.business_id, value)
+    return contact is None or contact.customer_id == one.id

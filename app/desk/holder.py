@@ -8,11 +8,12 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from app.desk import ATTEMPTS, SOON, Desk, Repeated, counting, earn, forgetting, leaving, redeem
+from app.desk import SOON, Desk, Repeated, counting, earn, forgetting, leaving, redeem
 from app.desk.found import secret_hash
 from app.desk.views import EarnedView
-from app.desk.wallets import by_key, of_card
+from app.desk.wallets import by_key
 from app.store import Caller, CardFacts, Change, Duplicate, Insert, Kept, Lost, Merge, Opened, Row, Unit
+from passes import contacts
 from passes.businesses import Business
 from passes.cards import Card, Event
 from passes.coupons import Coupon, Presented
@@ -57,43 +58,61 @@ class _Opening(_Tap):
 # --- The card ---
 
 
-async def opened(desk: Desk, key: str, *, held: Sequence[str] = ()) -> CardFacts:
-    """The card that a link opens, or the one that it has become part of: then its key is another one.
+async def opened(desk: Desk, key: str, *, held: Sequence[str] = (), letter: str = "") -> CardFacts:
+    """The card that a link opens.
 
-    ``held`` are the keys that this browser has: a fresh, unused card that it was given to hide that the person is known (app.desk.join)
-    becomes part of this one, which proves now that they are. Raises NotFound, also for a card of somebody who was forgotten.
+    ``held`` are the keys that this browser has, ``letter`` is what stands in the link of a letter: whoever opens it with a card on
+    which they gave that address has proven that it is theirs. A fresh, unused card that they were given to hide that the person is
+    known (app.desk.join) becomes part of the one that it turns out to be. The link of a card that was merged into another one leads
+    there in a browser that has that one's key anyhow: that two are one person gives nobody what they could not open before.
+    Raises NotFound, also for a card of somebody who was forgotten, and LinkSpent for a card that was merged.
     """
     facts = await by_key(desk, key)
-    if facts.customer.merged_into is not None:
-        facts = await _successor(desk, facts) or facts
     if facts.customer.erased_at is not None:
         raise NotFound(what=CARD)
-    for one in set(held) - {facts.card.key}:
-        fresh = await desk.store.card_facts(key=one)
-        if fresh is not None and _is_the_same(fresh, facts):
+    has = [one for one in [await desk.store.card_facts(key=one) for one in held if one != key] if one is not None]
+    into = facts.customer.merged_into
+    if into is not None:
+        became = next((one for one in has if one.customer.id == into and _is_one(one, facts)), None)
+        if became is None:
+            raise LinkSpent
+        facts = became
+    proven = await _prove(desk, letter, [facts, *has] if key in held else has) if letter else None
+    if proven is not None and _is_one(proven, facts):
+        return proven
+    for fresh in has:
+        if await _is_the_same(desk, fresh, facts):
             await _fold(desk, fresh, facts)
     return facts
 
 
-async def _successor(desk: Desk, facts: CardFacts) -> CardFacts | None:
-    """The card of the same program of whom this one's holder turned out to be. Merged twice, they are followed twice."""
-    customer = facts.customer
-    for _ in range(ATTEMPTS):
-        if customer.merged_into is None:
-            break
-        found = await desk.store.customer(facts.business.id, customer.merged_into)
-        if found is None:
-            return None
-        customer = found
-    cards = await desk.store.cards_of(facts.business.id, customer.id)
-    card = next((one for one in cards if one.program_id == facts.program.id and one.left_at is None), None)
-    return await of_card(desk, card) if card else None
+def _is_one(one: CardFacts, other: CardFacts) -> bool:
+    return one.program.id == other.program.id and one.card.left_at is None
 
 
-def _is_the_same(fresh: CardFacts, old: CardFacts) -> bool:
+async def _prove(desk: Desk, letter: str, has: Sequence[CardFacts]) -> CardFacts | None:
+    """The card of this browser on which the address was given that the letter came to.
+
+    The address is its holder's from now on, unless it is proven to be somebody's already: before it may be anybody's who typed it.
+    """
+    for one in has:
+        contact = await desk.store.contact(one.business.id, contacts.value_of(email=one.customer.email))
+        if contact is None or contact.id.hex != letter or one.customer.merged_into or one.customer.erased_at or one.card.left_at:
+            continue
+        if contact.proven or await desk.store.revise([(contact, replace(contact, customer_id=one.customer.id, proven=True))]):
+            return one
+    return None
+
+
+async def _is_the_same(desk: Desk, fresh: CardFacts, old: CardFacts) -> bool:
+    """The holder of fresh gave an address or number that is proven to be the one's of old, and has used nothing yet."""
     unused = fresh.card.entries == 0 and all(coupon.state == "active" for coupon in fresh.coupons)
-    same = fresh.program.id == old.program.id and fresh.customer.maybe_id == old.customer.id
-    return same and unused and fresh.card.left_at is None and fresh.customer.merged_into is None and old.card.left_at is None
+    same = fresh.customer.maybe_id == old.customer.id and _is_one(fresh, old)
+    if not (same and unused and fresh.customer.merged_into is None and old.card.left_at is None):
+        return False
+    values = contacts.values(old.business, email=fresh.customer.email, phone=fresh.customer.phone)
+    known = [await desk.store.contact(old.business.id, value) for value in values]
+    return any(one is not None and one.proven and one.customer_id == old.customer.id for one in known)
 
 
 async def _fold(desk: Desk, fresh: CardFacts, old: CardFacts) -> None:

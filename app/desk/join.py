@@ -10,7 +10,6 @@ import msgspec
 from msgspec.structs import replace
 
 from app.desk import ATTEMPTS, Desk, Once, Repeated, counting, giving
-from app.desk.read import followed
 from app.desk.signing_in import count, key, network
 from app.desk.views import Joined
 from app.post import Letter
@@ -85,7 +84,9 @@ async def join(desk: Desk, caller: Caller, program_id: UUID, newcomer: Newcomer,
         coming = None
         if facts is None:
             here = caller.person.location_id
-            customer, rows = (known, _NO_ROWS) if known else _customer(desk, business, newcomer, owners, now=now, location_id=here)
+            customer, rows = known, _NO_ROWS
+            if customer is None:
+                customer, rows = _customer(desk, business, newcomer, owners, now=now, location_id=here, proven=True)
             coming = await _come(desk, business, program, customer, rows, now=now, cards=cards, location_id=here)
             facts = coming.facts
         view = Joined(customer_id=facts.customer.id, card=desk.look(business, once.language, now).card(facts))
@@ -99,7 +100,7 @@ async def join(desk: Desk, caller: Caller, program_id: UUID, newcomer: Newcomer,
                 raise Repeated from duplicate
             continue  # somebody with this address or number was first; or a number that exists: draw again
         if known:
-            await _learn(desk, business, known, newcomer, now)
+            await _learn(desk, business, known, newcomer, now, proven=True)
         return view
     raise Busy(retry_after=1)
 
@@ -119,7 +120,6 @@ async def own_card(desk: Desk, program: Program, keys: Sequence[str]) -> CardFac
     """The card of this program among those whose keys a browser has; None if none is in use."""
     for held in keys:
         facts = await desk.store.card_facts(key=held)
-        facts = await followed(desk, facts) if facts else None
         if facts is not None and facts.card.program_id == program.id and facts.card.left_at is None and _is_there(facts.customer):
             return facts
     return None
@@ -163,7 +163,7 @@ async def come(
         person, rows = customer, _NO_ROWS
         if person is None:
             owners = await _owners(desk, business, newcomer)
-            person, rows = _customer(desk, business, newcomer, owners, now=now, location_id=location_id)
+            person, rows = _customer(desk, business, newcomer, owners, now=now, location_id=location_id, proven=False)
         coming = await _come(desk, business, program, person, rows, now=now, cards=cards, location_id=location_id)
         kept = Kept(
             caller_id=program.id,
@@ -179,7 +179,7 @@ async def come(
         except (Lost, Duplicate):
             continue
         if customer:
-            await _learn(desk, business, customer, newcomer, now)
+            await _learn(desk, business, customer, newcomer, now, proven=False)
         return coming.facts, True
     raise Busy(retry_after=1)
 
@@ -188,7 +188,6 @@ async def _holder(desk: Desk, business: Business, keys: Sequence[str]) -> Custom
     """Whose the cards are that a browser has the keys of."""
     for one in keys:
         facts = await desk.store.card_facts(key=one)
-        facts = await followed(desk, facts) if facts else None
         if facts is not None and facts.business.id == business.id and _is_there(facts.customer):
             return facts.customer
     return None
@@ -211,7 +210,8 @@ def _is_there(customer: Customer) -> bool:
 async def _owners(desk: Desk, business: Business, newcomer: Newcomer) -> Owners:
     """Whose the address and the number are. They are read once a turn: who decides by them twice may decide differently."""
     values = contacts.values(business, email=newcomer.email, phone=newcomer.phone)
-    return {value: await desk.store.contact(business.id, value) for value in values}
+    known = {value: await desk.store.contact(business.id, value) for value in values}
+    return {value: one.customer_id if one is not None else None for value, one in known.items()}
 
 
 async def _known(desk: Desk, business: Business, owners: Owners) -> Customer | None:
@@ -292,7 +292,7 @@ def _offers(program: Program) -> list[UUID]:
 
 
 def _customer(
-    desk: Desk, business: Business, newcomer: Newcomer, owners: Owners, *, now: datetime, location_id: UUID | None
+    desk: Desk, business: Business, newcomer: Newcomer, owners: Owners, *, now: datetime, location_id: UUID | None, proven: bool
 ) -> tuple[Customer, tuple[Row, ...]]:
     """A new customer, to whom those addresses and numbers belong that are nobody's yet; and their rows."""
     customer = Customer(
@@ -308,11 +308,11 @@ def _customer(
         location_id=location_id,
         maybe_id=next((owner for owner in owners.values() if owner is not None), None),
     )
-    return customer, (customer, *(_contact(desk, customer, value) for value, owner in owners.items() if owner is None))
+    return customer, (customer, *(_contact(desk, customer, value, proven=proven) for value, owner in owners.items() if owner is None))
 
 
-def _contact(desk: Desk, customer: Customer, value: str) -> Contact:
-    return Contact(id=desk.world.new_id(), business_id=customer.business_id, value=value, customer_id=customer.id)
+def _contact(desk: Desk, customer: Customer, value: str, *, proven: bool) -> Contact:
+    return Contact(id=desk.world.new_id(), business_id=customer.business_id, value=value, customer_id=customer.id, proven=proven)
 
 
 async def _commit(desk: Desk, now: datetime, coming: _Coming | None, kept: Sequence[Row]) -> None:
@@ -329,7 +329,7 @@ async def _commit(desk: Desk, now: datetime, coming: _Coming | None, kept: Seque
     )
 
 
-async def _learn(desk: Desk, business: Business, known: Customer, newcomer: Newcomer, now: datetime) -> None:
+async def _learn(desk: Desk, business: Business, known: Customer, newcomer: Newcomer, now: datetime, *, proven: bool) -> None:
     """What somebody who is known tells for the first time. It is no harm if somebody else is first with it."""
     told = replace(
         known,
@@ -343,7 +343,7 @@ async def _learn(desk: Desk, business: Business, known: Customer, newcomer: Newc
     values = contacts.values(business, email=told.email, phone=told.phone)
     new = [value for value in values if await desk.store.contact(business.id, value) is None]
     try:
-        await desk.store.revise([(known, told)], rows=[_contact(desk, known, value) for value in new])
+        await desk.store.revise([(known, told)], rows=[_contact(desk, known, value, proven=proven) for value in new])
     except Duplicate:
         return
 
@@ -352,43 +352,41 @@ async def _learn(desk: Desk, business: Business, known: Customer, newcomer: Newc
 
 
 async def letters(desk: Desk, facts: CardFacts) -> tuple[Letter, ...]:
-    """What is written to whoever has just joined by themselves: the link of their card, where they gave an address.
+    """What is written to whoever has just joined by themselves, at the address that they typed: the link of their card.
 
-    Somebody who is known (perhaps this one) is told the link of the card that they have, at the address that they gave then. Who
+    If the address is proven to be somebody's (perhaps this one's), they are told the link of the card that they have instead. Who
     typed an address learns nothing by it. Made after the answer was sent, so that it takes everybody equally long.
     """
     customer, business = facts.customer, facts.business
-    to = [(customer, facts, NEW)] if customer.email else []
-    known = await desk.store.customer(business.id, customer.maybe_id) if customer.maybe_id else None
-    if known is not None and known.email:
-        theirs = await _card(desk, await desk.store.cards_of(business.id, known.id), facts.program)
+    contact = await desk.store.contact(business.id, contacts.value_of(email=customer.email)) if customer.email else None
+    if contact is None:
+        return ()
+    person, card, sentence, letter = customer, facts, NEW, f"?letter={contact.id.hex}"
+    owner = await desk.store.customer(business.id, contact.customer_id) if contact.proven else None
+    if owner is not None and owner.id != customer.id:
+        theirs = await _card(desk, await desk.store.cards_of(business.id, owner.id), facts.program)
         if theirs is not None:
-            same = contacts.value_of(email=known.email) == contacts.value_of(email=customer.email)
-            to = [*([] if same else to), (known, theirs, AGAIN)]
+            person, card, sentence, letter = owner, theirs, AGAIN, ""
     now = desk.world.now()
-    written = []
-    for person, card, sentence in to:
-        address = contacts.value_of(email=person.email)
-        struck = await desk.store.strike(key("letter", f"{business.id}:{address}"), at=now, fresh=now - timedelta(days=1))
-        if address and struck.n <= MOST_LETTERS:
-            written.append(_letter(desk, person, card, sentence))
-    return tuple(written)
+    struck = await desk.store.strike(key("letter", f"{business.id}:{contact.value}"), at=now, fresh=now - timedelta(days=1))
+    return (_letter(desk, customer.email, person.language, card, sentence=sentence, letter=letter),) if struck.n <= MOST_LETTERS else ()
 
 
 NEW: Final = N_("Hello, this is your card “{program}”:")
-AGAIN: Final = N_("Hello, somebody has just joined “{program}” with your address or number. If it was you: this is the card that you have.")
+AGAIN: Final = N_("Hello, somebody has just joined “{program}” with your address. If it was you: this is the card that you have.")
 """Nobody is called by name: a stranger who types an address would have us write what they typed as a name."""
+UNASKED: Final = N_("If you have not joined, somebody typed your address: then leave this link alone.")
 KEEP: Final = N_("Keep this link to yourself: it opens your card, on any phone.")
 
 
-def _letter(desk: Desk, customer: Customer, facts: CardFacts, sentence: str) -> Letter:
-    language, business = customer.language, facts.business
-    program = facts.program.name.said(language)
+def _letter(desk: Desk, to: str, language: str, facts: CardFacts, *, sentence: str, letter: str) -> Letter:
+    business = facts.business
     lines = (
-        desk.words.said(language, sentence, program=program),
-        f"{desk.public_url}/c/{facts.card.key}",
+        desk.words.said(language, sentence, program=facts.program.name.said(language)),
+        f"{desk.public_url}/c/{facts.card.key}{letter}",
         desk.words.said(language, KEEP),
+        *((desk.words.said(language, UNASKED),) if letter else ()),
         "\n".join(one for one in (business.name, business.contact) if one),
     )
     subject = desk.words.said(language, N_("Your card at {business}"), business=business.name)
-    return Letter(to=customer.email, subject=subject, text="\n\n".join(lines) + "\n")
+    return Letter(to=to, subject=subject, text="\n\n".join(lines) + "\n")

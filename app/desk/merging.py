@@ -82,7 +82,13 @@ async def merge(desk: Desk, business: Business, staff_id: UUID, keep_id: UUID, o
             audit.line(desk, staff_id, "customer.merged", planned.keep, planned.kept),
             audit.line(desk, staff_id, "customer.merged", planned.other, replace(planned.other, merged_into=keep_id)),
         ]
-        touches = [one.id for one in await desk.store.cards_of(business.id, other_id)]
+        theirs = await desk.store.cards_of(business.id, other_id)
+        touches = [one.id for one in theirs]
+        gone = {one.theirs.id for one in planned.joined}
+        # Nobody has proven that they are one: who has a link to a card of the other gets none to the one who stays.
+        changes += [
+            Change(of=Card, id=one.id, seen={"key": one.key}, to={"key": desk.world.token()}) for one in theirs if one.id not in gone
+        ]
         for one in planned.joined:
             given = await giving.give(desk, business, one.rewards, now=now, card=one.ours, or_mint=True)
             where = one.theirs.location_id or one.ours.location_id or locations[0].id

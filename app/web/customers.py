@@ -362,7 +362,9 @@ async def duplicates(request: Ask) -> Response[str]:
     """Customers that are perhaps one person."""
     desk, business = desk_of(request), me(request).business
     programs = {one.id: one for one in await desk.store.programs(business.id)}
-    return render(request, "customers_alike.html", pairs=await seen.alike(desk, business), programs=programs, lately=_lately)
+    pairs = await seen.alike(desk, business)
+    proven = await seen.proven(desk, business, [one for pair in pairs for one in pair])
+    return render(request, "customers_alike.html", pairs=pairs, proven=proven, programs=programs, lately=_lately)
 
 
 @get("/customers/{customer_id:uuid}/merge/{other_id:uuid}", guards=[managers])
@@ -373,7 +375,8 @@ async def compare(request: Ask, customer_id: FromPath[UUID], other_id: FromPath[
     known = {one.customer.id: one for one in await desk.store.people(business.id, ids=[customer_id, other_id])}
     programs = {one.id: one for one in await desk.store.programs(business.id)}
     both = (known[customer_id], known[other_id])
-    return render(request, "customers_merge.html", plan=plan, both=both, programs=programs, lately=_lately, born=born)
+    proven = await seen.proven(desk, business, both)
+    return render(request, "customers_merge.html", plan=plan, both=both, proven=proven, programs=programs, lately=_lately, born=born)
 
 
 @post("/customers/{customer_id:uuid}/merge/{other_id:uuid}", guards=[managers])

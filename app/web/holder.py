@@ -13,6 +13,7 @@ from litestar.params import FromPath, FromQuery
 from app.desk import holder
 from app.desk.join import own_card
 from app.desk.wallets import draw
+from app.problems import STATUS
 from app.store import CardFacts
 from app.web import brand
 from app.web.forms import Line, filled_in, path_within, remembered
@@ -21,7 +22,7 @@ from app.web.wire import Ask, bare, desk_of
 from passes import artwork, scan
 from passes.cards import Event
 from passes.face import HAPPENED, Face
-from passes.problems import NotFound, Problem
+from passes.problems import LinkSpent, NotFound, Problem
 from passes.programs import Program
 from passes.words import N_
 
@@ -108,9 +109,9 @@ async def _drawn(request: Ask, facts: CardFacts) -> dict[str, Any]:
     }
 
 
-async def _of(request: Ask, key: str, *, own: tuple[str, ...] = ()) -> CardFacts:
-    """The card of a link, on a page in its business's colours. Raises NotFound. ``own``: what this browser has (holder.opened)."""
-    facts = await holder.opened(desk_of(request), key, held=own)
+async def _of(request: Ask, key: str, *, own: tuple[str, ...] = (), letter: str = "") -> CardFacts:
+    """The card of a link, on a page in its business's colours. Raises NotFound, LinkSpent. ``own``, ``letter``: see holder.opened."""
+    facts = await holder.opened(desk_of(request), key, held=own, letter=letter)
     shown_by(request, facts.business)
     return facts
 
@@ -119,11 +120,16 @@ async def _of(request: Ask, key: str, *, own: tuple[str, ...] = ()) -> CardFacts
 
 
 @get("/c/{key:str}")
-async def card(request: Ask, key: FromPath[str], *, welcome: FromQuery[bool] = False, added: FromQuery[bool] = False) -> Response[Any]:
-    """The card, live, with the right wallet's button in front."""
+async def card(
+    request: Ask, key: FromPath[str], *, welcome: FromQuery[bool] = False, added: FromQuery[bool] = False, letter: FromQuery[str] = ""
+) -> Response[Any]:
+    """The card, live, with the right wallet's button in front. ``letter``: what the link of a letter has in it."""
     desk = desk_of(request)
-    facts = await _of(request, key, own=held(request))
-    if facts.card.key != key:
+    try:
+        facts = await _of(request, key, own=held(request), letter=letter)
+    except LinkSpent:
+        return render(request, "card_merged.html", status=STATUS[LinkSpent], headers=PRIVATE)
+    if facts.card.key != key or letter:
         return go(f"/c/{facts.card.key}")
     look = desk.look(facts.business, language_of(request, desk.words), desk.world.now())
     here = platform(request)

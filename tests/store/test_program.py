@@ -244,7 +244,7 @@ async def test_an_address_is_one_customers_and_an_insert_is_opened_once(cafe: Ca
     await cafe.commit(contact, slip, picture)
     with pytest.raises(Duplicate, match="Contact"):
         await cafe.commit(replace(contact, id=new_id()))
-    assert await cafe.store.contact(mine, contact.value) == card.customer_id
+    assert await cafe.store.contact(mine, contact.value) == contact
     assert await cafe.store.contact(new_id(), contact.value) is None
     assert await cafe.store.cards_of(mine, card.customer_id) == [card]
     assert await cafe.store.picture(picture.digest) == picture

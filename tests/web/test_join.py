@@ -1,6 +1,7 @@
 """A customer joins: by a till that is trusted, and by themselves on the program's page."""
 
 import re
+from uuid import UUID
 
 import httpx
 from databases import BOTH
@@ -8,7 +9,9 @@ from msgspec.structs import replace
 from shop import Shop
 
 from app.desk import join as joining
+from app.desk import merging
 from app.desk.join import Newcomer
+from app.store import CardFacts
 from passes import contacts
 from passes.contacts import value_of
 from passes.programs import Asks
@@ -36,6 +39,34 @@ def key_in(answer: httpx.Response) -> str:
     found = re.match(r"/c/([^?/]+)", answer.headers["location"])
     assert found, answer.headers["location"]
     return found[1]
+
+
+async def owner(shop: Shop, email: str) -> UUID | None:
+    """Whose an address is."""
+    found = await shop.desk.store.contact(shop.business.id, f"mailto:{email}")
+    return found.customer_id if found else None
+
+
+async def prove(shop: Shop, email: str) -> None:
+    """It is proven whose an address is."""
+    found = await shop.desk.store.contact(shop.business.id, f"mailto:{email}")
+    assert found
+    assert await shop.desk.store.revise([(found, replace(found, proven=True))])
+
+
+async def facts_of(shop: Shop, key: str) -> CardFacts:
+    """A card by its key."""
+    facts = await shop.desk.store.card_facts(key=key)
+    assert facts
+    return facts
+
+
+async def open_letter(shop: Shop, browser: httpx.AsyncClient, key: str) -> httpx.Response:
+    """The link is opened of the letter that came when a card was made."""
+    (letter,) = await joining.letters(shop.desk, await facts_of(shop, key))
+    link = re.search(r"/c/\S+", letter.text)
+    assert link
+    return await browser.get(link[0])
 
 
 @BOTH
@@ -99,6 +130,7 @@ async def test_a_stranger_learns_nothing_and_the_link_of_the_old_card_makes_one_
     path = f"/join/{shop.program.id}"
     async with shop.browser() as first, shop.browser() as second:
         old = key_in(await fill_in(first, path, "Hoa", email="hoa@example.com"))
+        await open_letter(shop, first, old)
         unknown = await fill_in(second, path, "Mai", email="mai@example.com")
         second.cookies.clear()
         known = await fill_in(second, path, "Hoa", email="HOA@example.com")
@@ -109,7 +141,7 @@ async def test_a_stranger_learns_nothing_and_the_link_of_the_old_card_makes_one_
         assert facts is not None
         assert original is not None
         assert facts.customer.maybe_id == original.customer.id
-        assert await shop.desk.store.contact(shop.business.id, "mailto:hoa@example.com") == original.customer.id
+        assert await owner(shop, "hoa@example.com") == original.customer.id
 
         assert (await second.get(f"/c/{old}")).status_code == 200
         folded = await shop.desk.store.card_facts(key=fresh)
@@ -121,6 +153,60 @@ async def test_a_stranger_learns_nothing_and_the_link_of_the_old_card_makes_one_
         kept = await shop.desk.store.card_facts(key=old)
         assert kept is not None
         assert [coupon.state for coupon in kept.coupons if coupon.state == "active"] == ["active"]
+
+
+@BOTH
+async def test_an_address_is_whose_mail_it_is_and_not_who_was_first_to_type_it(shop: Shop) -> None:
+    await change(shop, asks=Asks(email="required"))
+    path = f"/join/{shop.program.id}"
+    async with shop.browser() as stranger, shop.browser() as hoa:
+        theirs = key_in(await fill_in(stranger, path, "Hoa", email="hoa@example.com"))
+        hers = key_in(await fill_in(hoa, path, "Hoa", email="hoa@example.com"))
+        assert (await hoa.get(f"/c/{theirs}")).status_code == 200
+        assert (await facts_of(shop, hers)).customer.merged_into is None, "a link that anybody may have sent proves nothing"
+        await open_letter(shop, hoa, hers)
+        assert await owner(shop, "hoa@example.com") == (await facts_of(shop, hers)).customer.id
+        (letter,) = await joining.letters(shop.desk, await facts_of(shop, theirs))
+        assert hers in letter.text, "what a stranger joins with from now on leads to her card, in a letter to her"
+        assert (await stranger.get(f"/c/{theirs}")).status_code == 200, "who only mistyped an address keeps their card"
+
+
+@BOTH
+async def test_a_letter_for_another_card_that_is_opened_by_who_has_one_shows_their_own(shop: Shop) -> None:
+    await change(shop, asks=Asks(email="required"))
+    path = f"/join/{shop.program.id}"
+    async with shop.browser() as stranger, shop.browser() as hoa:
+        hers = key_in(await fill_in(hoa, path, "Hoa", email="hoa@example.com"))
+        theirs = key_in(await fill_in(stranger, path, "Hoa", email="hoa@example.com"))
+        shown = await open_letter(shop, hoa, theirs)
+        assert shown.headers["location"] == f"/c/{hers}"
+        assert await owner(shop, "hoa@example.com") == (await facts_of(shop, hers)).customer.id
+
+
+@BOTH
+async def test_whom_a_manager_takes_for_one_have_no_link_to_each_other_s_cards(shop: Shop) -> None:
+    await change(shop, asks=Asks(email="required"))
+    path = f"/join/{shop.program.id}"
+    lunch = replace(shop.program, id=shop.desk.world.new_id(), asks=Asks())
+    await shop.desk.commit(shop.clock(), rows=(lunch,))
+    async with shop.browser() as hoa, shop.browser() as stranger:
+        hers = key_in(await fill_in(hoa, path, "Hoa", email="hoa@example.com"))
+        theirs = key_in(await fill_in(stranger, path, "Hoa", email="hoa@example.com"))
+        along = key_in(await fill_in(stranger, f"/join/{lunch.id}", "Hoa"))
+        one, other = await facts_of(shop, hers), await facts_of(shop, theirs)
+        manager = await shop.sign_in("Minh")
+        pages = [await manager.get(f"/customers/{page}") for page in ("duplicates", f"{one.customer.id}/merge/{other.customer.id}")]
+        assert all("Address not proven" in page.text for page in pages)
+        await merging.merge(shop.desk, shop.business, shop.staff["Minh"].id, one.customer.id, other.customer.id)
+        ended = await stranger.get(f"/c/{theirs}")
+        assert (ended.status_code, "ask at the counter" in ended.text, hers in ended.text) == (410, True, False)
+        assert [(await stranger.post(f"/c/{key}/forget")).status_code for key in (theirs, along)] == [410, 404]
+        for program in (shop.program, lunch):
+            again = await stranger.get(f"/join/{program.id}")
+            assert again.status_code == 200, "a browser of the other's is a stranger's"
+        fresh = await facts_of(shop, key_in(await fill_in(stranger, path, "Hoa", email="hoa@example.com")))
+        assert fresh.customer.id != one.customer.id
+        assert (await hoa.get(f"/c/{hers}")).status_code == 200
 
 
 @BOTH
@@ -172,12 +258,14 @@ async def test_the_link_of_a_card_is_written_to_whose_address_it_is(shop: Shop) 
     newcomer = Newcomer(name="Hoa", email="Hoa@example.com", language="vi")
     made = []
     for number, name in enumerate(("Hoa", "Somebody", "Somebody", "Somebody")):
+        if number == 1:
+            await prove(shop, "hoa@example.com")
         facts, _ = await joining.come(
             shop.desk, shop.program, shop.business, replace(newcomer, name=name), nonce=f"{number:024}", address="192.0.2.1"
         )
         made.append((facts, await joining.letters(shop.desk, facts)))
     (first, (welcome,)), (_, (again,)), (_, (once_more,)), (_, nothing) = made
     assert (welcome.to, f"/c/{first.card.key}" in welcome.text, "Xin chào" in welcome.text) == ("Hoa@example.com", True, True)
-    assert (again.to, f"/c/{first.card.key}" in again.text) == ("Hoa@example.com", True), "of the card that they have"
+    assert (again.to, f"/c/{first.card.key}\n" in again.text) == ("Hoa@example.com", True), "of the card that they have"
     assert not any(name in letter.text for letter in (welcome, again) for name in ("Hoa", "Somebody")), "names may be anything"
     assert (once_more.to, nothing) == (again.to, ()), "three letters a day"
