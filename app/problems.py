@@ -158,6 +158,7 @@ STATUS: Final[Mapping[type[Problem], int]] = {
     problems.WalletNotConfigured: HTTPStatus.NOT_FOUND,
     problems.WalletUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     problems.ChangedMeanwhile: HTTPStatus.CONFLICT,
+    problems.StillReaching: HTTPStatus.CONFLICT,
     problems.PoolEmpty: HTTPStatus.CONFLICT,
     problems.NotLater: HTTPStatus.UNPROCESSABLE_ENTITY,
     problems.Paused: HTTPStatus.CONFLICT,

@@ -286,6 +286,14 @@ class ChangedMeanwhile(Problem):
     sentence = N_("Somebody else has changed this meanwhile. Nothing was saved: look at it again, and change what is still to change.")
 
 
+class StillReaching(Problem):
+    """The goals of a program move again before all its cards have what the last move means for them."""
+
+    word = "still_reaching"
+    title = N_("The last change is still on its way")
+    sentence = N_("The last change of these goals is still reaching the cards. Nothing was saved: change them again in a moment.")
+
+
 class PoolEmpty(Problem):
     """No imported code of the offer is left. Facts: offer."""
 

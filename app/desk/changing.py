@@ -1,5 +1,6 @@
 """A change of terms reaches what was given already: cards whose goals have moved, coupons whose validity has. An errand."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
@@ -15,21 +16,28 @@ from passes.campaigns import Rules
 from passes.cards import Card, Event
 from passes.coupons import Coupon
 from passes.offers import Validity, expiry, over
-from passes.problems import CannotEarn, NotFound
+from passes.problems import CannotEarn, NotFound, StillReaching
 from passes.programs import Goal
 from passes.words import N_
 
 PORTION: Final = 100
 """Cards or coupons of one unit: a few milliseconds of the writer."""
+NOBODY: Final = UUID(int=0)
+MOVING: Final = frozenset({"stamped", "corrected", "merged"})
+"""What adds or takes away stamps or points: each is a line of the ledger, too."""
 NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Goals(msgspec.Struct, frozen=True, kw_only=True, tag="goals"):
-    """The goals of a program have moved; ``was`` are those of before. With ``keep`` nobody is to be farther (see cards.moved)."""
+    """The goals of a program have moved; ``was`` are those of before. With ``keep`` nobody is to be farther (see cards.moved).
+
+    What happened to a card after ``tick``, a place on the clock of changes before the goals moved, came with them or after them.
+    """
 
     program_id: UUID
     was: tuple[Goal, ...]
     keep: bool
+    tick: int
 
 
 class Expiry(msgspec.Struct, frozen=True, kw_only=True, tag="expiry"):
@@ -42,12 +50,12 @@ class Expiry(msgspec.Struct, frozen=True, kw_only=True, tag="expiry"):
 About = Goals | Expiry
 
 
-async def begin(desk: Desk, business_id: UUID, staff_id: UUID, about: About, *, total: int) -> Errand | None:
-    """Begin to bring it to all that it is about; None if that is nobody."""
+def errand(desk: Desk, business_id: UUID, staff_id: UUID, about: About, *, total: int) -> Errand | None:
+    """What brings it to all that it is about, to be committed with the change; None if that is nobody."""
     if not total:
         return None
     now = desk.world.now()
-    errand = Errand(
+    return Errand(
         id=desk.world.new_id(),
         business_id=business_id,
         kind="change",
@@ -57,8 +65,15 @@ async def begin(desk: Desk, business_id: UUID, staff_id: UUID, about: About, *, 
         total=total,
         due_at=now,
     )
-    await desk.commit(now, rows=(errand,))
-    return errand
+
+
+async def settled(desk: Desk, business_id: UUID, program_ids: Collection[UUID]) -> None:
+    """Raises StillReaching while goals of these programs that have moved have not reached all cards: their next move must wait."""
+    for one, portion in await desk.store.errands(business_id, kind="change"):
+        over_ = one.ended_at or one.stopped_at or (portion and portion.last)
+        about = None if over_ else msgspec.json.decode(one.body, type=About)
+        if isinstance(about, Goals) and about.program_id in program_ids:
+            raise StillReaching
 
 
 class _Found(msgspec.Struct, kw_only=True):
@@ -106,10 +121,26 @@ async def _goals(desk: Desk, errand: Errand, about: Goals, after: UUID | None, n
     held = await desk.store.segment(business.id, rules, now=now, zone=business.tz, after=after, limit=PORTION)
     found = _Found(after=str(held[-1][0].id if held else after or program.id), last=len(held) < PORTION)
     here = (await desk.store.locations(business.id))[0].id
+    since: dict[UUID, list[tuple[Event, UUID | None]]] = {}
+    for event, offer_id in await desk.store.since([card.id for card, _ in held], about.tick):
+        since.setdefault(event.card_id or NOBODY, []).append((event, offer_id))
     for card, _ in held:
         found.touches.append(card.id)
+        happened = since.get(card.id, ())
+        added = [event.amount for event, _ in happened if event.kind in MOVING and event.amount]
         try:
-            earned = cards.moved(card, was, program, keep=about.keep)
+            if added:
+                earned = cards.caught_up(
+                    card,
+                    was,
+                    program,
+                    keep=about.keep,
+                    held=await _held(desk, card, len(added)),
+                    added=added,
+                    given=[offer_id for event, offer_id in happened if event.kind == "earned" and offer_id],
+                )
+            else:
+                earned = cards.moved(card, was, program, keep=about.keep)
         except CannotEarn:  # more rewards at once than anybody is given: somebody must look at this card
             found.failed += 1
             continue
@@ -117,6 +148,14 @@ async def _goals(desk: Desk, errand: Errand, about: Goals, after: UUID | None, n
         if earned.lines or earned.goals:
             await _move(desk, business, card, earned, found=found, errand=errand, here=here, now=now)
     return found
+
+
+async def _held(desk: Desk, card: Card, after: int) -> int:
+    """What was on a card before the last so many times that something was added or taken away."""
+    lines = await desk.store.ledger(card.business_id, card.id)
+    moves = [number for number, line in enumerate(lines) if line.kind != "round"]
+    first = moves[-after]
+    return lines[first - 1].balance if first else 0
 
 
 async def _move(

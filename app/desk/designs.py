@@ -146,8 +146,10 @@ async def save(desk: Desk, staff_id: UUID, program: Program, design: Design) -> 
     became = replace(program, design=design)
     if became == program:
         return None
-    await revise(desk, staff_id, "program.changed", (program, became))
-    return await redraw_all(desk, program.business_id, (program.id,), staff_id)
+    errand = await redrawing(desk, program.business_id, (program.id,), staff_id)
+    await revise(desk, staff_id, "program.changed", (program, became), rows=(errand,) if errand else ())
+    await instead_of_older(desk, errand)
+    return errand
 
 
 async def save_brand(desk: Desk, staff_id: UUID, business: Business, brand: Brand) -> Errand | None:
@@ -155,8 +157,10 @@ async def save_brand(desk: Desk, staff_id: UUID, business: Business, brand: Bran
     became = replace(business, brand=brand)
     if became == business:
         return None
-    await revise(desk, staff_id, "business.changed", (business, became))
-    return await redraw_all(desk, business.id, [one.id for one in await desk.store.programs(business.id)], staff_id)
+    errand = await redrawing(desk, business.id, [one.id for one in await desk.store.programs(business.id)], staff_id)
+    await revise(desk, staff_id, "business.changed", (business, became), rows=(errand,) if errand else ())
+    await instead_of_older(desk, errand)
+    return errand
 
 
 # --- Brought to every card ---
@@ -169,10 +173,16 @@ class Redraw(msgspec.Struct, frozen=True):
 
 
 async def redraw_all(desk: Desk, business_id: UUID, program_ids: Sequence[UUID], staff_id: UUID) -> Errand | None:
-    """Begin to bring what changed about programs (their design, name, terms, or their business's brand) to all of their cards.
+    """Begin to bring what changed about programs (their design, name, terms, or their business's brand) to all of their cards."""
+    errand = await redrawing(desk, business_id, program_ids, staff_id)
+    if errand:
+        await desk.commit(errand.made_at, rows=(errand,))
+        await instead_of_older(desk, errand)
+    return errand
 
-    None if there are none. An older one that has not ended for the same programs is stopped: this one does its work.
-    """
+
+async def redrawing(desk: Desk, business_id: UUID, program_ids: Sequence[UUID], staff_id: UUID) -> Errand | None:
+    """The same, to be committed with what changes; None if there are no cards. ``instead_of_older`` comes next."""
     if not program_ids:
         return None
     now = desk.world.now()
@@ -180,11 +190,7 @@ async def redraw_all(desk: Desk, business_id: UUID, program_ids: Sequence[UUID],
     total = sum([await desk.store.segment_size(business_id, Rules(program_id=one), now=now, zone=zone) for one in program_ids])
     if not total:
         return None
-    for older, portion in await desk.store.errands(business_id, kind="redraw", limit=10):
-        over = older.ended_at or older.stopped_at or (portion and portion.last)
-        if not over and set(msgspec.json.decode(older.body, type=Redraw).programs) <= set(program_ids):
-            await desk.store.stop_errand(business_id, older.id, now)
-    errand = Errand(
+    return Errand(
         id=desk.world.new_id(),
         business_id=business_id,
         kind="redraw",
@@ -194,8 +200,17 @@ async def redraw_all(desk: Desk, business_id: UUID, program_ids: Sequence[UUID],
         total=total,
         due_at=now,
     )
-    await desk.commit(now, rows=(errand,))
-    return errand
+
+
+async def instead_of_older(desk: Desk, errand: Errand | None) -> None:
+    """An older redraw of the same programs that has not ended is stopped: this one does its work."""
+    if errand is None or errand.kind != "redraw":
+        return
+    programs = set(msgspec.json.decode(errand.body, type=Redraw).programs)
+    for older, portion in await desk.store.errands(errand.business_id, kind="redraw", limit=10):
+        over = older.ended_at or older.stopped_at or (portion and portion.last)
+        if not over and older.id != errand.id and set(msgspec.json.decode(older.body, type=Redraw).programs) <= programs:
+            await desk.store.stop_errand(errand.business_id, older.id, errand.made_at)
 
 
 def _zone(found: tuple[Program, Business] | None) -> ZoneInfo:

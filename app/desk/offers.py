@@ -145,7 +145,8 @@ async def change(desk: Desk, actor: Member, was: Offer, became: Offer, *, given:
     """Another offer from now on, as it now is, and the errand that brings it to coupons or cards, if one is needed.
 
     With ``given`` what is out changes too. Without, coupons that are out stay as they were promised: they keep their end, and where
-    they would be worth less, the changed offer is a new one, given from now on in place of the old. Raises ChangedMeanwhile.
+    they would be worth less, the changed offer is a new one, given from now on in place of the old. Raises ChangedMeanwhile, and
+    StillReaching where that moves goals that have just been moved.
     """
     if was == became:
         return was, None
@@ -156,17 +157,17 @@ async def change(desk: Desk, actor: Member, was: Offer, became: Offer, *, given:
     lines = [audit.line(desk, staff_id, "offer.changed", was, became)]
     pairs = _learning(business, became)
     lines += [audit.line(desk, staff_id, "business.changed", *pair) for pair in pairs]
-    if not await desk.store.revise([(was, became), *pairs], lines):
-        raise ChangedMeanwhile
-    errand = None
+    ends = redraw = None
     if coupons and given and became.validity != was.validity:
-        about = changing.Expiry(offer_id=was.id, was=was.validity)
-        errand = await changing.begin(desk, business.id, staff_id, about, total=coupons)
+        ends = changing.errand(desk, business.id, staff_id, changing.Expiry(offer_id=was.id, was=was.validity), total=coupons)
     if any(getattr(was, name) != getattr(became, name) for name in set(Offer.__struct_fields__) - UNSEEN):
         there = await desk.store.programs(business.id)
         showing = [program.id for program in there if coupons or programs.uses(program, was.id)]
-        errand = await designs.redraw_all(desk, business.id, showing, staff_id) or errand
-    return became, errand
+        redraw = await designs.redrawing(desk, business.id, showing, staff_id)
+    if not await desk.store.revise([(was, became), *pairs], [*lines, *(one for one in (ends, redraw) if one)]):
+        raise ChangedMeanwhile
+    await designs.instead_of_older(desk, redraw)
+    return became, redraw or ends
 
 
 async def _instead(desk: Desk, actor: Member, was: Offer, new: Offer) -> tuple[Offer, Errand | None]:
@@ -182,9 +183,12 @@ async def _instead(desk: Desk, actor: Member, was: Offer, new: Offer) -> tuple[O
     )
     lines = [audit.line(desk, staff_id, what, *pair) for what, pair in pairs]
     lines.append(audit.line(desk, staff_id, "offer.made", None, new))
-    if not await desk.store.revise([pair for _, pair in pairs], (new, *lines)):
+    await changing.settled(desk, business.id, [program.id for program in there])
+    redraw = await designs.redrawing(desk, business.id, [program.id for program in there], staff_id)
+    if not await desk.store.revise([pair for _, pair in pairs], (new, *lines, *((redraw,) if redraw else ()))):
         raise ChangedMeanwhile
-    return new, await designs.redraw_all(desk, business.id, [program.id for program in there], staff_id)
+    await designs.instead_of_older(desk, redraw)
+    return new, redraw
 
 
 _STILL: Final = frozenset({"draft", "scheduled", "running", "paused"})

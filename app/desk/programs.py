@@ -136,18 +136,21 @@ async def change(desk: Desk, actor: Member, was: Program, became: Program, *, ke
     """Another program from now on; the errand that brings it to the cards, if they show it.
 
     Where goals have moved, ``keep`` sees to it that no card is farther from its next reward than before; without, the new goals hold
-    for what the cards have. Raises ChangedMeanwhile.
+    for what the cards have. Raises ChangedMeanwhile, and StillReaching while the goals of the last change have not reached all cards.
     """
     if became.unit != was.unit and await desk.store.balances(was.business_id, was.id):
         became = replace(became, unit=was.unit)
-    await audit.revise(desk, actor.staff.id, "program.changed", (was, became))
+    errand = None
     if became.goals != was.goals:
+        await changing.settled(desk, was.business_id, [was.id])
+        goals = changing.Goals(program_id=was.id, was=was.goals, keep=keep, tick=await desk.store.tick())
         total = sum((await desk.store.balances(was.business_id, was.id)).values())
-        goals = changing.Goals(program_id=was.id, was=was.goals, keep=keep)
-        return await changing.begin(desk, actor.business.id, actor.staff.id, goals, total=total)
-    if any(getattr(was, name) != getattr(became, name) for name in FACE):
-        return await designs.redraw_all(desk, was.business_id, [was.id], actor.staff.id)
-    return None
+        errand = changing.errand(desk, actor.business.id, actor.staff.id, goals, total=total)
+    elif any(getattr(was, name) != getattr(became, name) for name in FACE):
+        errand = await designs.redrawing(desk, was.business_id, [was.id], actor.staff.id)
+    await audit.revise(desk, actor.staff.id, "program.changed", (was, became), rows=(errand,) if errand else ())
+    await designs.instead_of_older(desk, errand)
+    return errand
 
 
 async def set_state(desk: Desk, actor: Member, program_id: UUID, state: Running) -> Program:

@@ -49,9 +49,11 @@ async def touched(desk: Desk, was: Business, became: Business) -> Touched:
 async def change(desk: Desk, member: Member, **changes: object) -> Business:
     """Other settings; where a card shows them, it is drawn again. Raises ChangedMeanwhile."""
     was, became = member.business, replace(member.business, **changes)
-    await audit.revise(desk, member.staff.id, "business.changed", (was, became))
+    redraw = None
     if any(getattr(was, field) != getattr(became, field) for field in ON_CARDS):
-        await _drawn_again(desk, member)
+        redraw = await designs.redrawing(desk, was.id, [one.id for one in await desk.store.programs(was.id)], member.staff.id)
+    await audit.revise(desk, member.staff.id, "business.changed", (was, became), rows=(redraw,) if redraw else ())
+    await designs.instead_of_older(desk, redraw)
     return became
 
 

@@ -255,3 +255,43 @@ def test_nobody_is_farther_from_the_next_reward_than_was_promised() -> None:
     more = replace(was, goals=(Goal(2, tea.id), *was.goals))
     assert offers_of(cards.moved(card(balance=5), was, more, keep=False)) == [tea.id]
     assert offers_of(cards.moved(card(balance=5), was, more, keep=True)) == []
+
+
+spots = st.lists(st.integers(1, 12), min_size=1, max_size=3, unique=True).map(sorted)
+some = st.lists(st.integers(1, 9), max_size=3)
+TEA = offer()
+
+
+@given(old=spots, new=spots, before=some, between=some, keep=st.booleans(), drop=st.booleans())
+def test_when_a_change_reaches_a_card_makes_no_difference_to_what_it_earns(
+    *, old: list[int], new: list[int], before: list[int], between: list[int], keep: bool, drop: bool
+) -> None:
+    def goals_at(at: list[int]) -> Program:
+        goals = tuple(Goal(at=one, offer_id=offer.id) for one, offer in zip(at, (COOKIE, COFFEE, TEA), strict=False))
+        return replace(CAFE_CARD, goals=goals, remainder="drop" if drop else "carry")
+
+    was, became, nobody = goals_at(old), goals_at(new), card()
+
+    def step_of(balance: int, count: int, under: Program) -> Earned:
+        return earn(replace(nobody, balance=balance), under, count=count)
+
+    held = 0
+    for count in before:
+        held = step_of(held, count, was).balance
+    now, had = held, []
+    for count in between:
+        step = step_of(now, count, became)
+        now, had = step.balance, [*had, *(goal.offer_id for goal in step.goals)]
+    try:
+        late = cards.caught_up(replace(nobody, balance=now), was, became, keep=keep, held=held, added=between, given=had)
+        at_once = cards.moved(replace(nobody, balance=held), was, became, keep=keep)
+    except CannotEarn:
+        return
+    balance, meant = at_once.balance, [goal.offer_id for goal in at_once.goals]
+    for count in between:
+        step = step_of(balance, count, became)
+        balance, meant = step.balance, [*meant, *(goal.offer_id for goal in step.goals)]
+    assert late.balance == balance
+    assert now + sum(amount for _, amount, _ in late.lines) == balance
+    got = [*had, *(goal.offer_id for goal in late.goals)]
+    assert all(got.count(offer) == max(meant.count(offer), had.count(offer)) for offer in (COOKIE.id, COFFEE.id, TEA.id))
