@@ -187,12 +187,15 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
     """Whose an e-mail address or a phone number is within a business: one customer's, who was first to give it.
 
     ``value`` is ``mailto:`` and the address in lower case, or ``tel:`` and the digits. A second row of the same value is a Duplicate.
+    ``proven``: staff or a till wrote it down, or whose it is has opened the link of a letter to it, which has the ``id`` in it: nobody
+    else knows that. Until then it may be anybody's who typed it.
     """
 
     id: UUID
     business_id: UUID
     value: str
     customer_id: UUID
+    proven: bool = False
 
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True):
@@ -348,7 +351,7 @@ Row = (
     | Campaign
     | Segment
 )
-Revised = Business | Location | Program | Offer | Customer | Campaign | Segment
+Revised = Business | Location | Program | Offer | Customer | Contact | Campaign | Segment
 """What is written anew as a whole (Store.revise); everything else only grows, or changes by a Change."""
 
 # --- A unit of truth ---
@@ -768,8 +771,8 @@ class Store(Protocol):
         """A customer of this business."""
         ...
 
-    async def contact(self, business_id: UUID, value: str) -> UUID | None:
-        """Whose an e-mail address or phone number is (see Contact)."""
+    async def contact(self, business_id: UUID, value: str) -> Contact | None:
+        """Whose an e-mail address or phone number is."""
         ...
 
     async def cards_of(self, business_id: UUID, customer_id: UUID) -> Sequence[Card]:
@@ -782,7 +785,8 @@ class Store(Protocol):
         ``also`` are those who were merged into them, and who are the same person under other names.
 
         Of the customer's row their language, when they joined and ``erased_at`` are left. Their contacts go; reasons, refused texts
-        and kept answers that name them are blanked, and whoever asks for such an answer again is told that it is gone.
+        and kept answers that name them are blanked, and whoever asks for such an answer again is told that it is gone. A rule of a
+        segment or a campaign that is their name, address or number loses it, and means nobody.
         """
         ...
 

@@ -43,7 +43,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
     ``entries`` counts the lines of its ledger (the last line's balance is the balance); ``version`` is the moment, on the
     installation's one clock of changes, at which its face last changed; ``key`` opens the holder's own page and
-    ``token`` is what Apple's devices authenticate with: neither ever changes.
+    ``token`` is what Apple's devices authenticate with: they never change, but the key of a card that staff give to another customer.
     """
 
     id: UUID

@@ -29,7 +29,7 @@ from app.db.shapes import (
     checked,
 )
 from app.db.statements import Ask, Talk
-from app.store import CardFacts, GivenState, Place
+from app.store import CardFacts, Contact, GivenState, Place
 from passes.cards import Card, Customer, Entry, Event
 from passes.coupons import Coupon, Presented, Redemption, Refusal, Reversal, Used
 from passes.offers import SECOND, Offer
@@ -214,11 +214,10 @@ class Cards(Conversing):
         table = tables.Customer
         return await self._one(CUSTOMER, table.select().where((table.id == customer_id) & (table.business_id == business_id)))
 
-    async def contact(self, business_id: UUID, value: str) -> UUID | None:
+    async def contact(self, business_id: UUID, value: str) -> Contact | None:
         """See app.store.Store."""
         table = tables.Contact
-        found = await self._one(CONTACT, table.select().where((table.business_id == business_id) & (table.value == checked(value))))
-        return found.customer_id if found is not None else None
+        return await self._one(CONTACT, table.select().where((table.business_id == business_id) & (table.value == checked(value))))
 
     async def cards_of(self, business_id: UUID, customer_id: UUID) -> Sequence[Card]:
         """See app.store.Store."""
