@@ -782,7 +782,8 @@ class Store(Protocol):
     async def forget(self, customer: Customer, *, at: datetime, also: Sequence[Customer] = (), rows: Sequence[Row] = ()) -> None:
         """Nothing is known of a person any more but what they did; rows are recorded with that. For good.
 
-        ``also`` are those who were merged into them, and who are the same person under other names.
+        ``also`` are those who were merged into them, and who are the same person under other names. Raises Lost if they are not (all
+        of) those, or not as they were.
 
         Of the customer's row their language, when they joined and ``erased_at`` are left. Their contacts go; reasons, refused texts
         and kept answers that name them are blanked, and whoever asks for such an answer again is told that it is gone. A rule of a

@@ -15,7 +15,7 @@ from app.db.conversing import Conversing, just, with_rows
 from app.db.shapes import CUSTOMER, as_id
 from app.db.statements import Ask, Talk
 from app.db.unit import Ready
-from app.store import Row
+from app.store import Lost, Row
 from passes.cards import Customer
 
 TEXTS: Final = {
@@ -91,7 +91,7 @@ class Forgetting(Conversing):
             )
             for one in sorted(family, key=lambda one: one.id)
         ]
-        await self._write(self._forget(left, named, kept, ruled, with_rows(rows)))
+        await self._write(self._forget(family, left, named, kept=kept, ruled=ruled, unit=with_rows(rows)))
         await self._wipe()
 
     def _theirs(self, people: list[UUID]) -> Talk[frozenset[UUID]]:
@@ -153,10 +153,24 @@ class Forgetting(Conversing):
         yield Ask(self._say_of(f"UPDATE {table} SET body = $2 WHERE id = $1"), (key, msgspec.json.encode(now).decode()))
 
     def _forget(
-        self, left: Sequence[Customer], named: dict[str, list[Any]], kept: list[int], ruled: Sequence[tuple[str, UUID]], unit: Ready
+        self,
+        family: Sequence[Customer],
+        left: Sequence[Customer],
+        named: dict[str, list[Any]],
+        *,
+        kept: list[int],
+        ruled: Sequence[tuple[str, UUID]],
+        unit: Ready,
     ) -> Talk[None]:
+        known = {one.id: one for one in family}
         for one in left:
-            yield Ask(self._say.held(CUSTOMER), (one.id,))
+            held = yield Ask(self._say.held(CUSTOMER), (one.id,))
+            if not held or CUSTOMER.read(held[0]) != known[one.id]:
+                raise Lost
+        merged = yield Ask(self._say_of(f"SELECT id FROM customer WHERE merged_into {self._dialect.listed(1)}"), (list(known),))
+        if {as_id(row[0]) for row in merged} - known.keys():
+            raise Lost
+        for one in left:
             yield Ask(self._say.rewritten(CUSTOMER), CUSTOMER.row(one))
             yield Ask(self._say_of("DELETE FROM contact WHERE customer_id = $1"), (one.id,))
         for table, keys in named.items():

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 from shop import Shop, open_shop
 
-from app.desk import giving, holder, join, leaving, merging
+from app.desk import forgetting, giving, holder, join, leaving, merging
 from app.desk.join import Newcomer
 from app.store import CardFacts, Lost, Unit
 
@@ -87,3 +87,30 @@ async def test_who_joins_a_second_program_while_they_are_merged_has_the_card_as_
         )
         (card,) = [one for one in await shop.desk.store.cards_of(shop.business.id, keep.customer.id) if one.program_id == lunch.id]
         assert card.id == came.card.id
+
+
+class MergedFirst:
+    """A database in which somebody merges two customers just before somebody is forgotten."""
+
+    def __init__(self, shop: Shop, keep: UUID, other: UUID) -> None:
+        self._shop, self._pair = shop, [(keep, other)]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._shop.desk.store, name)
+
+    async def forget(self, *args: Any, **more: Any) -> None:
+        while self._pair:
+            await merging.merge(self._shop.desk, self._shop.business, self._shop.staff["Minh"].id, *self._pair.pop())
+        await self._shop.desk.store.forget(*args, **more)
+
+
+@pytest.mark.parametrize("into", [True, False])
+async def test_who_is_merged_while_they_are_forgotten_is_forgotten_with_all_that_they_are(shop: Shop, *, into: bool) -> None:
+    hoa, same = [(await facts_of(shop, await shop.join(name))).customer.id for name in ("Quỳnh Hương", "Quỳnh Hương")]
+    pair = (hoa, same) if into else (same, hoa)
+    desk = replace(shop.desk, store=MergedFirst(shop, *pair))
+    await forgetting.forget(desk, shop.business, hoa, by=None)
+    for one in (hoa, same):
+        left = await shop.desk.store.customer(shop.business.id, one)
+        assert left is not None
+        assert (left.name, left.erased_at is not None) == ("", True)
