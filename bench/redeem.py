@@ -181,7 +181,7 @@ def server(url: str, folder: Path, port: int):  # type: ignore[no-untyped-def]
 
 
 async def ready(port: int) -> None:
-    for _ in range(200):
+    for _ in range(1200):
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", port)
         except OSError:
