@@ -160,9 +160,16 @@ async def try_out(desk: Desk, actor: Member, one: Campaign, which: str) -> Card:
 
 
 async def take_consent_back(desk: Desk, facts: CardFacts) -> None:
-    """Who holds this card is sent no more offers, on the card or by e-mail. Whoever changes the same customer meanwhile goes first."""
+    """Who holds this card is sent no more offers, on the card or by e-mail. Whoever changes the same customer meanwhile goes first.
+
+    Whoever they were merged with is the one who is sent them.
+    """
+    who = facts.customer.merged_into or facts.customer.id
     for _ in range(ATTEMPTS):
-        was = await desk.store.customer(facts.business.id, facts.customer.id)
+        was = await desk.store.customer(facts.business.id, who)
+        if was is not None and was.merged_into is not None:
+            who = was.merged_into
+            continue
         if was is None or was.consent_at is None or await desk.store.revise([(was, replace(was, consent_at=None))]):
             return
     raise Busy(retry_after=1)

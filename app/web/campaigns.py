@@ -12,10 +12,10 @@ from msgspec.structs import replace
 
 from app.desk import campaigning, designs, segments, wallets
 from app.post import Undelivered
-from app.store import Results
+from app.store import CardFacts, Results
 from app.web import errands
 from app.web.design import drawings
-from app.web.forms import Line, Name, Wrong, filled_in, wrong
+from app.web.forms import Line, Name, Wrong, filled_in, fresh, seen, wrong
 from app.web.pages import go, is_fragment, render, shown_by
 from app.web.segments import Asked, editor, meant
 from app.web.sessions import managers
@@ -96,6 +96,7 @@ async def _edit(request: Ask, one: Campaign | None, rules: Rules, *, kind: Kind 
         request,
         "campaign_edit.html",
         one=one,
+        drawn_from=seen(one) if one else "",
         kind=kind,
         days=_days(trigger) if trigger else _days(KINDS[kind][0]()) if kind else 0,
         offers=offers,
@@ -177,6 +178,7 @@ async def edit(request: Ask, campaign_id: FromPath[UUID]) -> Response[str]:
 async def change(request: Ask, campaign_id: FromPath[UUID]) -> Response[Any]:
     """Change it."""
     one = await _one(request, campaign_id)
+    await fresh(request, one)
     try:
         filled = await _filled(request, kind_of(one.trigger))
     except Wrong as mistaken:
@@ -203,6 +205,7 @@ async def _looked_at(request: Ask, one: Campaign, **more: Any) -> Response[str]:
         "quiet": quiet_until(business, now),
         "mail": desk.post is not None,
         "tried": "",
+        "drawn_from": seen(one),
         **more,
     }
     if is_fragment(request) and request.method == "GET":
@@ -250,6 +253,7 @@ async def send(request: Ask, campaign_id: FromPath[UUID]) -> Response[Any]:
     """Send it, now or at a time; an automation is switched on."""
     desk, member = desk_of(request), me(request)
     one = await _one(request, campaign_id)
+    await fresh(request, one)
     if one.trigger is not None:
         await campaigning.start(desk, member, one)
         return go(f"/campaigns/{one.id}")
@@ -284,21 +288,30 @@ async def stop(request: Ask, campaign_id: FromPath[UUID]) -> Response[Any]:
 # --- No more e-mail ---
 
 
+async def _sent_to(request: Ask, key: str) -> CardFacts:
+    """The card that an e-mail was about, by its id, which unlike its key opens nothing else and never changes; or by its key."""
+    desk = desk_of(request)
+    try:
+        facts = await desk.store.card_facts(card_id=UUID(key))
+    except ValueError:
+        facts = None
+    facts = facts or await wallets.by_key(desk, key)
+    shown_by(request, facts.business)
+    return facts
+
+
 @get("/leave-mail/{key:str}")
 async def leaving(request: Ask, key: FromPath[str]) -> Response[str]:
     """What the link of an e-mail asks: a messenger that looks into links must not answer it."""
-    facts = await wallets.by_key(desk_of(request), key)
-    shown_by(request, facts.business)
+    facts = await _sent_to(request, key)
     return render(request, "leave_mail.html", key=key, shop=facts.business.name, left=facts.customer.consent_at is None)
 
 
 @post("/leave-mail/{key:str}", status_code=200)
 async def leave(request: Ask, key: FromPath[str]) -> Response[str]:
     """No more offers for this customer. Mail programs send this by themselves when somebody says so there (RFC 8058)."""
-    desk = desk_of(request)
-    facts = await wallets.by_key(desk, key)
-    shown_by(request, facts.business)
-    await campaigning.take_consent_back(desk, facts)
+    facts = await _sent_to(request, key)
+    await campaigning.take_consent_back(desk_of(request), facts)
     return render(request, "leave_mail.html", key=key, shop=facts.business.name, left=True)
 
 

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 from shop import Shop, open_shop
 
-from app.desk import found
+from app.desk import found, merging
 from app.desk.automations import Automations
 from app.desk.letters import Letters
 from app.desk.wallets import draw
@@ -142,6 +142,17 @@ async def test_the_link_of_an_email_takes_the_consent_back_with_one_click_and_no
         assert left.status_code == 200
         assert "no more offers" in left.text
         assert (await stranger.post("/leave-mail/nobody")).status_code == 404
+    assert (await who(shop, hoa)).consent_at is None
+
+
+async def test_who_was_merged_is_sent_no_more_by_the_link_of_an_old_letter(shop: Shop) -> None:
+    hoa, other = await customer(shop, "Hoa"), await customer(shop, "Hoa")
+    keep, was = await who(shop, hoa), await who(shop, other)
+    await merging.merge(shop.desk, shop.business, shop.staff["Minh"].id, keep.id, was.id)
+    assert (await who(shop, hoa)).consent_at
+    async with shop.browser() as browser:
+        left = await browser.post(f"/leave-mail/{other['id']}", content="List-Unsubscribe=One-Click")
+        assert left.status_code == 200
     assert (await who(shop, hoa)).consent_at is None
 
 
