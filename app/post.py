@@ -2,8 +2,10 @@
 
 import re
 import ssl
-from asyncio import Lock
-from collections.abc import Awaitable, Callable
+from asyncio import Lock, timeout
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
@@ -20,6 +22,12 @@ SCHEMES: Final = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 """How the connection is protected, and the usual port of each."""
 PATIENCE: Final = 20.0
 """Seconds for each answer of the server."""
+AT_FIRST: Final = 5.0
+"""Seconds for it to answer at all, and for the letter in front to be gone."""
+LONGEST: Final = 90.0
+"""Seconds for a letter altogether."""
+REST: Final = timedelta(minutes=1)
+"""A server that swallows what it is sent is not tried again for so long."""
 ADDRESS: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
 """What is taken for an address, as browsers do (https://html.spec.whatwg.org/#valid-e-mail-address): nothing that could end a header."""
 _PLAIN: Final = SMTP.clone(cte_type="7bit", raise_on_defect=True, max_line_length=998)
@@ -56,14 +64,14 @@ Send = Callable[[Letter], Awaitable[None]]
 class Post:
     """``await post(letter)``. One connection, which is kept: a server that is greeted for each letter soon says that it is enough."""
 
-    def __init__(self, url: str, sender: str, world: World, *, trust: Path | None = None) -> None:
+    def __init__(self, url: str, sender: str, world: World, *, trust: Path | None = None, at_first: float = AT_FIRST) -> None:
         """``url`` is ``smtp://``, ``smtps://`` or ``smtp+starttls://user:password@host:port``. Raises ValueError for what cannot be one."""
         split = urlsplit(url)
         if split.scheme not in SCHEMES or not split.hostname:
             raise ValueError("the address of the mail server is like smtp+starttls://user:password@host:587")
         if not ADDRESS.fullmatch(sender):
             raise ValueError("the sender's address is like card@example.com")
-        self._sender, self._world = sender, world
+        self._sender, self._world, self._at_first = sender, world, at_first
         secret = split.scheme != "smtp"
         self._client = aiosmtplib.SMTP(
             hostname=split.hostname,
@@ -77,39 +85,52 @@ class Post:
             timeout=PATIENCE,
         )
         self._alone = Lock()
+        self._rests_until: datetime | None = None
 
     async def __call__(self, letter: Letter) -> None:
         """Send one letter."""
         message = self._written(letter)
-        async with self._alone:
+        async with self._turn():
             try:
-                await self._connected()
-                await self._client.sendmail(self._sender, [letter.to], message)
+                await self._client.sendmail(self._sender, [letter.to], message, timeout=PATIENCE)
             except aiosmtplib.SMTPRecipientsRefused as refused:
                 code = refused.recipients[0].code
                 raise Undelivered(f"the recipient is refused ({code})", lasting=code >= 500) from None  # noqa: PLR2004 (RFC 5321, 4.2.1)
             except aiosmtplib.SMTPDataError as error:
                 raise Undelivered(f"the letter is refused ({error.code})", lasting=error.code >= 500) from None  # noqa: PLR2004
-            except (aiosmtplib.SMTPException, OSError) as error:
-                raise Undelivered(_why(error), lasting=False) from None
 
     async def knock(self) -> None:
         """Connect and sign in, and ask whether our sender is welcome; nothing is sent. Raises Undelivered."""
-        async with self._alone:
-            try:
-                await self._connected()
-                await self._client.mail(self._sender)
-                await self._client.rset()
-            except (aiosmtplib.SMTPException, OSError) as error:
-                raise Undelivered(_why(error), lasting=False) from None
+        async with self._turn():
+            await self._client.mail(self._sender)
+            await self._client.rset()
 
     async def close(self) -> None:
         """Hang up."""
         self._client.close()
 
-    async def _connected(self) -> None:
-        if not self._client.is_connected:
-            await self._client.connect()
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Alone with a server that is there. Nobody waits long for it: a letter that was not taken is sent later. Raises Undelivered."""
+        try:
+            async with timeout(self._at_first):
+                await self._alone.acquire()
+        except TimeoutError:
+            raise Undelivered("the server is slow", lasting=False) from None
+        try:
+            if self._rests_until is not None and self._world.now() < self._rests_until:
+                raise Undelivered("the server has just not answered", lasting=False)
+            async with timeout(LONGEST):
+                if not self._client.is_connected:
+                    await self._client.connect(timeout=self._at_first)
+                yield
+        except (aiosmtplib.SMTPException, OSError) as error:  # among them TimeoutError
+            if isinstance(error, TimeoutError):
+                self._rests_until = self._world.now() + REST
+                self._client.close()
+            raise Undelivered(_why(error), lasting=False) from None
+        finally:
+            self._alone.release()
 
     def _written(self, letter: Letter) -> bytes:
         if not ADDRESS.fullmatch(letter.to):

@@ -9,7 +9,7 @@ import structlog
 from msgspec.structs import replace
 
 from app.desk import Desk
-from app.post import Letter, Undelivered
+from app.post import LONGEST, Letter, Undelivered
 from app.store import CardFacts, DatabaseProblem, Sent
 from passes.campaigns import Campaign, addressed, quiet_until
 from passes.words import N_
@@ -36,7 +36,7 @@ def written(desk: Desk, campaign: Campaign, facts: CardFacts, *, letter_id: str)
     said = [addressed(campaign.message, customer.name).said(language)] if campaign.message is not None else []
     if offer is not None:
         said.append(desk.words.said(language, N_("On your card now: {title}."), title=offer.title.said(language)))
-    card, leave = f"{desk.public_url}/c/{facts.card.key}", f"{desk.public_url}/leave-mail/{facts.card.key}"
+    card, leave = f"{desk.public_url}/c/{facts.card.key}", f"{desk.public_url}/leave-mail/{facts.card.id}"
     look = desk.words.said(language, N_("Look at your card"))
     why = desk.words.said(
         language, N_("{shop} sends you this because you agreed to be sent offers. No more e-mail like this:"), shop=business.name
@@ -87,7 +87,7 @@ class Letters:
         taken = await store.take_mail(now=now, lease_until=lease_until, limit=BATCH)
         facts = await store.cards_facts([one.card_id for one in taken]) if taken else {}
         for one in taken:
-            if self._desk.world.now() >= lease_until:  # somebody else has it by now
+            if self._desk.world.now() + timedelta(seconds=LONGEST) >= lease_until:  # somebody else may have it before it is sent
                 break
             of_card = facts.get(one.card_id)
             became = await self._sent(one, of_card) if of_card else replace(one, mail="")

@@ -173,6 +173,28 @@ async def test_what_mail_servers_refuse_is_told_apart(sqlite_url: str, mail: Mai
     assert [to for to, _ in mail.letters] == ["hoa@example.com", "lan@grey.example"]
 
 
+async def test_a_mail_server_that_swallows_everything_holds_nobody_up(sqlite_url: str) -> None:
+    waiting: list[asyncio.StreamWriter] = []
+    hole = await asyncio.start_server(lambda _, writer: waiting.append(writer), "127.0.0.1", 0)
+    letter = Letter(to="hoa@example.com", subject="Rain", text="It rains")
+    async with open_shop(sqlite_url) as shop:
+        url = f"smtp://127.0.0.1:{hole.sockets[0].getsockname()[1]}"
+        swallowed = Post(url, "card@cards.example", shop.desk.world, at_first=0.2)
+        async with asyncio.timeout(2):
+            told = await asyncio.gather(*(swallowed(letter) for _ in range(5)), return_exceptions=True)
+        assert all(isinstance(one, Undelivered) and not one.lasting for one in told)
+        with pytest.raises(Undelivered, match="has just not answered"):
+            await swallowed(letter)
+        assert len(waiting) == 1
+        shop.clock.forward(minutes=1)
+        with pytest.raises(Undelivered, match="cannot be reached"):
+            await swallowed(letter)
+        await swallowed.close()
+    for writer in waiting:
+        writer.close()
+    hole.close()
+
+
 async def test_no_header_is_smuggled_into_a_letter(sqlite_url: str, mail: MailSandbox) -> None:
     async with open_shop(sqlite_url) as shop:
         good = post(shop, mail)
