@@ -20,8 +20,8 @@ from app.desk.customers import ContactTaken, Told
 from app.desk.wallets import draw
 from app.problems import TITLES, InvalidRequest
 from app.store import Caller, Known, Mark, PeopleOrder
-from app.web import brand
-from app.web.forms import Area, Line, Name, Wrong, against, filled_in, wrong
+from app.web import brand, forms
+from app.web.forms import Area, Line, Name, Wrong, against, filled_in, fresh, wrong
 from app.web.holder import pictures
 from app.web.lists import Moment, Search, as_csv, asked_for
 from app.web.pages import HEADERS, go, is_fragment, language_of, render, saying_of
@@ -224,6 +224,7 @@ async def _customer(request: Ask, customer_id: UUID, *, wrong: Wrong | None = No
         "alike": [other if one == customer_id else one for one, other in mine],
         "spoken": [(code, saying_of(request).language(code)) for code in dict.fromkeys((*business.languages, *desk.words.languages))],
         "nonce": desk.world.token(),
+        "drawn_from": forms.seen(whole.customer),
         "which": which,
         "why": TITLES,
         "born": born,
@@ -278,7 +279,7 @@ async def _told(request: Ask) -> Told:
 async def change(request: Ask, customer_id: FromPath[UUID]) -> Response[Any]:
     """What is known of them, put right."""
     actor = me(request)
-    await knowing.customer(desk_of(request), actor.business.id, customer_id)
+    await fresh(request, await knowing.customer(desk_of(request), actor.business.id, customer_id))
     try:
         told = await _told(request)
         try:

@@ -17,7 +17,7 @@ from app.problems import InvalidRequest
 from app.store import Member
 from app.web.pages import Connection, business_of, document, language_of, on_problem
 from app.web.wire import Ask, desk_of
-from passes.problems import Problem
+from passes.problems import ChangedMeanwhile, Problem
 from passes.words import N_, Text
 
 F = TypeVar("F", bound=msgspec.Struct)
@@ -102,6 +102,13 @@ async def against(request: Ask, field: str, problem: Problem | str) -> Wrong:
 def seen(thing: msgspec.Struct) -> str:
     """What a form was drawn from, as a hidden field: who sends it after somebody else's change is told so, and overwrites nothing."""
     return hashlib.sha256(msgspec.json.encode(thing)).hexdigest()[:16]
+
+
+async def fresh(request: Ask, thing: msgspec.Struct) -> None:
+    """Raises ChangedMeanwhile if the form was drawn from something else (``seen``). Asked before anything else of the form is."""
+    said = (await typed_in(request)).get("seen", [""])[0]
+    if said and said != seen(thing):
+        raise ChangedMeanwhile
 
 
 def on_wrong(request: Ask, error: Wrong) -> Response[Any]:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from app.desk import settings as deciding
 from app.desk.settings import Touched
 from app.web import lands
-from app.web.forms import Line, Name, Wrong, filled_in, wrong
+from app.web.forms import Line, Name, Wrong, filled_in, fresh, seen, wrong
 from app.web.pages import go, language_of, render
 from app.web.sessions import owners
 from app.web.signing_in import me
@@ -62,6 +62,7 @@ def _settings(request: Ask, *, wrong: Wrong | None = None, touched: Touched | No
     return render(
         request,
         "settings.html",
+        drawn_from=seen(me(request).business),
         wrong=wrong,
         touched=touched,
         done=done,
@@ -81,6 +82,7 @@ async def settings(request: Ask, done: FromQuery[Done] = "") -> Response[str]:
 async def decide(request: Ask) -> Response[Any]:
     """Other settings. What changes the meaning of what was given says so first."""
     desk, member = desk_of(request), me(request)
+    await fresh(request, member.business)
     try:
         said = await filled_in(request, Decided)
         changes = _changes(request, said)

@@ -4,7 +4,7 @@ import asyncio
 import csv
 import io
 import re
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 from databases import BOTH
@@ -261,3 +261,19 @@ async def test_who_is_perhaps_one_person_is_said(shop: Shop) -> None:
     page = (await manager.get("/customers/duplicates")).text
     assert f"/customers/{known.customer.id}/merge/{perhaps.customer.id}" in page
     assert "Perhaps there are two of this person" in (await manager.get(f"/customers/{known.customer.id}")).text
+
+
+async def test_a_form_that_was_drawn_before_somebody_else_s_change_takes_nothing_back(shop: Shop) -> None:
+    card = await shop.join("Hoa", email="hoa@example.com")
+    hoa = (await shop.desk.store.card_facts(card_id=UUID(card["id"]))).customer
+    agreed = replace(hoa, consent_at=shop.clock())
+    assert await shop.desk.store.revise([(hoa, agreed)])
+    owner = await shop.sign_in("Lan")
+    pages = [f"/customers/{hoa.id}", "/settings"]
+    stamps = [re.search(r'name="seen" value="(\w+)"', (await owner.get(page)).text)[1] for page in pages]
+    assert await shop.desk.store.revise([(agreed, hoa)])  # they want no more offers
+    await shop.change_business(weekly=0)
+    for page, stamp in zip(pages, stamps, strict=True):
+        assert (await owner.post(page, data={"seen": stamp, "name": "Hoa", "language": "en", "consent": "on"})).status_code == 409
+    assert (await shop.desk.store.customer(shop.business.id, hoa.id)).consent_at is None
+    assert (await shop.desk.store.businesses())[0].weekly == 0
