@@ -26,6 +26,8 @@ TEXTS: Final = {
     "refusal": ("presented", "customer_id"),
 }
 """What people write themselves, by table: the column, and by which column a row is somebody's."""
+NAMED: Final = ("name", "reason")
+"""What people write in the body of a campaign or a segment, and of an errand."""
 RULED: Final = ("campaign", "errand", "segment")
 """What has rules in its body, and there perhaps a text to be found in people's names."""
 AT_ONCE: Final = 1000
@@ -135,21 +137,24 @@ class Forgetting(Conversing):
             last = rows[-1][0]
 
     async def _ruled(self, customer: Customer, naming: Naming) -> list[tuple[str, UUID]]:
-        """The segments, campaigns and errands whose rule is their name, address or number."""
+        """The segments, campaigns and errands whose rule is their name, address or number, or whose name or reason names them."""
         found = []
         for table in RULED:
             text = self._say_of(f"SELECT id, body FROM {table} WHERE business_id = $1")
             for key, body in await self._read(just(Ask(text, (customer.business_id,))), heavy=True):
-                said = (msgspec.json.decode(body).get("rules") or {}).get("text")
-                if said and naming.itself(said):
+                known = msgspec.json.decode(body)
+                said = (known.get("rules") or {}).get("text")
+                if (said and naming.itself(said)) or any(naming.anywhere(known.get(field) or "") for field in NAMED):
                     found.append((table, as_id(key)))
         return found
 
-    def _without_rule(self, table: str, key: UUID, cards: Sequence[str]) -> Talk[None]:
-        """Such a rule goes on to mean them: the cards that they had, which are left, and so nobody."""
+    def _without_rule(self, table: str, key: UUID, cards: Sequence[str], naming: Naming) -> Talk[None]:
+        """Such a rule goes on to mean them: the cards that they had, which are left, and so nobody. What names them says nothing."""
         [(body,)] = yield Ask(self._say_of(f"SELECT body FROM {table} WHERE id = $1 {self._dialect.lock}"), (key,))
         now = msgspec.json.decode(body)
-        now["rules"] |= {"text": "", "cards": cards}
+        if naming.itself((now.get("rules") or {}).get("text") or ""):
+            now["rules"] |= {"text": "", "cards": cards}
+        now |= {field: "…" for field in NAMED if naming.anywhere(now.get(field) or "")}
         yield Ask(self._say_of(f"UPDATE {table} SET body = $2 WHERE id = $1"), (key, msgspec.json.encode(now).decode()))
 
     def _forget(
@@ -162,7 +167,7 @@ class Forgetting(Conversing):
         ruled: Sequence[tuple[str, UUID]],
         unit: Ready,
     ) -> Talk[None]:
-        known = {one.id: one for one in family}
+        known, naming = {one.id: one for one in family}, Naming(family)
         for one in left:
             held = yield Ask(self._say.held(CUSTOMER), (one.id,))
             if not held or CUSTOMER.read(held[0]) != known[one.id]:
@@ -186,7 +191,7 @@ class Forgetting(Conversing):
             people = [one.id for one in left]
             cards = yield Ask(self._say_of(f"SELECT id FROM card WHERE customer_id {self._dialect.listed(1)}"), (people,))
             for table, key in ruled:
-                yield from self._without_rule(table, key, [str(row[0]) for row in cards] or [str(people[0])])
+                yield from self._without_rule(table, key, [str(row[0]) for row in cards] or [str(people[0])], naming)
         yield from self._recorded(unit)
 
     async def _wipe(self) -> None:

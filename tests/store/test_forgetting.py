@@ -8,11 +8,12 @@ from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
+import msgspec
 from shop import Shop, open_shop
 
 from app import history
-from app.store import Sent, Store
-from passes.campaigns import Campaign
+from app.store import Errand, Sent, Store
+from passes.campaigns import Campaign, Rules, Segment
 from passes.cards import Event
 from passes.words import text
 
@@ -77,7 +78,8 @@ async def lived(shop: Shop) -> str:
     await minh.post(f"{page}/note", data={"note": f"{NAME} likes it sweet"})
     form = {"way": "more", "amount": "1", "reason": f"{NAME} had none", "nonce": "n"}
     assert (await minh.post(f"{page}/cards/{facts.card.id}/correction", data=form)).status_code == 303
-    mine, at = {"business_id": shop.business.id}, shop.clock()
+    business, at = {"business_id": shop.business.id}, shop.clock()
+    mine = dict(business)
     campaign = Campaign(id=uuid4(), name="Tết", message=text(en="Hello {name}"), made_at=at, made_by=shop.staff["Minh"].id, **mine)
     mine |= {"card_id": facts.card.id, "customer_id": facts.customer.id, "campaign_id": campaign.id, "at": at}
     sent = Sent(id=uuid4(), occasion="once", mail="due", mail_at=at, **mine)
@@ -90,6 +92,10 @@ async def lived(shop: Shop) -> str:
     segment = (await store.segments(shop.business.id))[0].id
     many = {"id": str(uuid4()), "offer_id": str(shop.offers["coffee"].id), "whom": f"segment:{segment}", "sure": "true"}
     assert (await minh.post("/coupons/many", data=many)).status_code == 303
+    body = msgspec.json.encode({"type": "void", "batch_id": uuid4(), "reason": f"{NAME} copied them"}).decode()
+    errand = Errand(id=uuid4(), kind="issue", body=body, made_by=shop.staff["Minh"].id, made_at=at, total=0, due_at=at, **business)
+    segment_of = Segment(id=uuid4(), name=f"{NAME} and friends", rules=Rules(language="vi"), **business)
+    await shop.desk.commit(at, rows=(errand, segment_of))
     assert (await minh.post(f"{page}/merge/{other.customer.id}")).status_code == 303
     assert (await minh.post(f"{page}/erase")).status_code == 422  # not without saying so
     return str(facts.customer.id)
