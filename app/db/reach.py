@@ -23,6 +23,8 @@ FRESH: Final = timedelta(days=1)
 """A reward is not said to be about to expire on the day on which it was given."""
 APART: Final = timedelta(hours=20)
 """The least time between two messages of one automation to one person."""
+_TOLD: Final = "s.occasion <> 'joined'"
+"""What counts for the weekly limit: not the link of a card, which whoever has joined has asked for."""
 _PHONE: Final = "i.card_id = c.id AND i.gone_at IS NULL"
 
 
@@ -58,7 +60,7 @@ class Reaching(Conversing):
         text = f"""
             WITH meant AS MATERIALIZED (
                 SELECT u.id, count(*) AS cards, CASE WHEN max(u.consent_at) IS NULL THEN 'not agreed'
-                WHEN (SELECT count(*) FROM sent AS s WHERE s.customer_id = u.id AND s.at > {week}) >= {most} THEN 'enough'
+                WHEN (SELECT count(*) FROM sent AS s WHERE s.customer_id = u.id AND s.at > {week} AND {_TOLD}) >= {most} THEN 'enough'
                 ELSE '' END AS why, max(CASE WHEN u.consent_at IS NOT NULL
                 AND EXISTS (SELECT 1 FROM installation AS i WHERE {_PHONE}) THEN 1 ELSE 0 END) AS held,
                 max(u.email) AS email {_FROM} WHERE {conditions} GROUP BY u.id)
@@ -74,8 +76,9 @@ class Reaching(Conversing):
         query = Query(self._dialect)
         moment, campaign = query.given(checked(since)), query.given(campaign_id)
         text = f"""
-            SELECT customer_id, count(CASE WHEN at > {moment} THEN 1 END), count(CASE WHEN campaign_id = {campaign}::uuid THEN 1 END)
-            FROM sent WHERE customer_id {query.listed(customer_ids)} GROUP BY customer_id"""
+            SELECT customer_id, count(CASE WHEN s.at > {moment} AND {_TOLD} THEN 1 END),
+            count(CASE WHEN campaign_id = {campaign}::uuid THEN 1 END)
+            FROM sent AS s WHERE customer_id {query.listed(customer_ids)} GROUP BY customer_id"""
         return {as_id(row[0]): (row[1], row[2] > 0) for row in await self._read(just(query.ask(text)))}
 
     async def awaited(
@@ -131,7 +134,7 @@ class Reaching(Conversing):
             query.conditions.append("u.consent_at IS NOT NULL")
         if weekly is not None:
             week, most = query.given(checked(now - timedelta(days=7))), query.given(weekly)
-            query.conditions.append(f"(SELECT count(*) FROM sent AS s WHERE s.customer_id = u.id AND s.at > {week}) < {most}")
+            query.conditions.append(f"(SELECT count(*) FROM sent AS s WHERE s.customer_id = u.id AND s.at > {week} AND {_TOLD}) < {most}")
             mine, since = query.given(campaign.id), query.given(checked(now - APART))
             query.conditions.append(
                 f"NOT EXISTS (SELECT 1 FROM sent AS s WHERE s.customer_id = u.id AND s.campaign_id = {mine} AND s.at > {since})"

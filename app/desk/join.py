@@ -13,7 +13,7 @@ from app.desk import ATTEMPTS, Desk, Once, Repeated, counting, giving
 from app.desk.signing_in import count, key, network
 from app.desk.views import Joined
 from app.post import Letter
-from app.store import Caller, CardFacts, Change, Contact, Count, Duplicate, Kept, Lost, Row, Tally
+from app.store import Caller, CardFacts, Change, Contact, Count, Duplicate, Kept, Lost, Row, Sent, Tally
 from passes import codes, contacts
 from passes.businesses import Business
 from passes.cards import Card, Customer, Event
@@ -25,8 +25,8 @@ from passes.words import N_
 SLOT: Final = timedelta(minutes=10)
 FROM_ONE_PLACE: Final = Patience(free=60, first=timedelta(seconds=30), longest=SLOT, fresh=SLOT)
 """A full café joins over its one Wi-Fi; who joins once in ten seconds for ten minutes is no café."""
-IN_ALL: Final = Patience(free=600, first=timedelta(seconds=5), longest=timedelta(minutes=1), fresh=SLOT)
-"""One a second into one program: more than any opening day, and less than a flood from many addresses."""
+IN_ALL: Final = 600
+"""In ten minutes into one program: more than any opening day. Past it nobody is refused, but no letters are written."""
 
 
 class Newcomer(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +40,12 @@ class Newcomer(msgspec.Struct, frozen=True, kw_only=True):
     consent: bool = False
 
 
+JOINED: Final = "joined"
+"""The occasion of a letter to who has joined: it stands among what was sent under the program, and counts for no weekly limit."""
+IN_FRONT: Final = timedelta(days=1)
+"""Whoever waits at a counter for their link is due before a campaign's readers."""
+A_DAY: Final = 2000
+"""Letters of one program to addresses of which nobody knows whose they are."""
 MOST_LETTERS: Final = 3
 """To one address in a day: nobody's mailbox is filled by typing their address again and again."""
 
@@ -140,11 +146,14 @@ async def come(
 
     ``keys`` are those of the cards that this browser has, ``nonce`` is the form's own. A stranger who names somebody's address or
     number gets a fresh card like anybody else: neither the answer nor the time that it takes tells that the person is known.
-    Raises Paused, and TooManyGuesses when too many come from ``address`` or altogether.
+    Raises Paused, and TooManyGuesses when too many come from ``address``.
     """
     slot = int(desk.world.now().timestamp() // SLOT.total_seconds()) % 6
     await count(desk, key("join from", f"{network(address)}:{slot}"), FROM_ONE_PLACE)
-    await count(desk, key("join", f"{program.id}:{slot}"), IN_ALL)
+    now = desk.world.now()
+    flooded = (await desk.store.strike(key("join", f"{program.id}:{slot}"), at=now, fresh=now - SLOT)).n > IN_ALL
+    if flooded:
+        await desk.aside()
     own = await own_card(desk, program, keys)
     if own is not None:
         return own, False
@@ -175,7 +184,7 @@ async def come(
             at=now,
         )
         try:
-            await _commit(desk, now, coming, (kept,))
+            await _commit(desk, now, coming, (kept, *(() if flooded else _due(desk, coming.facts, now))))
         except (Lost, Duplicate):
             continue
         if customer:
@@ -351,11 +360,31 @@ async def _learn(desk: Desk, business: Business, known: Customer, newcomer: Newc
 # --- Letters ---
 
 
-async def letters(desk: Desk, facts: CardFacts) -> tuple[Letter, ...]:
+def _due(desk: Desk, facts: CardFacts, now: datetime) -> tuple[Sent, ...]:
+    """That a letter is to be written (app.desk.letters), kept with the card: who joins waits for no mail server."""
+    card = facts.card
+    if desk.post is None or not facts.customer.email:
+        return ()
+    letter = Sent(
+        id=desk.world.new_id(),
+        business_id=card.business_id,
+        campaign_id=card.program_id,
+        card_id=card.id,
+        customer_id=card.customer_id,
+        occasion=JOINED,
+        at=now,
+        mail="due",
+        mail_at=now - IN_FRONT,
+    )
+    return (letter,)
+
+
+async def letters(desk: Desk, facts: CardFacts, *, again: bool = False) -> tuple[Letter, ...]:
     """What is written to whoever has just joined by themselves, at the address that they typed: the link of their card.
 
     If the address is proven to be somebody's (perhaps this one's), they are told the link of the card that they have instead. Who
-    typed an address learns nothing by it. Made after the answer was sent, so that it takes everybody equally long.
+    typed an address learns nothing by it. Made after the answer was sent, so that it takes everybody equally long. None where too many
+    were written; ``again``: this one was counted.
     """
     customer, business = facts.customer, facts.business
     contact = await desk.store.contact(business.id, contacts.value_of(email=customer.email)) if customer.email else None
@@ -368,8 +397,14 @@ async def letters(desk: Desk, facts: CardFacts) -> tuple[Letter, ...]:
         if theirs is not None:
             person, card, sentence, letter = owner, theirs, AGAIN, ""
     now = desk.world.now()
-    struck = await desk.store.strike(key("letter", f"{business.id}:{contact.value}"), at=now, fresh=now - timedelta(days=1))
-    return (_letter(desk, customer.email, person.language, card, sentence=sentence, letter=letter),) if struck.n <= MOST_LETTERS else ()
+    written = _letter(desk, customer.email, person.language, card, sentence=sentence, letter=letter)
+    if again:
+        return (written,)
+    fresh = now - timedelta(days=1)
+    if not contact.proven and (await desk.store.strike(key("letters", f"{facts.program.id}:{now.date()}"), at=now, fresh=fresh)).n > A_DAY:
+        return ()
+    struck = await desk.store.strike(key("letter", f"{business.id}:{contact.value}"), at=now, fresh=fresh)
+    return (written,) if struck.n <= MOST_LETTERS else ()
 
 
 NEW: Final = N_("Hello, this is your card “{program}”:")

@@ -1,4 +1,4 @@
-"""The e-mails of campaigns: written in the customer's language, sent when they are due, later if the mail server says so."""
+"""E-mails of campaigns, and to who has joined: in the customer's language, sent when they are due, later if the mail server says so."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 from msgspec.structs import replace
 
-from app.desk import Desk
+from app.desk import Desk, join
 from app.post import LONGEST, Letter, Undelivered
 from app.store import CardFacts, DatabaseProblem, Sent
 from passes.campaigns import Campaign, addressed, quiet_until
@@ -96,14 +96,23 @@ class Letters:
 
     async def _sent(self, one: Sent, facts: CardFacts) -> Sent:
         now, customer = self._desk.world.now(), facts.customer
+        if one.occasion == join.JOINED:
+            gone = customer.erased_at is not None or facts.card.left_at is not None
+            joined = () if gone else await join.letters(self._desk, facts, again=one.mail_tries > 0)
+            return await self._posted(one, replace(joined[0], id=str(one.id)), now) if joined else replace(one, mail="")
         if until := quiet_until(facts.business, now):
             return replace(one, mail_at=until)
         campaign = await self._desk.store.campaign(one.business_id, one.campaign_id)
         gone = customer.erased_at is not None or facts.card.left_at is not None
         if campaign is None or self._desk.post is None or gone or not customer.email or customer.consent_at is None:
             return replace(one, mail="")  # they took their consent back, or went, since it was written down
+        return await self._posted(one, written(self._desk, campaign, facts, letter_id=str(one.id)), now)
+
+    async def _posted(self, one: Sent, letter: Letter, now: datetime) -> Sent:
+        if self._desk.post is None:
+            return replace(one, mail="")
         try:
-            await self._desk.post(written(self._desk, campaign, facts, letter_id=str(one.id)))
+            await self._desk.post(letter)
         except Undelivered as undelivered:
             return self._later(one, undelivered, now)
         return replace(one, mail="sent", mail_at=self._desk.world.now(), mail_tries=one.mail_tries + 1)

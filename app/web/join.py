@@ -8,21 +8,19 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response, get, post
-from litestar.background_tasks import BackgroundTask
 from litestar.params import FromPath, FromQuery
 
 from app.desk import Desk, holder
 from app.desk import join as joining
 from app.desk.join import Newcomer
 from app.desk.wallets import draw
-from app.post import Undelivered
 from app.problems import STATUS
 from app.store import CardFacts
 from app.web import brand
 from app.web.forms import Line, Name, Wrong, address_of, filled_in, wrong
 from app.web.holder import PRIVATE, Nonce, cookie, held, pictures
 from app.web.pages import document, go, language_of, render, shown_by
-from app.web.wire import Ask, desk_of, log
+from app.web.wire import Ask, desk_of
 from passes import contacts, scan
 from passes.businesses import Business, Location
 from passes.cards import Card, Customer
@@ -154,7 +152,7 @@ async def _joined(request: Ask, program_id: UUID, location_id: UUID | None) -> R
         return go(request.scope["path"])
     keys = () if said.another else held(request, program)
     try:
-        facts, new = await joining.come(
+        facts, _ = await joining.come(
             desk, program, business, newcomer, nonce=said.nonce, address=address_of(request), keys=keys, location_id=here
         )
     except TooManyGuesses as problem:
@@ -162,8 +160,6 @@ async def _joined(request: Ask, program_id: UUID, location_id: UUID | None) -> R
     added = await _added(desk, said.insert, facts, language_of(request, desk.words)) if said.insert else ""
     answer = go(f"/c/{facts.card.key}?welcome=true{added}")
     answer.set_cookie(cookie(request, program, facts.card.key))
-    if desk.post is not None and new:
-        answer.background = BackgroundTask(_write, desk, facts)
     return answer
 
 
@@ -196,17 +192,6 @@ async def _newcomer(request: Ask, program: Program, business: Business, said: Jo
 
 LEAP: Final = 2024
 """A year in which every birthday is a day."""
-
-
-async def _write(desk: Desk, facts: CardFacts) -> None:
-    """The letters, after the answer: who joins waits for no mail server, and the time tells nobody whom a letter went to."""
-    if desk.post is None:
-        return
-    for letter in await joining.letters(desk, facts):
-        try:
-            await desk.post(letter)
-        except Undelivered as failed:
-            log.warning("a letter to a new customer was not taken", why=failed.why)
 
 
 async def _added(desk: Desk, insert: str, facts: CardFacts, language: str) -> str:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from shop import Clock, Shop, open_shop
 from street import Street, shown
 
-from app.desk import campaigning
+from app.desk import campaigning, join
 from app.desk.automations import Automations
 from app.desk.letters import MOST_TRIES, Letters
 from app.errands import Errands
@@ -147,6 +147,23 @@ async def test_letters_wait_while_the_server_is_away_and_are_given_up_after_a_da
             shop.clock.forward(hours=8)
         assert (await shop.desk.store.results([second.id]))[second.id].mail_failed == 1
         assert tries >= MOST_TRIES  # a look in the quiet hours puts it off without trying
+
+
+async def test_who_joins_while_the_mail_server_is_away_gets_their_link_later(sqlite_url: str, mail: MailSandbox) -> None:
+    async with open_shop(sqlite_url, smtp_url=mail.url, mail_from="card@cards.example") as shop:
+        hoa = join.Newcomer(name="Hoa", email="hoa@example.com", consent=True)
+        facts, _ = await join.come(shop.desk, shop.program, shop.business, hoa, nonce="n" * 24, address="192.0.2.1")
+        mail.closed = True
+        letters = Letters(shop.desk)
+        assert await letters.step() == 1
+        mail.closed = False
+        shop.clock.forward(minutes=4)
+        assert await letters.step() == 1
+        assert await letters.step() == 0
+        (letter,) = mail.to("hoa@example.com")
+        assert f"/c/{facts.card.key}?letter=" in letter.get_content()
+        told = await shop.desk.store.lately([facts.customer.id], since=shop.clock() - timedelta(days=7))
+        assert told.get(facts.customer.id, (0, False))[0] == 0, "a link that was asked for is no offer"
 
 
 async def test_what_mail_servers_refuse_is_told_apart(sqlite_url: str, mail: MailSandbox) -> None:
