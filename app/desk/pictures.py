@@ -89,8 +89,11 @@ async def art(desk: Desk, brand: Brand) -> Art:
     return Art(*[await content(digest) for digest in (brand.logo, brand.strip, brand.stamp, brand.place)])
 
 
-async def picture(desk: Desk, program_id: UUID, name: str) -> bytes:
-    """A PNG of a program by its name: ``logo.png``, ``stamps-7.png``, or ``bar-20.png`` (steps of a bar). Raises NotFound."""
+async def picture(desk: Desk, program_id: UUID, name: str, *, limiter: CapacityLimiter | None = None) -> bytes:
+    """A PNG of a program by its name: ``logo.png``, ``stamps-7.png``, or ``bar-20.png`` (steps of a bar). Raises NotFound.
+
+    Only what a card of this program can show is drawn: stamps or a bar.
+    """
     stem, dot, kind = name.partition(".")
     found = await desk.store.program_with_business(program_id)
     if found is None or kind != "png" or not dot:
@@ -99,15 +102,16 @@ async def picture(desk: Desk, program_id: UUID, name: str) -> bytes:
     brand = dressed(business.brand, program.design)
     own = await art(desk, brand)
     if stem == "logo":
-        return await run_sync(artwork.program_logo, brand, own)
+        return await run_sync(artwork.program_logo, brand, own, limiter=limiter)
     goals = tuple(goal.at for goal in program.goals)
-    count = _count(stem, STAMPS, program.round)
-    steps = _count(stem, BAR, artwork.STEPS)
+    whole = artwork.progress(program.unit, goals, 0)
+    count = _count(stem, STAMPS, program.round) if whole.stamps else None
+    steps = None if whole.stamps else _count(stem, BAR, artwork.STEPS)
     if count is not None:
-        return await run_sync(artwork.hero, brand, artwork.progress(program.unit, goals, count), own)
+        return await run_sync(artwork.hero, brand, artwork.progress(program.unit, goals, count), own, limiter=limiter)
     if steps is not None:
-        whole = artwork.progress("points", goals, 0)
-        return await run_sync(artwork.hero, brand, artwork.Progress(steps, whole.places, whole.goals, stamps=False), own)
+        bar = artwork.Progress(steps, whole.places, whole.goals, stamps=False)
+        return await run_sync(artwork.hero, brand, bar, own, limiter=limiter)
     raise NotFound(what=N_("picture"))
 
 

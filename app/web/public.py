@@ -46,7 +46,7 @@ async def card_link(key: FromPath[str], request: Ask) -> Redirect:
 @get("/art/{program_id:uuid}/{name:str}")
 async def art(program_id: FromPath[UUID], name: FromPath[str], request: Ask) -> Response[bytes]:
     """A drawn image of a program (its logo, its stamps): Google fetches these itself."""
-    picture = await pictures.picture(desk_of(request), program_id, name)
+    picture = await pictures.picture(desk_of(request), program_id, name, limiter=request.app.state.art)
     return Response(picture, media_type="image/png", headers={"Cache-Control": YEAR})
 
 

@@ -207,6 +207,7 @@ async def test_addresses_and_methods_that_do_not_exist(shop: Shop) -> None:
         ("GET", "/art/not-an-id/logo.png", 404),
         ("GET", f"/art/{uuid4()}/logo.png", 404),
         ("GET", f"/art/{shop.program.id}/stamps-99.png", 404),
+        ("GET", f"/art/{shop.program.id}/bar-5.png", 404),
         ("GET", f"/art/{shop.program.id}/stamps-²3.png", 404),
         ("GET", f"/art/{shop.program.id}/..%2f..%2fsettings.png", 404),
         ("GET", "/c/nobody/card.pkpass", 404),
@@ -215,6 +216,8 @@ async def test_addresses_and_methods_that_do_not_exist(shop: Shop) -> None:
         answer = await shop.client.request(method, path, headers=shop.headers())
         assert answer.status_code == status, (path, answer.text)
         assert answer.headers["content-type"] == "application/problem+json"
+    drawn = await shop.client.get(f"/art/{shop.program.id}/stamps-5.png")
+    assert drawn.headers["content-type"] == "image/png"
 
 
 async def test_the_type_of_a_problem_leads_to_what_it_means(shop: Shop) -> None:
