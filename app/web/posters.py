@@ -18,8 +18,16 @@ from passes import scan
 from passes.businesses import Location
 from passes.colours import readable_brand
 from passes.designs import dressed
+from passes.words import N_
 
 Size = Literal["a4", "a5"]
+WALLETS: Final = {
+    (True, True): N_("Scan with your phone’s camera. Your card goes into Apple Wallet or Google Wallet: no app."),
+    (True, False): N_("Scan with your phone’s camera. Your card goes into Apple Wallet, or opens in your phone: no app."),
+    (False, True): N_("Scan with your phone’s camera. Your card goes into Google Wallet, or opens in your phone: no app."),
+    (False, False): N_("Scan with your phone’s camera. Your card opens in your phone: no app."),
+}
+"""What a poster promises, by whether this installation has credentials for the business at Apple and at Google."""
 
 
 async def _poster(request: Ask, program_id: UUID, location: Location | None, size: Size) -> Response[str]:
@@ -28,6 +36,8 @@ async def _poster(request: Ask, program_id: UUID, location: Location | None, siz
     wears = readable_brand(dressed(business.brand, program.design))
     link = f"{desk.public_url}/join/{program.id}" + (f"/at/{location.id}" if location else "")
     offers = await desk.store.offers(business.id, [program.goals[-1].offer_id])
+    look = desk.look(business, business.languages[0], desk.world.now())
+    (address,) = [check for check in await request.app.state.checks(False) if check.topic == "address"]
     return render(
         request,
         "poster.html",
@@ -39,6 +49,8 @@ async def _poster(request: Ask, program_id: UUID, location: Location | None, siz
         colours=brand.card_address(wears),
         shown=min(program.round - 1, max(1, program.round * 7 // 10)),
         link=link,
+        wallet=WALLETS[look.apple, look.google],
+        unreachable=address.findings,
         code=scan.draw_svg(link, level="q"),
         speaking=lambda language: partial(desk.words.said, language),
     )

@@ -125,3 +125,24 @@ async def test_a_poster_leads_to_the_program_or_to_it_at_a_location_in_every_lan
     business = replace(shop.business, languages=("en",))
     assert await shop.desk.store.revise([(shop.business, business)])
     assert 'lang="vi"' not in (await manager.get(f"/programs/{shop.program.id}/poster")).text
+
+
+async def test_a_poster_promises_only_the_wallets_that_there_are_and_says_when_phones_cannot_open_its_address(shop: Shop) -> None:
+    manager, address, state = await shop.sign_in("Minh"), f"/programs/{shop.program.id}/poster", shop.client._transport.app.state
+    (there,) = [check for check in await state.checks(False) if check.topic == "address"]
+    desk = state.desk
+    for apple, google in ((desk.apple, desk.google), (desk.apple, None), (None, desk.google), (None, None)):
+        state.desk = replace(desk, apple=apple, google=google)
+        page = (await manager.get(address)).text
+        assert ("Apple Wallet" in page, "Google Wallet" in page) == (apple is not None, google is not None)
+    assert there.findings == ()
+    assert "phones cannot use its address" not in page
+
+
+async def test_a_poster_at_an_address_of_this_machine_alone_says_so_and_is_not_put_up(database_url: str) -> None:
+    async with application(database_url, Clock(), public_url="http://localhost:8000") as around:
+        shop = await Shop(*around[:2], Clock(), around[2]).open()
+        page = (await (await shop.sign_in("Lan")).get(f"/programs/{shop.program.id}/poster")).text
+    assert "phones cannot use its address" in page
+    assert "only this machine can reach it" in page
+    assert 'href="/setup#live"' in page
