@@ -10,6 +10,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 from msgspec.structs import replace
 
+from app.customers import PAGE
 from app.desk import campaigning, designs, segments, wallets
 from app.post import Undelivered
 from app.store import CardFacts, Results
@@ -116,6 +117,23 @@ async def new(
     if of is not None:
         rules = (await segments.segment(desk_of(request), me(request).business.id, of)).rules
     return await _edit(request, None, rules, kind=kind)
+
+
+class Picked(msgspec.Struct, frozen=True, kw_only=True):
+    """Customers who were ticked in a list."""
+
+    customers: Annotated[tuple[UUID, ...], msgspec.Meta(max_length=PAGE)] = ()
+
+
+@post("/campaigns/picked", guards=[managers], status_code=200)
+async def picked(request: Ask) -> Response[Any]:
+    """The form for another one to those who were picked by hand; back to the list when nobody was, for no rule at all means everybody."""
+    asked, desk, business = await filled_in(request, Picked), desk_of(request), me(request).business
+    known = await desk.store.people(business.id, ids=asked.customers) if asked.customers else ()
+    if len(known) < len(set(asked.customers)):
+        raise NotFound(what=N_("customer"))
+    cards = tuple(card.id for one in known for card in one.cards if card.left_at is None)
+    return await _edit(request, None, Rules(cards=cards), kind=None) if cards else go("/customers")
 
 
 async def _filled(request: Ask, kind: Kind | None) -> dict[str, Any]:
@@ -315,5 +333,5 @@ async def leave(request: Ask, key: FromPath[str]) -> Response[str]:
     return render(request, "leave_mail.html", key=key, shop=facts.business.name, left=True)
 
 
-handlers: Final = (all_campaigns, new, make, edit, change, campaign, try_out, send, stop)
+handlers: Final = (all_campaigns, new, picked, make, edit, change, campaign, try_out, send, stop)
 public: Final = (leaving, leave)

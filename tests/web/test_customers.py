@@ -277,3 +277,17 @@ async def test_a_form_that_was_drawn_before_somebody_else_s_change_takes_nothing
         assert (await owner.post(page, data={"seen": stamp, "name": "Hoa", "language": "en", "consent": "on"})).status_code == 409
     assert (await shop.desk.store.customer(shop.business.id, hoa.id)).consent_at is None
     assert (await shop.desk.store.businesses())[0].weekly == 0
+
+
+async def test_who_is_ticked_in_the_list_is_written_to_and_nobody_ticked_is_not_everybody(shop: Shop) -> None:
+    manager = await shop.sign_in("Minh")
+    card, other = await shop.join("Hằng"), await shop.join("Tú")
+    person = await who(shop, card)
+    ticks = re.findall(r'form="pick" name="customers" value="([^"]+)"', (await manager.get("/customers")).text)
+    assert {person.customer.id, (await who(shop, other)).customer.id} == {UUID(one) for one in ticks}
+    page = (await manager.post("/campaigns/picked", data={"customers": [str(person.customer.id)]})).text
+    assert card["number"] in page
+    assert other["number"] not in page
+    answer = await manager.post("/campaigns/picked", data={})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/customers")
+    assert f'value="{person.customer.id}"' in (await manager.get(f"/customers/{person.customer.id}")).text

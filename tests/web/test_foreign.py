@@ -100,6 +100,7 @@ WITH: Final[dict[str, Request]] = {
     "POST /counters/{counter_id:uuid}/revoke": form(),
     "GET /campaigns/{campaign_id:uuid}": said(),
     "GET /campaigns/{campaign_id:uuid}/edit": said(),
+    "POST /campaigns/picked": form(customers="customer_id"),
     "POST /campaigns": form(**{"name": "Rain", "message.en": "Tea?", "offer_id": "offer_id", "program_id": "program_id"}),
     "POST /campaigns/{campaign_id:uuid}/edit": form(**{"name": "Rain", "message.en": "Tea?", "picked": "card_id"}),
     "POST /campaigns/{campaign_id:uuid}/send": form(),
