@@ -178,6 +178,7 @@ def create_app(settings: Settings, *, followers: bool = True, world: Callable[[H
             app.state.pages = TEMPLATES / "pages"
             app.state.checks = lambda ask: doctor.checks(settings, desk.store, now=desk.world.now(), ask=ask)
             app.state.complaints = Counter()
+            app.state.complete = set()
             app.state.photos = CapacityLimiter(PHOTOS)
             app.state.art = CapacityLimiter(1)  # anybody may ask for it: at a counter nobody waits for that
             if followers:

@@ -104,8 +104,8 @@ def render(
     ``t(sentence, **facts)`` says a sentence of the catalogue, ``say`` moments and numbers (app.web.saying.Saying);
     ``language`` and ``languages``; ``csrf_token`` is the token of forms; ``style`` is the address of the stylesheet, ``brand``
     that of the business's colours; ``member``, ``counting`` and ``business`` say who is there (or None); ``path`` is this
-    page's, for navigation. ``wrong`` (app.web.forms.Wrong, None usually) makes the macros show what is wrong with a form, and what
-    was typed in it.
+    page's, for navigation; ``beginning``: the first steps are not all done yet.
+    ``wrong`` (app.web.forms.Wrong, None usually) makes the macros show what is wrong with a form, and what was typed in it.
     """
     desk = desk_of(request)
     language = language_of(request, desk.words)
@@ -128,6 +128,7 @@ def render(
             style=style.address(),
             brand=brand.address(business) if business else "",
             path=request.scope["path"],
+            beginning=request.scope["state"].get("beginning", False),
             now=desk.world.now(),
             **{"wrong": None, **facts},
         )

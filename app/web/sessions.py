@@ -16,7 +16,7 @@ from litestar.middleware.session.client_side import ClientSideSessionBackend, Co
 from litestar.status_codes import HTTP_201_CREATED
 from litestar.types import Message, Receive, Scope, ScopeSession, Send
 
-from app.desk import Desk
+from app.desk import Desk, starting
 from app.desk.found import secret_hash
 from app.problems import NobodyAtCounter, NotACounter, SignInNeeded
 from app.store import Caller, Counting, Member
@@ -107,6 +107,12 @@ async def managers(connection: Connection, handler: BaseRouteHandler) -> None:
         raise SignInNeeded
     if member.staff.role not in MANAGERS:
         raise NotAllowed
+    # The menu leads to the first steps until all are done, which is asked no more once it was seen.
+    complete: set[UUID] = connection.app.state.complete
+    business = member.business
+    if business.id not in complete and all(step.done for step in await starting.steps(desk_of(connection), business)):
+        complete.add(business.id)
+    connection.scope["state"]["beginning"] = business.id not in complete
 
 
 async def owners(connection: Connection, handler: BaseRouteHandler) -> None:

@@ -103,6 +103,15 @@ async def test_a_step_is_done_when_what_it_makes_exists(shop: Shop) -> None:
     assert await done() == {"business", "brand", "program", "locations", "counter", "poster"}
 
 
+async def test_the_menu_leads_to_the_first_steps_until_all_are_done(shop: Shop) -> None:
+    owner, place = await shop.sign_in("Lan"), shop.locations["Bến Thành"]
+    assert '<a href="/setup"' in (await owner.get("/offers")).text
+    await owner.post(f"/locations/{place.id}", data={"name": place.name, "address": "1 Lê Lợi"})
+    await shop.enrol()
+    await shop.join()
+    assert '<a href="/setup"' not in (await owner.get("/offers")).text
+
+
 async def test_what_stands_between_here_and_real_phones_is_said_with_its_cure_to_owners_alone(shop: Shop) -> None:
     page = (await (await shop.sign_in("Lan")).get("/setup")).text
     assert "Apple Wallet:" in page
