@@ -73,7 +73,7 @@ async def test_what_is_given_to_a_card_that_was_left_since_it_was_read_is_lost(s
         await shop.desk.store.commit(Unit(at=now, due_at=now, changes=giving.there(facts.card), rows=given.rows, touches=(facts.card.id,)))
 
 
-async def test_who_joins_a_second_program_while_they_are_merged_has_the_card_as_who_they_are_then(shop: Shop) -> None:
+async def test_who_joins_a_second_program_while_they_are_merged_has_a_card_of_somebody_who_is_there(shop: Shop) -> None:
     lunch = replace(shop.program, id=shop.desk.world.new_id())
     await shop.desk.store.commit(Unit(at=shop.clock(), due_at=shop.clock(), rows=(lunch,)))
     for number in range(3):
@@ -85,8 +85,11 @@ async def test_who_joins_a_second_program_while_they_are_merged_has_the_card_as_
             ),
             merging.merge(shop.desk, shop.business, shop.staff["Minh"].id, keep.customer.id, other.customer.id),
         )
-        (card,) = [one for one in await shop.desk.store.cards_of(shop.business.id, keep.customer.id) if one.program_id == lunch.id]
-        assert card.id == came.card.id
+        gone = await shop.desk.store.cards_of(shop.business.id, other.customer.id)
+        assert not [one for one in gone if one.program_id == lunch.id and one.left_at is None]
+        now = await shop.desk.store.card_facts(business_id=shop.business.id, card_id=came.card.id)
+        assert now is not None
+        assert now.customer.merged_into is None  # whoever stays; or, with a link that ended just before, somebody new
 
 
 class MergedFirst:
