@@ -10,7 +10,7 @@ import msgspec
 from app.store import CardFacts
 from passes import codes
 from passes.businesses import Business
-from passes.cards import Card, Entry, Event, ready
+from passes.cards import Card, Entry, EntryKind, Event, ready
 from passes.coupons import Coupon, Presented, Redemption, Refusal, Reversal, Used
 from passes.offers import Benefit, Offer, over
 from passes.wallets.base import Installation
@@ -151,7 +151,7 @@ class EntryView(msgspec.Struct, frozen=True, kw_only=True):
     """One line of a card's ledger; the last line's balance is the card's."""
 
     number: int
-    kind: Literal["earned", "round"]
+    kind: EntryKind
     amount: int
     balance: int
     at: datetime
@@ -224,7 +224,9 @@ class Look(msgspec.Struct, frozen=True):
         )
 
     def coupon(self, coupon: Coupon, offer: Offer, used: Used | None = None) -> CouponView:
-        """A coupon as it stands now."""
+        """A coupon as it stands now. Raises ValueError for a code in a pool: it is no coupon before somebody is given it."""
+        if coupon.state == "pooled":
+            raise ValueError("a code that nobody was given is not shown")
         expired = coupon.state == "active" and over(coupon.expires_at, self.now)
         return CouponView(
             id=coupon.id,
