@@ -19,6 +19,8 @@ import app.problems
 import passes.problems
 from app import cli
 from app.problems import STATUS
+from app.store import Status
+from app.web import redemptions
 from passes import coupons, offers, programs, wallets
 from passes.problems import Problem
 from passes.wallets import base
@@ -389,6 +391,11 @@ def test_every_wallet_is_in_the_list() -> None:
                 found.add(one)
     assert set(wallets.WALLETS) == found
     assert {one.name for one in wallets.WALLETS} == set(get_args(get_type_hints(base.Installation)["wallet"]))
+
+
+def test_every_way_to_present_a_code_and_whatever_comes_of_it_has_a_word_on_the_pages() -> None:
+    assert set(redemptions.CHANNELS) == set(get_args(coupons.Channel))
+    assert set(redemptions.STATUSES) == set(get_args(Status))
 
 
 def test_a_coupon_has_the_states_of_the_product_or_waits_in_a_pool_and_expired_is_none_of_them() -> None:

@@ -27,6 +27,7 @@ from app.web.sessions import caller_at, managers, once_at
 from app.web.wire import Ask, desk_of
 from passes import codes
 from passes.businesses import Location
+from passes.coupons import Channel
 from passes.offers import DAYS
 from passes.problems import NotFound
 from passes.words import N_
@@ -47,12 +48,13 @@ COLUMNS: Final = (
     N_("Staff"),
     N_("Channel"),
 )
-CHANNELS: Final = {
+CHANNELS: Final[Mapping[Channel, str]] = {
     "typed": N_("Typed"),
     "camera": N_("Camera"),
     "scanner": N_("Scanner"),
     "photo": N_("Photo"),
     "api": N_("Till"),
+    "alone": N_("Own phone"),
 }
 STATUSES: Final[Mapping[Status, str]] = {
     "redeemed": N_("Redeemed"),

@@ -96,6 +96,9 @@ async def test_a_reward_is_used_alone_once_and_its_countdown_ends(shop: Shop, ph
     assert 'data-left="300"' in running.text
     history = await shop.desk.store.coupon_history(shop.business.id, UUID(coupon["id"]))
     assert [getattr(one, "channel", "") for one in history] == ["alone"]
+    owner = await shop.sign_in()
+    for seen in ("/redemptions", f"/redemptions/coupons/{coupon['id']}"):
+        assert "Own phone" in (await owner.get(seen)).text
     shop.clock.forward(minutes=5, seconds=1)
     assert 'data-over="yes"' in (await phone.get(path)).text
     assert (await shop.redeem(coupon["shown"])).json()["word"] == "already_redeemed"
