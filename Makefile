@@ -15,9 +15,10 @@ run: $(UV)
 demo: $(UV)
 	$(UV) run counterpass demo
 
-# Each worker has servers, databases and a browser of its own. More than four would only wait for each other.
+# Each worker has servers, databases and a browser of its own, and waits for them half of its time: one more than there are
+# cores. More than four would only wait for each other.
 test: lint
-	$(UV) run pytest -q -n auto --maxprocesses 4 --dist worksteal
+	$(UV) run pytest -q -n $$(($(shell getconf _NPROCESSORS_ONLN) + 1)) --maxprocesses 4 --dist worksteal
 
 lint: $(UV)
 	$(UV) run ruff format --check .

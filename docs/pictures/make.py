@@ -19,6 +19,7 @@ from uuid import UUID, uuid4
 ROOT: Final = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests/browser")]
 
+import conftest  # noqa: E402, F401 (it lets the sandbox in)
 import cookies  # noqa: E402 (the shop of the tests is the shop of the pictures)
 import httpx  # noqa: E402
 import structlog  # noqa: E402
@@ -925,6 +926,7 @@ async def opened(folder: Path) -> AsyncIterator[Cafe]:
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=1))
     serving = asyncio.create_task(server.serve())
     async with AsyncExitStack() as stack:
+        stack.callback(setattr, server, "should_exit", True)  # also when a picture fails
         while not server.started:
             await asyncio.sleep(0.01)
         client = await stack.enter_async_context(httpx.AsyncClient(base_url=f"http://localhost:{port}"))
@@ -949,7 +951,6 @@ async def opened(folder: Path) -> AsyncIterator[Cafe]:
         cafe.begun = begun
         await cafe.live_for_two_months()
         yield cafe
-        server.should_exit = True
     await serving
 
 
