@@ -37,7 +37,7 @@ if (count) {
   const tick = () => {
     const left = Math.max(0, Math.ceil((ends - Date.now()) / 1000));
     count.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
-    clock.textContent = new Date().toLocaleTimeString(document.documentElement.lang, { timeZone: document.body.dataset.zone });
+    clock.textContent = new Date().toLocaleTimeString(document.documentElement.lang, { timeZone: document.body.dataset.zone, hourCycle: "h23" });
     if (left > 0) return setTimeout(tick, 200);
     document.body.dataset.over = "yes";
     document.querySelector(".while").hidden = true;

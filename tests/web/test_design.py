@@ -106,7 +106,7 @@ async def test_a_design_is_drawn_before_it_is_saved_and_then_reaches_the_cards(s
     assert (saved.status_code, saved.headers["location"]) == (303, f"{path}?done=true")
     program = await shop.desk.store.program(shop.business.id, shop.program.id)
     assert (program.design.folder, program.design.background, program.design.strip) == ("photo", "#0b3d2e", picture)
-    assert "The new design goes to the cards" in (await browser.get(f"{path}?done=true")).text
+    assert "The change goes to the cards" in (await browser.get(f"{path}?done=true")).text
     while await Errands(shop.desk).step():
         pass
     after = await shop.desk.store.card_by_serial(before.serial)
