@@ -79,7 +79,7 @@ WALLS: Mapping[str, Wall] = {
     "passes.wallets": Wall((*FOURTH, "passes.artwork", "passes.wallets"), ("msgspec", "cryptography", "google", "py_pkpass")),
     # How it happens.
     "app": Wall(),
-    "app.store": Wall(("passes",), ("msgspec",)),
+    "app.store": Wall(("passes", "app.store"), ("msgspec",)),
     "app.world": Wall(("passes.wallets.base",), ("msgspec",)),
     "app.post": Wall(("app.world",), ("aiosmtplib", "msgspec")),
     "app.settings": Wall((), ("msgspec",)),
