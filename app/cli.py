@@ -490,7 +490,7 @@ async def _revoke(asked: argparse.Namespace, known: settings.Settings) -> int:
         location = _the_one("location", await store.locations(business.id), asked.location) if asked.location else None
         live = [
             token
-            for token in await store.tokens(business.id)
+            for token, _ in await store.api_keys(business.id)
             if token.staff_id == person.id and token.revoked_at is None and (location is None or token.location_id == location.id)
         ]
         for token in live:
@@ -505,7 +505,7 @@ async def _list(asked: argparse.Namespace, known: settings.Settings) -> int:
     async with _store(known) as (store, _):
         business = _the_one("business", await store.businesses(), asked.business)
         places = {location.id: location.name for location in await store.locations(business.id)}
-        tokens = [token for token in await store.tokens(business.id) if token.revoked_at is None]
+        tokens = [token for token, _ in await store.api_keys(business.id) if token.revoked_at is None]
         for member in await store.members(business_id=business.id):
             print(", ".join((member.staff.name, "machine" if member.staff.counter else member.staff.role, *_notes(member))))
             for token in tokens:

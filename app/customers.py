@@ -137,6 +137,9 @@ Kind = Literal[
     "merged",
     "left",
     "refused",
+    "expiring",
+    "expired",
+    "finished",
 ]
 
 

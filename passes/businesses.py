@@ -71,6 +71,8 @@ class Business(msgspec.Struct, frozen=True, kw_only=True):
     """Between these hours (in its zone) no message of ours reaches a customer; equal hours mean never quiet."""
     weekly: Annotated[int, msgspec.Meta(ge=0, le=21)] = 2
     """Messages that one customer gets in seven days at most, campaigns and automations together."""
+    test_of: UUID | None = None
+    """The business whose test mode this is: its programs, offers and locations again, with customers that are made up."""
 
     @property
     def tz(self) -> ZoneInfo:

@@ -112,12 +112,18 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         "extended",
         "merged",
         "left",
+        "refused",
+        "expiring",
+        "expired",
+        "finished",
     ]
+    """``refused`` (a code, whose card is not said), ``expiring`` and ``expired`` (a coupon, by time alone) and ``finished`` (a
+    campaign) are there for those who follow the log from outside (app.herald)."""
     at: datetime
     amount: int = 0
     wallet: Literal["", "apple", "google"] = ""
     reason: str = ""
-    """Why a coupon was issued as compensation, voided or extended, or stamps were corrected."""
+    """Why a coupon was issued as compensation, voided or extended, or stamps were corrected; of a refusal its word."""
     staff_id: UUID | None = None
     """By whom, where somebody of the staff did it."""
     campaign_id: UUID | None = None

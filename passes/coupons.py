@@ -53,6 +53,9 @@ class Coupon(msgspec.Struct, frozen=True, kw_only=True):
     voided_at: datetime | None = None
     batch_id: UUID | None = None
     """The campaign or the errand that it came from (a sheet to print, an import, a segment)."""
+    held_by: UUID | None = None
+    """The reservation that holds it for a basket until ``held_until``: till then nobody else redeems it."""
+    held_until: datetime | None = None
 
 
 class Redemption(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +75,8 @@ class Redemption(msgspec.Struct, frozen=True, kw_only=True):
     offer_id: UUID | None = None
     customer_id: UUID | None = None
     """Of the coupon, as it was then: by these the history is read."""
+    basket_id: UUID | None = None
+    """What several codes were redeemed together as."""
 
 
 class Reversal(msgspec.Struct, frozen=True, kw_only=True):

@@ -168,7 +168,7 @@ class Shop:
         """The token of this person stands for nobody from now on."""
         caller = await self.desk.store.caller(found.secret_hash(self.tokens[who]))
         assert caller is not None
-        await self.desk.store.revoke_token(caller.person.counter_id, self.clock())
+        await self.desk.store.change_key(caller.business.id, caller.person.counter_id, revoked_at=self.clock())
 
     async def redeem(self, code: str, *, who: str = "An", key: str | None = None, language: str = "en") -> httpx.Response:
         return await self.post("redemptions", {"code": code}, who=who, key=key, language=language)

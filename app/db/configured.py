@@ -1,7 +1,6 @@
 """What a business has set up, written anew as a whole, and who changed it."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +19,6 @@ from app.db.shapes import (
     ROWS,
     SEGMENT,
     STAFF,
-    TOKEN,
     Shape,
     as_id,
     checked,
@@ -36,7 +34,6 @@ from app.store import (
     Revised,
     Row,
     Staff,
-    Token,
 )
 from passes.businesses import Business, Location
 from passes.campaigns import Campaign, Segment
@@ -80,11 +77,6 @@ class Configured(Conversing):
     async def locations(self, business_id: UUID) -> Sequence[Location]:
         """See app.store.Store."""
         return await self._of_business(LOCATION, business_id)
-
-    async def tokens(self, business_id: UUID) -> Sequence[Token]:
-        """See app.store.Store."""
-        table = tables.Token
-        return await self._all(TOKEN, table.select().where(table.business_id == business_id).order_by(table.created_at, table.id))
 
     async def all_offers(self, business_id: UUID) -> Sequence[Offer]:
         """See app.store.Store."""
@@ -172,10 +164,6 @@ class Configured(Conversing):
             for text, values in zip(self._say.recount, ((key,), (key, offer.id), (key, offer.id)), strict=True):
                 yield Ask(text, (offer.business_id, *values))
         yield from self._recorded(unit)
-
-    async def revoke_token(self, token_id: UUID, at: datetime) -> None:
-        """See app.store.Store."""
-        await self._write(just(Ask(self._say.revoke, (token_id, checked(at)))))
 
 
 def _gets_a_limit(was: Offer, became: Offer) -> bool:

@@ -192,7 +192,13 @@ COUNTER: Final = Shape(store.Counter, tables.Counter)
 TICKET: Final = Shape(store.Ticket, tables.Ticket)
 PROGRAM: Final = BodyShape(Program, tables.Program, lambda row: (row.business_id,))
 OFFER: Final = BodyShape(Offer, tables.Offer, lambda row: (row.business_id, row.most is not None or row.most_each is not None))
-TOKEN: Final = Shape(store.Token, tables.Token)
+API_KEY: Final = Shape(store.ApiKey, tables.ApiKey)
+API_SECRET: Final = Shape(store.ApiSecret, tables.ApiSecret)
+SALE: Final = Shape(store.Sale, tables.Sale)
+RETURN: Final = Shape(store.Return, tables.Return)
+RESERVATION: Final = BodyShape(store.Reservation, tables.Reservation, lambda row: (row.business_id, row.at))
+ENDPOINT: Final = Shape(store.Endpoint, tables.Endpoint)
+DELIVERY: Final = Shape(store.Delivery, tables.Delivery)
 CUSTOMER: Final = SoughtShape(Customer, tables.Customer, lambda row: sought.person(row.name, row.phone))
 CARD: Final = Shape(Card, tables.Card)
 COUPON: Final = Shape(Coupon, tables.Coupon)
@@ -231,7 +237,13 @@ ROWS: Final[Mapping[type, Shape[Any]]] = {
         TICKET,
         PROGRAM,
         OFFER,
-        TOKEN,
+        API_KEY,
+        API_SECRET,
+        SALE,
+        RETURN,
+        RESERVATION,
+        ENDPOINT,
+        DELIVERY,
         CUSTOMER,
         CARD,
         COUPON,
@@ -269,6 +281,8 @@ CHANGING: Final[Mapping[type, tuple[str, ...]]] = {
         "redemption_id",
         "voided_at",
         "batch_id",
+        "held_by",
+        "held_until",
     ),
 }
 """The columns that a Change may set; everything else of a card or a coupon never changes, or by a unit's touch."""

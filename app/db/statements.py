@@ -152,9 +152,11 @@ class Statements:
 
         # --- The hot path: x.n is the number of the question in its group ---
         self.caller = self._made(f"""
-            SELECT x.n, t.id, t.location_id, l.name, {STAFF.select("s")}, {BUSINESS.select("b")}
+            SELECT x.n, t.id, t.location_id, l.name, {STAFF.select("s")}, {BUSINESS.select("b")},
+            t.name, t.scopes, t.per_minute, t.used_at, z.until
             FROM {say.given({"n": "bigint", "secret_hash": "bytea"})}
-            JOIN token AS t ON t.secret_hash = x.secret_hash AND t.revoked_at IS NULL
+            JOIN api_secret AS z ON z.secret_hash = x.secret_hash
+            JOIN api_key AS t ON t.id = z.key_id AND t.revoked_at IS NULL
             JOIN staff AS s ON s.id = t.staff_id AND s.suspended_at IS NULL
             JOIN location AS l ON l.id = t.location_id
             JOIN business AS b ON b.id = t.business_id""")
@@ -211,7 +213,6 @@ class Statements:
 
         # --- Small writes ---
         self.tick = self._made(f"UPDATE clock SET tick = tick + $1 WHERE id = {CLOCK} RETURNING tick")
-        self.revoke = self._made("UPDATE token SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
         self.keep_google_class = self._made("""
             INSERT INTO google_class (program_id, business_id, digest, at) VALUES ($1, $2, $3, $4)
             ON CONFLICT (program_id) DO UPDATE SET digest = excluded.digest, at = excluded.at""")
@@ -222,6 +223,7 @@ class Statements:
         self.forget = self._made("DELETE FROM kept WHERE id IN (SELECT id FROM kept WHERE at < $1 LIMIT $2) RETURNING 1")
 
         self._make_people()
+        self._make_keys()
         self._make_numbers()
         self._make_errands()
         self._make_program()
@@ -309,6 +311,14 @@ class Statements:
                     ELSE x.due_at END
             FROM {say.given(settled)} JOIN card AS c ON true
             WHERE i.id = x.id AND c.id = i.card_id AND (x.lease_until IS NULL OR i.lease_until = x.lease_until)""")
+
+    def _make_keys(self) -> None:
+        """Keys of programs, and the log's end."""
+        self.change_key = self._made("""
+            UPDATE api_key SET revoked_at = $3::timestamptz WHERE id = $1 AND business_id = $2 AND revoked_at IS NULL RETURNING 1""")
+        self.old_secrets = self._made("UPDATE api_secret SET until = $2 WHERE key_id = $1 AND (until IS NULL OR until > $2)")
+        self.key_used = self._made("UPDATE api_key SET used_at = $2 WHERE id = $1")
+        self.log_end = self._made("SELECT max(seq) FROM event WHERE business_id = $1")
 
     def _make_people(self) -> None:
         """Who is there: people, passkeys, counters, links and guesses."""

@@ -10,6 +10,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from app.db import schema, tables
+from app.db.api import Programmed
 from app.db.cards import Cards
 from app.db.configured import Configured
 from app.db.conversing import Key, answers, just, numbered
@@ -32,6 +33,7 @@ from app.db.shapes import (
     STAFF,
     as_day,
     as_id,
+    as_moment,
     checked,
 )
 from app.db.statements import Ask, Dialect, Statements, Talk
@@ -62,7 +64,7 @@ FORGOTTEN_AT_ONCE: Final = 5000
 """Old answers are dropped in portions, so that no redemption waits long for the broom."""
 
 
-class DatabaseStore(Cards, Configured, Errands, Forgetting, Insights, People, PeopleSeen, Phones, Reaching):
+class DatabaseStore(Cards, Configured, Errands, Forgetting, Insights, People, PeopleSeen, Phones, Programmed, Reaching):
     """app.store.Store over one database. What is abstract is how a conversation is held and how a unit is committed."""
 
     def __init__(self, engine: Engine, dialect: Dialect) -> None:
@@ -179,7 +181,18 @@ class DatabaseStore(Cards, Configured, Errands, Forgetting, Insights, People, Pe
 
 
 @lru_cache(CALLERS)
-def _caller(token_id: UUID | str, location_id: UUID | str, location: str, staff: str, business: str) -> Caller:
+def _caller(  # noqa: PLR0917 (a row)
+    key_id: UUID | str,
+    location_id: UUID | str,
+    location: str,
+    staff: str,
+    business: str,
+    key: str,
+    scopes: str,
+    per_minute: int,
+    used_at: datetime | str | None,
+    until: datetime | str | None,
+) -> Caller:
     person = STAFF.read((staff,))
     return Caller(
         person=Person(
@@ -188,9 +201,15 @@ def _caller(token_id: UUID | str, location_id: UUID | str, location: str, staff:
             role=person.role,
             location_id=as_id(location_id),
             location=location,
-            counter_id=as_id(token_id),
+            counter_id=as_id(key_id),
+            machine=person.counter,
         ),
         business=BUSINESS.read((business,)),
+        scopes=frozenset(scopes.split()),
+        per_minute=per_minute,
+        until=as_moment(until) if until else None,
+        used_at=as_moment(used_at) if used_at else None,
+        key=key,
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from app.store.api import Programmed
 from app.store.cards import CardFacts, Cards, GivenState
 from app.store.configured import Configured
 from app.store.customers import Customers, Known, Life, Mark, Merge, PeopleOrder
@@ -18,7 +19,7 @@ from app.store.people import People
 from app.store.phones import Due, Phones
 from app.store.reach import Awaited, Reach, Reaching, Results
 from app.store.rows import Revised, Row
-from app.store.rows.api import Caller, Kept, Token
+from app.store.rows.api import SCOPES, ApiKey, ApiSecret, Caller, Delivery, Endpoint, Kept, Reservation, Return, Sale, Scope
 from app.store.rows.business import Audit, Picture
 from app.store.rows.customers import Contact, Insert, Opened, Sent
 from app.store.rows.errands import Errand, ErrandKind, Portion, Sheet
@@ -28,8 +29,11 @@ from app.store.unit import Change, Count, CountBy, CountKind, DatabaseProblem, D
 
 __all__ = [
     "MOST_FOUND",
+    "SCOPES",
     "Activity",
     "Alarm",
+    "ApiKey",
+    "ApiSecret",
     "Audit",
     "Awaited",
     "Caller",
@@ -44,8 +48,10 @@ __all__ = [
     "CounterKind",
     "Counting",
     "DatabaseProblem",
+    "Delivery",
     "Due",
     "Duplicate",
+    "Endpoint",
     "Errand",
     "ErrandKind",
     "Filter",
@@ -70,10 +76,14 @@ __all__ = [
     "Place",
     "Portion",
     "Reach",
+    "Reservation",
     "Results",
+    "Return",
     "Returned",
     "Revised",
     "Row",
+    "Sale",
+    "Scope",
     "Sent",
     "Sheet",
     "Staff",
@@ -82,13 +92,12 @@ __all__ = [
     "Strikes",
     "Tally",
     "Ticket",
-    "Token",
     "Unit",
     "Unstorable",
 ]
 
 
-class Store(Cards, Configured, Customers, Errands, History, Insights, People, Phones, Reaching, Protocol):
+class Store(Cards, Configured, Customers, Errands, History, Insights, People, Phones, Programmed, Reaching, Protocol):
     """The database. Reads see what is committed; every write goes through ``commit`` or one of the followers' verbs."""
 
     async def commit(self, unit: Unit) -> int:

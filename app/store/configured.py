@@ -1,13 +1,11 @@
 """What a business is made of: locations, staff, programs, offers, campaigns, and who changed them."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from app.store.history import Place
 from app.store.rows import Revised, Row
-from app.store.rows.api import Token
 from app.store.rows.business import Audit, Picture
 from app.store.rows.staff import Staff
 from passes.businesses import Business, Location
@@ -29,14 +27,6 @@ class Configured(Protocol):
 
     async def locations(self, business_id: UUID) -> Sequence[Location]:
         """The locations of a business."""
-        ...
-
-    async def tokens(self, business_id: UUID) -> Sequence[Token]:
-        """The tokens of a business by age, revoked ones too."""
-        ...
-
-    async def revoke_token(self, token_id: UUID, at: datetime) -> None:
-        """A token stands for nobody from now on."""
         ...
 
     async def program(self, business_id: UUID, program_id: UUID) -> Program | None:

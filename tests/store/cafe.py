@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
-from app.store import Change, Kept, Row, Staff, Store, Tally, Token, Unit
+from app.store import ApiKey, ApiSecret, Change, Kept, Row, Staff, Store, Tally, Unit
 from app.world import new_id
 from passes.businesses import Business, Location
 from passes.cards import Card, Customer, Event
@@ -18,7 +18,7 @@ NOON = datetime(2026, 11, 20, 5, 0, tzinfo=UTC)
 
 
 class Cafe:
-    """One business with a location, a person, a token, an offer, a program; more as it is asked for."""
+    """One business with a location, a person, a key, an offer, a program; more as it is asked for."""
 
     def __init__(self, store: Store, **offer: Any) -> None:
         self.store = store
@@ -26,21 +26,24 @@ class Cafe:
         mine = {"business_id": self.business.id}
         self.location = Location(id=new_id(), name="Bến Thành", **mine)
         self.an = Staff(id=new_id(), name="An", role="cashier", **mine)
-        self.token = Token(
+        self.key = ApiKey(
             id=new_id(),
             staff_id=self.an.id,
             location_id=self.location.id,
             name="An's",
-            secret_hash=new_id().bytes * 2,
+            scopes="redeem earn",
+            per_minute=60,
+            made_by=self.an.id,
             created_at=NOON,
             **mine,
         )
+        self.secret = ApiSecret(id=new_id(), key_id=self.key.id, secret_hash=new_id().bytes * 2, hint="x9Qa", made_at=NOON, **mine)
         coffee = text(en="Coffee", vi="Cà phê")
         self.offer = Offer(id=new_id(), title=coffee, benefit=FreeItem(item=coffee), action=coffee, **mine, **offer)
         self.program = Program(id=new_id(), name=coffee, unit="stamps", earning=ByVisit(), goals=(Goal(5, self.offer.id),), **mine)
 
     async def open(self) -> Self:
-        await self.commit(self.business, self.location, self.an, self.token, self.offer, self.program)
+        await self.commit(self.business, self.location, self.an, self.key, self.secret, self.offer, self.program)
         return self
 
     async def commit(self, *rows: Row, at: datetime = NOON, touches: Sequence[Card] = ()) -> int:
@@ -106,9 +109,7 @@ class Cafe:
         )
 
     def kept(self, key: str = "key") -> Kept:
-        return Kept(
-            caller_id=self.token.id, key=key, business_id=self.business.id, digest=b"\0" * 32, status=201, body=b"\xff\0{}", at=NOON
-        )
+        return Kept(caller_id=self.key.id, key=key, business_id=self.business.id, digest=b"\0" * 32, status=201, body=b"\xff\0{}", at=NOON)
 
     def redemption(self, coupon: Coupon, **given: Any) -> Redemption:
         return Redemption(
@@ -120,7 +121,7 @@ class Cafe:
             at=NOON,
             location_id=self.location.id,
             staff_id=self.an.id,
-            counter_id=self.token.id,
+            counter_id=self.key.id,
             channel="typed",
             **given,
         )

@@ -130,7 +130,7 @@ async def test_a_duplicate_says_of_what_and_records_nothing(cafe: Cafe, kind: st
     card = await cafe.card()
     known, coupon = await cafe.coupon(card, code="K7QM4XRT9"), await cafe.coupon(card)
     await cafe.commit(cafe.kept())
-    again = {"Kept": cafe.kept(), "Coupon": replace(known, id=cafe.token.id), "Card": replace(card, id=cafe.token.id)}[kind]
+    again = {"Kept": cafe.kept(), "Coupon": replace(known, id=cafe.key.id), "Card": replace(card, id=cafe.key.id)}[kind]
     with pytest.raises(Duplicate) as duplicate:
         await cafe.store.commit(cafe.redeeming(coupon, again))
     assert duplicate.value.of == kind

@@ -71,16 +71,16 @@ async def test_a_unit_in_an_unreachable_database_is_refused(postgresql_url: str)
     await home.fetch("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1", name)
     for question in (
         lambda: store.commit(Unit(at=NOON, due_at=NOON)),
-        lambda: store.caller(cafe.token.secret_hash),
+        lambda: store.caller(cafe.secret.secret_hash),
         store.businesses,
         lambda: store.card_facts(key="x"),
-        lambda: store.revoke_token(cafe.token.id, NOON),
+        lambda: store.change_key(cafe.business.id, cafe.key.id, revoked_at=NOON),
         store.migrations_missing,
     ):
         with pytest.raises(DatabaseProblem):
             await question()
     await home.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
-    assert await store.caller(cafe.token.secret_hash) is not None
+    assert await store.caller(cafe.secret.secret_hash) is not None
     assert isinstance(await store.commit(Unit(at=NOON, due_at=NOON)), int)
     await home.close()
     await store.close()
@@ -95,7 +95,7 @@ async def test_another_process_may_write_to_the_file_and_units_wait_for_it(sqlit
     other = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
     commit = asyncio.create_task(store.commit(Unit(at=NOON, due_at=NOON)))
-    assert await store.caller(cafe.token.secret_hash) is not None, "readers never wait"
+    assert await store.caller(cafe.secret.secret_hash) is not None, "readers never wait"
     assert not commit.done()
     other.execute("ROLLBACK")
     assert isinstance(await commit, int)

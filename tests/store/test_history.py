@@ -44,7 +44,7 @@ class Street(Cafe):
         self.cake = Offer(id=new_id(), business_id=self.business.id, title=cake, benefit=FreeItem(item=cake), action=cake)
         self.places = (self.location, Location(id=new_id(), business_id=self.business.id, name="Thảo Điền"))
         self.people = (self.an, Staff(id=new_id(), business_id=self.business.id, name="Bình", role="manager"))
-        self.tills = (self.token.id, new_id())
+        self.tills = (self.key.id, new_id())
         self.holds: dict[UUID, Redemption] = {}
 
     async def busy(self, steps: int) -> "Street":

@@ -292,7 +292,7 @@ async def test_who_is_erased_is_found_nowhere_and_everybody_else_everywhere(cafe
         at=NOON,
         location_id=cafe.location.id,
         staff_id=cafe.an.id,
-        counter_id=cafe.token.id,
+        counter_id=cafe.key.id,
         channel="typed",
     )
     await cafe.commit(typed, replace(typed, id=new_id(), presented="K7QM4XRT9"))
@@ -305,7 +305,7 @@ async def test_who_is_erased_is_found_nowhere_and_everybody_else_everywhere(cafe
     assert [one.reason for one in await store.card_history(mine, card.id)] == ["two by mistake", "", ""]
     assert [one.reason for one in await store.card_history(mine, other.id)] == ["of An", "", ""]
     assert sorted(one.presented for one in await store.refusals(mine)) == ["", "K7QM4XRT9"]
-    hers, his = await store.kept(cafe.token.id, "hers"), await store.kept(cafe.token.id, "his")
+    hers, his = await store.kept(cafe.key.id, "hers"), await store.kept(cafe.key.id, "his")
     assert (hers and hers.status, his and his.body) == (410, told[1])
     assert await store.audited(mine) == [gone]
     assert await store.coupon_history(mine, coupon.id) != []

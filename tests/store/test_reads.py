@@ -14,31 +14,32 @@ from passes.coupons import Coupon, Refusal, Reversal
 from passes.offers import Offer
 
 
-async def test_a_token_stands_for_its_person_at_its_location(cafe: Cafe) -> None:
-    caller = await cafe.store.caller(cafe.token.secret_hash)
+async def test_a_key_stands_for_its_person_at_its_location(cafe: Cafe) -> None:
+    caller = await cafe.store.caller(cafe.secret.secret_hash)
     assert caller is not None
     person = caller.person
     assert (person.staff_id, person.staff, person.role) == (cafe.an.id, "An", "cashier")
-    assert (person.location_id, person.location, person.counter_id) == (cafe.location.id, "Bến Thành", cafe.token.id)
+    assert (person.location_id, person.location, person.counter_id) == (cafe.location.id, "Bến Thành", cafe.key.id)
     assert caller.business == cafe.business
 
 
-async def test_a_revoked_token_and_a_suspended_person_stand_for_nobody(cafe: Cafe) -> None:
+async def test_a_revoked_key_and_a_suspended_person_stand_for_nobody(cafe: Cafe) -> None:
     suspended = replace(cafe.an, id=new_id(), suspended_at=NOON)
-    theirs = replace(cafe.token, id=new_id(), staff_id=suspended.id, secret_hash=b"s" * 32)
-    await cafe.commit(suspended, theirs)
-    assert await cafe.store.caller(theirs.secret_hash) is None
-    assert await cafe.store.caller(cafe.token.secret_hash) is not None
-    await cafe.store.revoke_token(cafe.token.id, NOON)
-    assert await cafe.store.caller(cafe.token.secret_hash) is None
+    theirs = replace(cafe.key, id=new_id(), staff_id=suspended.id)
+    secret = replace(cafe.secret, id=new_id(), key_id=theirs.id, secret_hash=b"s" * 32)
+    await cafe.commit(suspended, theirs, secret)
+    assert await cafe.store.caller(secret.secret_hash) is None
+    assert await cafe.store.caller(cafe.secret.secret_hash) is not None
+    assert await cafe.store.change_key(cafe.business.id, cafe.key.id, revoked_at=NOON)
+    assert await cafe.store.caller(cafe.secret.secret_hash) is None
     assert await cafe.store.caller(b"") is None
 
 
 async def test_a_kept_answer_belongs_to_its_caller_and_key(cafe: Cafe) -> None:
     kept = cafe.kept("Schlüssel")
     await cafe.commit(kept)
-    assert await cafe.store.kept(cafe.token.id, "Schlüssel") == kept
-    assert await cafe.store.kept(cafe.token.id, "schlüssel") is None
+    assert await cafe.store.kept(cafe.key.id, "Schlüssel") == kept
+    assert await cafe.store.kept(cafe.key.id, "schlüssel") is None
     assert await cafe.store.kept(cafe.an.id, "Schlüssel") is None
 
 
@@ -46,8 +47,8 @@ async def test_kept_answers_are_forgotten_by_age(cafe: Cafe) -> None:
     await cafe.commit(*(replace(cafe.kept(f"old {number}"), at=NOON - timedelta(hours=25)) for number in range(7)), cafe.kept("new"))
     assert await cafe.store.forget_kept(NOON - timedelta(hours=24)) == 7
     assert await cafe.store.forget_kept(NOON - timedelta(hours=24)) == 0
-    assert await cafe.store.kept(cafe.token.id, "new") is not None
-    assert await cafe.store.kept(cafe.token.id, "old 3") is None
+    assert await cafe.store.kept(cafe.key.id, "new") is not None
+    assert await cafe.store.kept(cafe.key.id, "old 3") is None
 
 
 async def test_a_presented_code_brings_all_that_the_rule_asks(store: Store) -> None:
@@ -83,8 +84,8 @@ async def test_a_crowd_of_questions_gets_each_its_own_answer(cafe: Cafe) -> None
     coupons = [await cafe.coupon() for _ in range(30)]
     await cafe.commit(*(cafe.kept(f"key {number}") for number in range(0, 30, 3)))
     asked = [cafe.store.presented(cafe.business.id, coupon.code) for coupon in coupons]
-    kept = [cafe.store.kept(cafe.token.id, f"key {number}") for number in range(30)]
-    callers = [cafe.store.caller(cafe.token.secret_hash if number % 2 else b"nobody") for number in range(30)]
+    kept = [cafe.store.kept(cafe.key.id, f"key {number}") for number in range(30)]
+    callers = [cafe.store.caller(cafe.secret.secret_hash if number % 2 else b"nobody") for number in range(30)]
     unknown = [cafe.store.presented(cafe.business.id, f"no {number}") for number in range(10)]
     answers = await asyncio.gather(*asked, *kept, *callers, *unknown)
     assert [found.coupon for found in answers[:30]] == coupons
@@ -206,7 +207,7 @@ async def test_a_coupons_story_is_told_from_the_beginning(cafe: Cafe) -> None:
         at=NOON + timedelta(minutes=1),
         location_id=cafe.location.id,
         staff_id=cafe.an.id,
-        counter_id=cafe.token.id,
+        counter_id=cafe.key.id,
         reason="wrong drink",
     )
     back = Change(of=Coupon, id=coupon.id, seen={"redemption_id": redemption.id}, to={"state": "active", "redemption_id": None})
@@ -281,6 +282,6 @@ def _refusal(cafe: Cafe, coupon: Coupon) -> Refusal:
         at=NOON,
         location_id=cafe.location.id,
         staff_id=cafe.an.id,
-        counter_id=cafe.token.id,
+        counter_id=cafe.key.id,
         channel="camera",
     )

@@ -14,7 +14,7 @@ from typing import Final
 
 from piccolo.table import Table
 
-from app.db.tables.api import Kept, Token
+from app.db.tables.api import ApiKey, ApiSecret, Delivery, Endpoint, Kept, Reservation, Return, Sale
 from app.db.tables.business import Audit, Business, Campaign, Location, Offer, Picture, Program, Segment
 from app.db.tables.counts import CLOCK, Clock, DayCount, Tally
 from app.db.tables.coupons import Coupon, Redemption, Refusal, Reversal
@@ -27,6 +27,8 @@ __all__ = [
     "CLOCK",
     "TABLES",
     "Alarm",
+    "ApiKey",
+    "ApiSecret",
     "Audit",
     "Business",
     "Campaign",
@@ -37,6 +39,8 @@ __all__ = [
     "Coupon",
     "Customer",
     "DayCount",
+    "Delivery",
+    "Endpoint",
     "Entry",
     "Errand",
     "Event",
@@ -55,7 +59,10 @@ __all__ = [
     "Program",
     "Redemption",
     "Refusal",
+    "Reservation",
+    "Return",
     "Reversal",
+    "Sale",
     "Segment",
     "Sent",
     "Sheet",
@@ -63,7 +70,6 @@ __all__ = [
     "Strike",
     "Tally",
     "Ticket",
-    "Token",
 ]
 
 TABLES: Final[tuple[type[Table], ...]] = (
@@ -77,7 +83,13 @@ TABLES: Final[tuple[type[Table], ...]] = (
     Strike,
     Program,
     Offer,
-    Token,
+    ApiKey,
+    ApiSecret,
+    Sale,
+    Return,
+    Reservation,
+    Endpoint,
+    Delivery,
     Customer,
     Card,
     Coupon,

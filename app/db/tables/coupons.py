@@ -20,6 +20,8 @@ class Coupon(Table, tablename="coupon"):
     redemption_id = UUID(default=None, null=True)
     voided_at = Timestamptz(default=None, null=True)
     batch_id = UUID(default=None, null=True)
+    held_by = UUID(default=None, null=True)
+    held_until = Timestamptz(default=None, null=True)
 
 
 class Redemption(Table, tablename="redemption"):
@@ -38,6 +40,7 @@ class Redemption(Table, tablename="redemption"):
     reason = Text(default=None)
     offer_id = UUID(default=None, null=True)
     customer_id = UUID(default=None, null=True)
+    basket_id = UUID(default=None, null=True)
 
 
 class Reversal(Table, tablename="reversal"):

@@ -1,6 +1,6 @@
 """Every row that there is; those that only the house knows are kept in this package, by subject."""
 
-from app.store.rows.api import Kept, Token
+from app.store.rows.api import ApiKey, ApiSecret, Delivery, Endpoint, Kept, Reservation, Return, Sale
 from app.store.rows.business import Audit, Picture
 from app.store.rows.customers import Contact, Insert, Opened, Sent
 from app.store.rows.errands import Errand, Portion, Sheet
@@ -17,7 +17,13 @@ Row = (
     Business
     | Location
     | Staff
-    | Token
+    | ApiKey
+    | ApiSecret
+    | Sale
+    | Return
+    | Reservation
+    | Endpoint
+    | Delivery
     | Program
     | Offer
     | Customer
