@@ -92,6 +92,24 @@ async def test_who_joins_a_second_program_while_they_are_merged_has_a_card_of_so
         assert now.customer.merged_into is None  # whoever stays; or, with a link that ended just before, somebody new
 
 
+async def test_what_is_taken_back_after_its_card_was_left_is_void_and_never_usable_again(shop: Shop) -> None:
+    cards = [await shop.card_with_cookie() for _ in range(TEN)]
+    used = [(await shop.redeem(card["ready"][0]["shown"])).json()["redemption"]["id"] for card in cards]
+    await holder.leave(shop.desk, await facts_of(shop, cards[0]))
+    first = (await shop.post(f"redemptions/{used[0]}/reversal")).json()
+    assert first["coupon"]["state"] == "voided"
+    assert (await shop.redeem(cards[0]["ready"][0]["shown"])).json()["type"].endswith("voided")
+    # And at the same moment: whoever is first, no coupon is left to be used on a card that is no more.
+    leaving_ = [leaving.leave(shop.desk, shop.business, UUID(card["id"])) for card in cards[1:]]
+    taking_back = [shop.post(f"redemptions/{one}/reversal") for one in used[1:]]
+    answers = (await asyncio.gather(*(each for pair in zip(taking_back, leaving_, strict=True) for each in pair)))[::2]
+    for answer, card in zip(answers, cards[1:], strict=True):
+        assert answer.status_code == 201, answer.text
+        presented = await shop.desk.store.coupon(shop.business.id, UUID(card["ready"][0]["id"]))
+        assert presented is not None
+        assert presented.coupon.state == "voided"
+
+
 class MergedFirst:
     """A database in which somebody merges two customers just before somebody is forgotten."""
 
