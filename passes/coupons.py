@@ -322,9 +322,10 @@ def redeemed(coupon: Coupon, redemption: Redemption) -> Coupon:
     return msgspec.structs.replace(coupon, state="redeemed", redemption_id=redemption.id)
 
 
-def reversed_(coupon: Coupon) -> Coupon:
-    """The coupon as it stands after a reversal: active again, with the expiry it had."""
-    return msgspec.structs.replace(coupon, state="active", redemption_id=None)
+def reversed_(coupon: Coupon, *, left_at: datetime | None = None) -> Coupon:
+    """The coupon as it stands after a reversal: active again, with the expiry it had; void like all others if its card was left."""
+    back = msgspec.structs.replace(coupon, state="active", redemption_id=None)
+    return back if left_at is None else voided(back, at=left_at)
 
 
 def void(presented: Presented, *, reason: str, now: datetime) -> Coupon:

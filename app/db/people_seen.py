@@ -216,8 +216,13 @@ class PeopleSeen(Conversing):
         """In the order in which everybody holds rows (app.db.group): coupons, cards, counts, the rest, and last the clock."""
         keep, other = merge.keep.id, merge.other.id
         coupons = [(as_id(row[0]), as_id(row[1])) for row in (yield self._held("id, offer_id", "coupon", "customer_id", [other]))]
-        cards = {as_id(row[0]): as_moment(row[1]) for row in (yield self._held("id, changed_at", "card", "customer_id", [keep, other]))}
-        if not {*merge.cards, *merge.cards.values()} <= cards.keys():
+        offers = sorted({str(offer_id) for _, offer_id in coupons})
+        for offer_id in offers:  # whoever counts its redemptions anew does so before, or after
+            yield Ask(self._dialect.alone, (offer_id,))
+        both = self._held("id, changed_at", "card", "customer_id", [keep, other])
+        yield both  # and asked again: whoever held them until now may have joined with one more
+        cards = {as_id(row[0]): as_moment(row[1]) for row in (yield both)}
+        if cards.keys() != set(unit.touches):
             raise Lost
         for change in unit.comparisons:
             if not (yield self._compared(change)):
@@ -225,7 +230,7 @@ class PeopleSeen(Conversing):
         yield self._moved("coupon", "customer_id", other, keep)
         for theirs, ours in merge.cards.items():
             yield self._moved("coupon", "card_id", theirs, ours)
-        yield from self._tallies(merge, {offer_id for _, offer_id in coupons})
+        yield from self._tallies(merge, offers)
         yield from self._customers(merge)
         yield self._moved("card", "customer_id", other, keep, but=list(merge.cards))
         yield self._moved("contact", "customer_id", other, keep)
@@ -261,7 +266,7 @@ class PeopleSeen(Conversing):
         text = f"UPDATE {table} SET {column} = {query.given(to)} WHERE {column} = {query.given(was)}"
         return query.ask(f"{text} AND NOT (id {query.listed(but)})" if but else text)
 
-    def _tallies(self, merge: Merge, offers: Iterable[UUID]) -> Talk[None]:
+    def _tallies(self, merge: Merge, offers: Sequence[str]) -> Talk[None]:
         """How often the other has used an offer counts for the kept customer, whose limit it is now."""
         business_id, keep, other = merge.keep.business_id, merge.keep.id, merge.other.id
         keys = {f"offer:{offer_id}:{other}": f"offer:{offer_id}:{keep}" for offer_id in offers}

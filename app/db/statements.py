@@ -394,15 +394,17 @@ class Statements:
             SELECT o.id, (SELECT count(*) FROM coupon AS c WHERE c.offer_id = o.id AND c.state = 'pooled') FROM offer AS o
             WHERE o.business_id = $1""")
         self.known_codes = self._made(f"SELECT code FROM coupon WHERE business_id = $1 AND code {self._say.listed(2)}")
-        # What an offer's limits count, counted anew: $1 business, $2 the key, $3 the offer.
+        # What an offer's limits count, counted anew: $1 business, $2 the key, $3 the offer. Who was merged is whom they were merged into.
+        who = "coalesce(u.merged_into, r.customer_id)"
         held = """
-            FROM redemption AS r WHERE r.offer_id = $3 AND NOT EXISTS (SELECT 1 FROM reversal AS v WHERE v.redemption_id = r.id)"""
+            FROM redemption AS r LEFT JOIN customer AS u ON u.id = r.customer_id
+            WHERE r.offer_id = $3 AND NOT EXISTS (SELECT 1 FROM reversal AS v WHERE v.redemption_id = r.id)"""
         self.recount = (
             self._made(f"DELETE FROM tally WHERE business_id = $1 AND key {self._say.from_} $2 AND key {self._say.below} ($2 || ';')"),
             self._made(f"INSERT INTO tally (business_id, key, n) SELECT $1, $2::text, count(*) {held}"),
             self._made(f"""
-                INSERT INTO tally (business_id, key, n) SELECT $1, $2::text || ':' || r.customer_id, count(*) {held}
-                AND r.customer_id IS NOT NULL GROUP BY r.customer_id"""),
+                INSERT INTO tally (business_id, key, n) SELECT $1, $2::text || ':' || {who}, count(*) {held}
+                AND r.customer_id IS NOT NULL GROUP BY {who}"""),
         )
         self.tallied = self._made("SELECT n FROM tally WHERE business_id = $1 AND key = $2")
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from app.desk import SOON, Desk, Repeated, counting, earn, forgetting, leaving, redeem
+from app.desk import SOON, Desk, Repeated, campaigning, counting, earn, forgetting, leaving, redeem
 from app.desk.found import secret_hash
 from app.desk.views import EarnedView
 from app.desk.wallets import by_key
@@ -18,7 +18,7 @@ from passes.businesses import Business
 from passes.cards import Card, Event
 from passes.coupons import Coupon, Presented
 from passes.offers import over
-from passes.problems import Busy, LinkSpent, NotFound, Paused, Problem
+from passes.problems import Busy, ChangedMeanwhile, LinkSpent, NotFound, Paused, Problem
 from passes.programs import Program
 from passes.words import N_
 
@@ -138,6 +138,16 @@ async def speak(desk: Desk, facts: CardFacts, language: str) -> None:
     """The holder chose a language: what we say to them from now on is said in it."""
     if facts.customer.language != language:
         await desk.store.revise([(facts.customer, replace(facts.customer, language=language))])
+
+
+async def offers(desk: Desk, facts: CardFacts, *, wanted: bool) -> None:
+    """The holder wants to be sent offers, or no more. Raises ChangedMeanwhile, Busy."""
+    if not wanted:
+        await campaigning.take_consent_back(desk, facts)
+        return
+    agreed = replace(facts.customer, consent_at=facts.customer.consent_at or desk.world.now())
+    if agreed != facts.customer and not await desk.store.revise([(facts.customer, agreed)]):
+        raise ChangedMeanwhile
 
 
 async def leave(desk: Desk, facts: CardFacts) -> None:

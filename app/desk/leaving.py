@@ -34,8 +34,7 @@ async def leave(desk: Desk, business: Business, card_id: UUID, *, by: UUID | Non
             at=now,
             staff_id=by,
         )
-        why = desk.words.said(business.languages[0], N_("The customer has left the program"))
-        voided = [replace(left, id=desk.world.new_id(), kind="voided", coupon_id=one.id, reason=why) for one in lost]
+        voided = [replace(left, id=desk.world.new_id(), kind="voided", coupon_id=one.id, reason=why(desk, business)) for one in lost]
         turn = Change(of=Card, id=card.id, seen={"left_at": None, "changed_at": card.changed_at}, to={"left_at": now})
         try:
             await desk.commit(
@@ -52,3 +51,8 @@ async def leave(desk: Desk, business: Business, card_id: UUID, *, by: UUID | Non
             continue
         return
     raise Busy(retry_after=1)
+
+
+def why(desk: Desk, business: Business) -> str:
+    """Why a coupon of a card that was left is void."""
+    return desk.words.said(business.languages[0], N_("The customer has left the program"))

@@ -75,6 +75,7 @@ async def merge(desk: Desk, business: Business, staff_id: UUID, keep_id: UUID, o
     locations = await desk.store.locations(business.id)
     for _ in range(ATTEMPTS):
         now = desk.world.now()
+        ours, theirs = [await desk.store.cards_of(business.id, one) for one in (keep_id, other_id)]
         planned = await plan(desk, business, keep_id, other_id)
         changes: list[Change] = []
         counts: list[Count] = []
@@ -82,8 +83,6 @@ async def merge(desk: Desk, business: Business, staff_id: UUID, keep_id: UUID, o
             audit.line(desk, staff_id, "customer.merged", planned.keep, planned.kept),
             audit.line(desk, staff_id, "customer.merged", planned.other, replace(planned.other, merged_into=keep_id)),
         ]
-        theirs = await desk.store.cards_of(business.id, other_id)
-        touches = [one.id for one in theirs]
         gone = {one.theirs.id for one in planned.joined}
         # Nobody has proven that they are one: who has a link to a card of the other gets none to the one who stays.
         changes += [
@@ -96,10 +95,9 @@ async def merge(desk: Desk, business: Business, staff_id: UUID, keep_id: UUID, o
             changes += [*_changes(one, now), *given.changes]
             counts += counting.issued(given.coupons, business.tz)
             rows += [*entries, *events, *given.rows, *ledger.rewards(desk, events[0], given.coupons)]
-            touches += [one.ours.id, one.theirs.id]
-        unit = Unit(
-            at=now, due_at=now + SOON, changes=tuple(changes), counts=tuple(counts), rows=tuple(rows), touches=tuple(dict.fromkeys(touches))
-        )
+        # All cards of both change: who joins as either at this moment is second, and a card that is not among these is looked at first.
+        touches = tuple(one.id for one in (*ours, *theirs))
+        unit = Unit(at=now, due_at=now + SOON, changes=tuple(changes), counts=tuple(counts), rows=tuple(rows), touches=touches)
         pairs = {one.theirs.id: one.ours.id for one in planned.joined}
         try:
             await desk.store.merge(Merge(keep=planned.keep, kept=planned.kept, other=planned.other, cards=pairs, unit=unit))

@@ -93,7 +93,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReversalView(msgspec.Struct, frozen=True, kw_only=True):
-    """A redemption that was taken back: the coupon is active again."""
+    """A redemption that was taken back: the coupon is active again; voided, if its card was left meanwhile."""
 
     id: UUID
     redemption_id: UUID

@@ -15,7 +15,8 @@ export const muted = () => localStorage.getItem(KEPT) === "yes";
 export const mute = (yes) => localStorage.setItem(KEPT, yes ? "yes" : "no");
 
 export function play(tone) {
-  navigator.vibrate?.(tone === "given" ? 60 : tone === "refused" ? [60, 60, 60] : 30);
+  // Where nobody has touched the page yet (the camera saw a code), a browser only complains.
+  if (navigator.userActivation?.hasBeenActive ?? true) navigator.vibrate?.({ given: 60, refused: [60, 60, 60] }[tone] ?? 30);
   if (muted() || !TONES[tone]) return;
   wake();
   TONES[tone].forEach((pitch, place) => {

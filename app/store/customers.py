@@ -49,7 +49,8 @@ class Merge(msgspec.Struct, frozen=True, kw_only=True):
     """Two customers become one: ``keep`` becomes ``kept``, ``other`` is merged into it.
 
     ``cards`` are the other's cards that become one with a card of the kept customer (theirs, ours): their coupons move. Every other
-    card of the other's is the kept customer's from now on. ``unit`` says what becomes of the cards that become one, and what is recorded.
+    card of the other's is the kept customer's from now on. ``unit`` says what becomes of the cards that become one, and what is recorded;
+    it touches all cards of both, and is Lost if there is one more.
     """
 
     keep: Customer

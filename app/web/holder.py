@@ -46,6 +46,12 @@ class Spoken(msgspec.Struct, frozen=True, kw_only=True):
     to: Line = ""
 
 
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether offers are wanted."""
+
+    wanted: bool = False
+
+
 class Used(msgspec.Struct, frozen=True, kw_only=True):
     """A reward is used alone: where, and the nonce of the page."""
 
@@ -121,7 +127,13 @@ async def _of(request: Ask, key: str, *, own: tuple[str, ...] = (), letter: str 
 
 @get("/c/{key:str}")
 async def card(
-    request: Ask, key: FromPath[str], *, welcome: FromQuery[bool] = False, added: FromQuery[bool] = False, letter: FromQuery[str] = ""
+    request: Ask,
+    key: FromPath[str],
+    *,
+    welcome: FromQuery[bool] = False,
+    added: FromQuery[bool] = False,
+    about: FromQuery[bool] = False,
+    letter: FromQuery[str] = "",
 ) -> Response[Any]:
     """The card, live, with the right wallet's button in front. ``letter``: what the link of a letter has in it."""
     desk = desk_of(request)
@@ -139,6 +151,7 @@ async def card(
         headers=PRIVATE,
         welcome=welcome,
         added=added,
+        about=about,
         apple=look.apple and here != "google",
         google=look.google and here != "apple",
         other="" if here else scan.draw_svg(f"{desk.public_url}/c/{key}"),
@@ -175,6 +188,14 @@ async def language(request: Ask, key: FromPath[str]) -> Response[Any]:
         await holder.speak(desk_of(request), facts, said.language)
         answer.set_cookie(remembered(desk_of(request), LANGUAGE, said.language))
     return answer
+
+
+@post("/c/{key:str}/offers")
+async def offers(request: Ask, key: FromPath[str]) -> Response[Any]:
+    """Whether the holder wants to be sent offers, as they were asked when they joined."""
+    said = await filled_in(request, Wanted)
+    await holder.offers(desk_of(request), await _of(request, key), wanted=said.wanted)
+    return go(f"/c/{key}?about=true#about")
 
 
 # --- A reward, alone ---
@@ -252,4 +273,4 @@ async def forget(request: Ask, key: FromPath[str]) -> Response[Any]:
     return answer
 
 
-handlers: Final = (card, now, language, alone, use_alone, leaving, leave, forget)
+handlers: Final = (card, now, language, offers, alone, use_alone, leaving, leave, forget)

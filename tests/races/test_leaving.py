@@ -1,7 +1,7 @@
 """A card is left, or joined with another one, while something is done with it: nothing stays usable on a card that is nobody's."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from shop import Shop, open_shop
 
 from app.desk import forgetting, giving, holder, join, leaving, merging
 from app.desk.join import Newcomer
-from app.store import CardFacts, Lost, Unit
+from app.store import CardFacts, Lost, Merge, Unit
 
 TEN = 10
 
@@ -90,6 +90,61 @@ async def test_who_joins_a_second_program_while_they_are_merged_has_a_card_of_so
         now = await shop.desk.store.card_facts(business_id=shop.business.id, card_id=came.card.id)
         assert now is not None
         assert now.customer.merged_into is None  # whoever stays; or, with a link that ended just before, somebody new
+
+
+class JoinedFirst:
+    """A database in which somebody joins just before two customers become one."""
+
+    def __init__(self, shop: Shop, joining: Callable[[], Awaitable[Any]]) -> None:
+        self._store, self._joining = shop.desk.store, [joining]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def merge(self, asked: Merge) -> int:
+        while self._joining:
+            await self._joining.pop()()
+        return await self._store.merge(asked)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_who_joins_while_they_are_merged_has_one_card_of_a_program(shop: Shop, *, kept: bool) -> None:
+    lunch = replace(shop.program, id=shop.desk.world.new_id())
+    await shop.desk.store.commit(Unit(at=shop.clock(), due_at=shop.clock(), rows=(lunch,)))
+
+    def joining(person: CardFacts, nonce: int) -> Callable[[], Awaitable[Any]]:
+        newcomer, more = Newcomer(name="Hoa"), {"nonce": f"{nonce:024}", "address": "192.0.2.1", "keys": [person.card.key]}
+        return lambda: join.come(shop.desk, lunch, shop.business, newcomer, **more)
+
+    for number in range(0, 8, 2):
+        keep, other = [await facts_of(shop, await shop.join("Hoa")) for _ in range(2)]
+        pair = (keep, other) if kept else (other, keep)
+        await joining(pair[1], number)()
+        late, by = joining(pair[0], number + 1), (shop.business, shop.staff["Minh"].id, keep.customer.id, other.customer.id)
+        if number == 0:
+            await merging.merge(replace(shop.desk, store=JoinedFirst(shop, late)), *by)
+        else:
+            await asyncio.gather(*(each for each in (late(), merging.merge(shop.desk, *by))[:: 1 if number % 4 else -1]))
+        cards = [one for one in await shop.desk.store.cards_of(shop.business.id, keep.customer.id) if one.left_at is None]
+        assert sorted(one.program_id for one in cards) == sorted([shop.program.id, lunch.id])
+
+
+async def test_what_is_taken_back_after_its_card_was_left_is_void_and_never_usable_again(shop: Shop) -> None:
+    cards = [await shop.card_with_cookie() for _ in range(TEN)]
+    used = [(await shop.redeem(card["ready"][0]["shown"])).json()["redemption"]["id"] for card in cards]
+    await holder.leave(shop.desk, await facts_of(shop, cards[0]))
+    first = (await shop.post(f"redemptions/{used[0]}/reversal")).json()
+    assert first["coupon"]["state"] == "voided"
+    assert (await shop.redeem(cards[0]["ready"][0]["shown"])).json()["type"].endswith("voided")
+    # And at the same moment: whoever is first, no coupon is left to be used on a card that is no more.
+    leaving_ = [leaving.leave(shop.desk, shop.business, UUID(card["id"])) for card in cards[1:]]
+    taking_back = [shop.post(f"redemptions/{one}/reversal") for one in used[1:]]
+    answers = (await asyncio.gather(*(each for pair in zip(taking_back, leaving_, strict=True) for each in pair)))[::2]
+    for answer, card in zip(answers, cards[1:], strict=True):
+        assert answer.status_code == 201, answer.text
+        presented = await shop.desk.store.coupon(shop.business.id, UUID(card["ready"][0]["id"]))
+        assert presented is not None
+        assert presented.coupon.state == "voided"
 
 
 class MergedFirst:

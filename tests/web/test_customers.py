@@ -231,6 +231,18 @@ async def test_two_customers_become_one_and_nothing_is_lost(shop: Shop) -> None:
     assert names(await manager.post("/customers", data={"q": "hoa@example.com"})) == ["Hoa"]
 
 
+async def test_what_both_have_used_counts_for_an_offers_limit_per_customer_whenever_that_was_set(shop: Shop) -> None:
+    await shop.change_offer("coffee", most_each=2)
+    cards = [await shop.join("Hoa"), await shop.join("Hoa")]
+    for card in cards:
+        earned = [one["code"] for count in (5, 5) for one in (await shop.stamp(card, count))["earned"]]
+        assert [(await shop.redeem(code)).status_code for code in earned] == [201, 201]  # a cookie and a coffee
+    await merge(shop, await who(shop, cards[0]), await who(shop, cards[1]))
+    await shop.change_offer("cookie", most_each=2)  # set afterwards, it is counted from the redemptions
+    earned = [one["code"] for count in (5, 5) for one in (await shop.stamp(cards[0], count))["earned"]]
+    assert [(await shop.redeem(code)).json().get("type", "").rpartition("/")[2] for code in earned] == ["limit_reached"] * 2
+
+
 async def test_a_merge_in_the_middle_of_stamps_and_redemptions_loses_nothing(shop: Shop) -> None:
     ours, theirs = await shop.join("Hoa"), await shop.join("Hoa")
     code = (await shop.stamp(theirs, 6))["earned"][0]["code"]

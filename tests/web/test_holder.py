@@ -76,6 +76,16 @@ async def test_the_holder_s_language_is_the_language_of_what_they_are_told(shop:
     assert '<html lang="vi">' in (await phone.get(f"/c/{key}")).text
 
 
+async def test_who_agreed_to_offers_stops_them_on_the_card_and_may_want_them_again(shop: Shop, phone: httpx.AsyncClient) -> None:
+    key = await key_of(shop, await shop.join("Hoa"))
+    await phone.get(f"/c/{key}")
+    for wanted, stands in (("true", "Send me no more offers"), ("", "Send me offers now and then"), ("true", "Send me no more offers")):
+        answer = await phone.post(f"/c/{key}/offers", data={"wanted": wanted})
+        assert answer.headers["location"] == f"/c/{key}?about=true#about"
+        assert stands in (await phone.get(f"/c/{key}?about=true")).text
+        assert (await facts_of(shop, key)).customer.consent_at == (shop.clock() if wanted else None)
+
+
 async def test_a_reward_is_used_alone_once_and_its_countdown_ends(shop: Shop, phone: httpx.AsyncClient) -> None:
     card = await shop.card_with_cookie()
     key, coupon = await key_of(shop, card), card["ready"][0]
@@ -142,7 +152,9 @@ async def test_who_leaves_has_a_void_card_and_may_join_again_as_themselves(shop:
     join = f"/join/{shop.program.id}"
     await phone.get(join)
     first = (await phone.post(join, data={"nonce": "l" * 24, "name": "Hoa"})).headers["location"].split("/")[2].partition("?")[0]
-    assert "Leave and lose" in (await phone.get(f"/c/{first}/leave")).text
+    leaving = (await phone.get(f"/c/{first}/leave")).text
+    assert "Leave and lose" in leaving
+    assert "lost to you: 0 of 5 stamps." in leaving
     for _ in range(2):
         assert (await phone.post(f"/c/{first}/leave")).headers["location"] == f"/c/{first}"
     page = await phone.get(f"/c/{first}")

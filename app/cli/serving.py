@@ -1,0 +1,100 @@
+"""``serve`` and ``follow``: what runs for as long as the shop is there."""
+
+import argparse
+import asyncio
+import gc
+import signal
+import socket
+import sys
+
+import uvicorn
+
+from app import asgi, credentials, db, settings
+from app.cli import asking, opening
+from app.desk.courtesy import Courtesy
+
+GRACE = 2
+"""Seconds that requests under way have to finish when the service is told to stop."""
+
+
+def add(commands: asking.Commands) -> None:
+    """``serve`` and ``follow``."""
+    serve = asking.command(commands, "serve", _serve, "run the web service and its followers")
+    serve.add_argument("--no-followers", action="store_true", help="only the web; run `counterpass follow` beside it")
+    asking.command(commands, "follow", _follow, "run only the followers, which tell the phones; beside `serve --no-followers`")
+
+
+async def _serve(asked: argparse.Namespace, known: settings.Settings) -> int:
+    await opening.must_be_migrated(known, or_new=True)
+    _wallets_must_open(known)
+    app = asgi.create_app(known, followers=not asked.no_followers)
+    # What there is now stays for good; the garbage collector would walk through it again and again, 50 ms at a time.
+    gc.collect()
+    gc.freeze()
+    config = uvicorn.Config(
+        app, host=known.host, port=known.port, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE, server_header=False
+    )
+    with listening(known.host, known.port, "set COUNTERPASS_PORT") as door:
+        host, port, *_ = door.getsockname()
+        print(f"serving on http://{host}:{port}; phones and browsers are told {known.public_url}", file=sys.stderr, flush=True)
+        if await _is_empty(known):
+            link = f"{known.public_url.rstrip('/')}/start/{app.state.start}"
+            print(f"nobody is here yet. Begin your shop: {link}   (until somebody has)", file=sys.stderr, flush=True)
+        await _Server(config).serve(sockets=[door])
+    return 0
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which waits for open answers when it stops: the live pages' never end by themselves."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the live pages, then stop."""
+        self.config.app.state.live.close()  # type: ignore[union-attr] # it is ours
+        await super().shutdown(sockets)
+
+
+def listening(host: str, port: int, cure: str) -> socket.socket:
+    """A socket bound before anything else starts. Raises ValueError if that cannot be."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        door = socket.socket(family)
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            door.bind((host, port))
+        except OSError:
+            door.close()
+            raise
+    except OSError as error:
+        raise ValueError(f"port {port} of {host} cannot be had ({error.strerror}): stop what listens there, or {cure}") from error
+    return door
+
+
+def _wallets_must_open(known: settings.Settings) -> None:
+    """Raises ValueError for credentials that cannot be read: better now than at the first card."""
+    for title, open_ in (("Apple Wallet", credentials.apple_wallet), ("Google Wallet", credentials.google_wallet)):
+        try:
+            open_(known)
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{title} cannot start: {error}; `counterpass doctor` names the cure") from error
+
+
+async def _follow(_: argparse.Namespace, known: settings.Settings) -> int:
+    await opening.must_be_migrated(known)
+    _wallets_must_open(known)
+    stop = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    courtesy = Courtesy()
+    async with (
+        asgi.open_desk(known, courtesy=courtesy) as (desk, bell),
+        db.neighbours(known.database_url, courtesy.heard),
+        asgi.following(desk, bell, lease=known.lease),
+    ):
+        print("following: phones are told as cards change", file=sys.stderr, flush=True)
+        await stop.wait()
+    return 0
+
+
+async def _is_empty(known: settings.Settings) -> bool:
+    async with opening.the_store(known) as (store, _):
+        return not await store.businesses()
