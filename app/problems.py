@@ -20,11 +20,27 @@ TYPE: Final = "/problems/"
 
 
 class Unauthorized(Problem):
-    """No token, or one that stands for nobody (any more)."""
+    """No key, or one that does not work (any more)."""
 
     word = "unauthorized"
     title = N_("Not signed in")
-    sentence = N_("This needs a valid bearer token.")
+    sentence = N_("This needs a valid API key: Authorization: Bearer cp_… in the header.")
+
+
+class WrongScope(Problem):
+    """The key may not make this call. Facts: needed (one of these scopes), has (those of the key)."""
+
+    word = "wrong_scope"
+    title = N_("Not with this key")
+    sentence = N_("This key may not do that. It needs one of: {needed}; it has: {has}.")
+
+
+class RateLimited(Problem):
+    """The key has asked more often than it may. Facts: retry_after (seconds), most (requests a minute)."""
+
+    word = "rate_limited"
+    title = N_("Too many requests")
+    sentence = N_("This key may ask {most} times a minute. Ask again in {retry_after} seconds.")
 
 
 class InvalidRequest(Problem):
@@ -141,6 +157,11 @@ STATUS: Final[Mapping[type[Problem], int]] = {
     problems.WrongLocation: HTTPStatus.CONFLICT,
     problems.OutsideHours: HTTPStatus.CONFLICT,
     problems.StaffNeeded: HTTPStatus.CONFLICT,
+    problems.Reserved: HTTPStatus.CONFLICT,
+    problems.BasketRefused: HTTPStatus.CONFLICT,
+    problems.NotHeld: HTTPStatus.GONE,
+    problems.WrongCurrency: HTTPStatus.UNPROCESSABLE_ENTITY,
+    problems.NothingToReturn: HTTPStatus.CONFLICT,
     problems.LimitReached: HTTPStatus.CONFLICT,
     problems.CardPresented: HTTPStatus.UNPROCESSABLE_ENTITY,
     problems.NotExpired: HTTPStatus.CONFLICT,
@@ -173,6 +194,8 @@ STATUS: Final[Mapping[type[Problem], int]] = {
     problems.EmailTaken: HTTPStatus.CONFLICT,
     problems.LastOwner: HTTPStatus.CONFLICT,
     Unauthorized: HTTPStatus.UNAUTHORIZED,
+    WrongScope: HTTPStatus.FORBIDDEN,
+    RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
     InvalidRequest: HTTPStatus.BAD_REQUEST,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     WrongMethod: HTTPStatus.METHOD_NOT_ALLOWED,

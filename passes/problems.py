@@ -129,6 +129,47 @@ class OutsideHours(Problem):
     say = N_("This reward can be used: {hours}.")
 
 
+class Reserved(Problem):
+    """The coupon is held for a basket at a till. Facts: until (when it frees itself)."""
+
+    word = "reserved"
+    title = N_("Held for a basket")
+    sentence = N_("This coupon is held for another basket until {until}. Finish or release that one, or wait.")
+    say = N_("This reward is just being used at another till.")
+
+
+class BasketRefused(Problem):
+    """Of several codes that were to be redeemed together some cannot be, so none was. Facts: refusals (each with its code and word)."""
+
+    word = "basket_refused"
+    title = N_("Nothing was redeemed")
+    sentence = N_("Not all codes of this basket can be redeemed, so none was: {refusals}.")
+
+
+class NotHeld(Problem):
+    """The reservation has ended: its time is over, it was released, or it is redeemed already. Facts: until."""
+
+    word = "not_held"
+    title = N_("Not held any more")
+    sentence = N_("This reservation ended at {until}. Look the codes up again.")
+
+
+class WrongCurrency(Problem):
+    """The amount is in another currency than the business's. Facts: currency (the business's)."""
+
+    word = "wrong_currency"
+    title = N_("Another currency")
+    sentence = N_("Amounts here are in {currency}.")
+
+
+class NothingToReturn(Problem):
+    """Nothing was earned with this receipt here, or all of it was taken back already. Facts: receipt."""
+
+    word = "nothing_to_return"
+    title = N_("Nothing to take back")
+    sentence = N_("Nothing is left to take back of receipt {receipt}.")
+
+
 class StaffNeeded(Problem):
     """The offer is given by staff, and the code was presented at a kiosk."""
 

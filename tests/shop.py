@@ -141,7 +141,7 @@ class Shop:
         return joined.json()["card"]
 
     async def stamp(self, card: dict, count: int = 1, *, who: str = "An") -> dict:
-        earned = await self.post(f"cards/{card['id']}/earn", {"count": count}, who=who)
+        earned = await self.post(f"cards/{card['id']}/earnings", {"count": count}, who=who)
         assert earned.status_code == 201, earned.text
         return earned.json()
 

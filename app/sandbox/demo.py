@@ -386,10 +386,10 @@ async def _play(stage: Stage, say: Callable[[str], None], keep: Path | None) -> 
     codes: dict[str, str] = {}
     for customer in (ann, hoa):
         for _ in range(4):
-            await till.done(f"cards/{customer.card['id']}/earn", {"count": 1})
+            await till.done(f"cards/{customer.card['id']}/earnings", {"count": 1})
         took = await stage.shown(customer, "four stamps", progress="4/5", ready=None)
         say(f"{customer.phone.name} got four stamps, one by one; both phones show 4/5 ({took:.2f} s)")
-        earned = await till.done(f"cards/{customer.card['id']}/earn", {"count": 1})
+        earned = await till.done(f"cards/{customer.card['id']}/earnings", {"count": 1})
         codes[customer.phone.name] = earned["earned"][0]["code"]
         took = await stage.shown(customer, "reward", progress="5/10", ready=codes[customer.phone.name])
         status = customer.apple.fields["status"].value
@@ -494,7 +494,7 @@ async def _people(stage: Stage, shelf: Shelf) -> list[Try]:
     ready: dict[str, Customer] = {}
     for name, language, stamps in (("Ann", "en", 5), ("Hoa", "vi", 10), ("Ben", "en", 7), ("Minh", "vi", 3)):
         customer = await stage.join(name, language)
-        earned = await stage.till.done(f"cards/{customer.card['id']}/earn", {"count": stamps})
+        earned = await stage.till.done(f"cards/{customer.card['id']}/earnings", {"count": stamps})
         customer.card = earned["card"]
         ready[name] = customer
         shelf.show(Holder(name=name, language=language, phone=customer.phone, google=customer.google))
@@ -519,6 +519,6 @@ async def _people(stage: Stage, shelf: Shelf) -> list[Try]:
         Try("Be a kiosk in another browser (or a private window)", stage.doors["kiosk"]),
         Try("Redeem Ann's cookie: watch both of her cards change", curl("redemptions", {"code": code})),
         Try("Try it once more: refused, with the time of the first", curl("redemptions", {"code": code})),
-        Try("Give Ben a stamp (three to his coffee)", curl(f"cards/{ben.card['number']}/earn", {"count": 1})),
+        Try("Give Ben a stamp (three to his coffee)", curl(f"cards/{ben.card['number']}/earnings", {"count": 1})),
         Try("What would this card give?", curl("look-ups", {"code": ready["Hoa"].card["shown"]})),
     ]

@@ -22,14 +22,12 @@ from litestar.exceptions import (
     PermissionDeniedException,
     ValidationException,
 )
-from litestar.handlers import BaseRouteHandler
 from litestar.openapi.spec import Reference, Schema
 from litestar.status_codes import HTTP_413_REQUEST_ENTITY_TOO_LARGE
 from litestar.typing import FieldDefinition
 
 from app import problems
 from app.desk import Desk, Repeated
-from app.desk.found import secret_hash
 from app.problems import (
     CONTENT_TYPE,
     DatabaseUnavailable,
@@ -96,17 +94,6 @@ def caller_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Caller:
     """Who asks; the guard put it there."""
     caller: Caller = connection.scope["state"]["caller"]
     return caller
-
-
-async def signed_in(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
-    """A guard: the bearer token stands for a staff member at a location. Raises Unauthorized."""
-    scheme, _, secret = connection.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != BEARER:
-        raise Unauthorized
-    caller = await desk_of(connection).store.caller(secret_hash(secret))
-    if caller is None:
-        raise Unauthorized
-    connection.scope["state"]["caller"] = caller
 
 
 def language_asked(connection: ASGIConnection[Any, Any, Any, Any], words: Words) -> str:

@@ -387,7 +387,7 @@ async def test_followers_in_a_process_of_their_own_tell_the_phones(folder: Folde
             outbound = Outbound()
             phone = Phone("Hoa", world=world.real(outbound), root=(chain / "root.pem").read_bytes(), apns=apns)
             await phone.add((await client.get(card["links"]["apple"])).content)
-            await client.post(f"/api/v1/cards/{card['id']}/earn", json={"count": 3}, headers=headers | {"Idempotency-Key": "2"})
+            await client.post(f"/api/v1/cards/{card['id']}/earnings", json={"count": 3}, headers=headers | {"Idempotency-Key": "2"})
             await phone.until(lambda: next(iter(phone.passes.values())).fields["progress"].value == "3/5", 15)
             await phone.close()
             await outbound.close()

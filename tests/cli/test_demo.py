@@ -120,7 +120,7 @@ async def test_a_step_that_is_not_seen_fails_the_demo_with_the_reason(tmp_path: 
     status, said, _ = await play("--database", sqlite_url, "--keep", "kept", cwd=tmp_path)
     assert status == 1
     assert "Ann's phones show 0/5" in said
-    assert re.search(r"\n *\d+\.\d\d s  NOT SEEN: POST cards/[0-9a-f-]+/earn was answered 50[03]", said)
+    assert re.search(r"\n *\d+\.\d\d s  NOT SEEN: POST cards/[0-9a-f-]+/earnings was answered 50[03]", said)
     assert "Traceback" not in said
     assert "out of stamps" in (tmp_path / "kept" / "service.log").read_text(), "the service's own log is kept to say why"
 

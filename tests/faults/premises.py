@@ -94,7 +94,7 @@ class Premises:
     async def customer(self, name: str) -> Customer:
         """Joins with five stamps, and has the card in both wallets: a cookie is ready."""
         joined = await self.done("join", {"program_id": str(self.shop.program.id), "name": name})
-        card = (await self.done(f"cards/{joined['card']['id']}/earn", {"count": 5}))["card"]
+        card = (await self.done(f"cards/{joined['card']['id']}/earnings", {"count": 5}))["card"]
         phone = Phone(name, world=world.real(self.http), root=self.root, apns=self.apns)
         await phone.add((await self.http(Ask(method="GET", url=card["links"]["apple"]))).body)
         link = await self.ask(f"cards/{card['id']}/google", method="GET")

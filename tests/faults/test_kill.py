@@ -18,7 +18,7 @@ async def one_round(premises: Premises, customer: Customer, chance: random.Rando
     anonymous = await premises.coupons(6)
     wanted = [(reward["id"], reward["code"]), *anonymous]
     redemptions = [Promise(premises, "redemptions", {"code": code}) for _, code in wanted]
-    stamps = [Promise(premises, f"cards/{customer.card['id']}/earn", {"count": 1}) for _ in range(2)]
+    stamps = [Promise(premises, f"cards/{customer.card['id']}/earnings", {"count": 1}) for _ in range(2)]
     promises = [*redemptions, *stamps]
 
     sending = [asyncio.create_task(promise.send()) for promise in promises]
@@ -73,7 +73,7 @@ async def test_a_process_that_is_killed_at_every_start_loses_nothing(premises: P
     customer = await premises.customer("Hoa")
     await premises.everyone_sees([customer])
     for _ in range(5):
-        await premises.done(f"cards/{customer.card['id']}/earn", {"count": 1})
+        await premises.done(f"cards/{customer.card['id']}/earnings", {"count": 1})
         await premises.server.kill()
         await premises.server.start()
     await premises.everyone_sees([customer])

@@ -54,7 +54,7 @@ async def test_a_coupon_or_a_stamp_that_is_given_while_its_card_is_left_is_void_
             for each in (
                 give(one),
                 leaving.leave(shop.desk, shop.business, UUID(one["id"])),
-                shop.post(f"cards/{one['id']}/earn", {"count": 1}),
+                shop.post(f"cards/{one['id']}/earnings", {"count": 1}),
             )
         )
     )

@@ -78,7 +78,7 @@ async def test_one_stamp_and_one_join_sent_thirty_two_times_are_one(house: House
     assert len({answer.body["customer_id"] for answer in joined if answer.status == 201}) == 1
     card = next(answer.body["card"] for answer in joined if answer.status == 201)
     for stamps in range(1, 4):
-        earned = await at_once(house.ask(f"cards/{card['id']}/earn", {"count": 1}, who="An", key=f"stamp-{stamps}") for _ in range(32))
+        earned = await at_once(house.ask(f"cards/{card['id']}/earnings", {"count": 1}, who="An", key=f"stamp-{stamps}") for _ in range(32))
         assert set(words(earned)) <= {"201", "idempotency_key_in_flight"}
         assert {answer.body["card"]["balance"] for answer in earned if answer.status == 201} == {stamps}
     ledger = await house.shop.desk.store.ledger(house.shop.business.id, card["id"])
@@ -95,7 +95,7 @@ async def test_one_refusal_sent_thirty_two_times_is_recorded_once(house: House) 
 
 async def test_stamps_that_come_at_once_are_all_there(house: House) -> None:
     card = await house.shop.join()
-    answers = await at_once(house.sure(f"cards/{card['id']}/earn", {"count": 1}) for _ in range(43))
+    answers = await at_once(house.sure(f"cards/{card['id']}/earnings", {"count": 1}) for _ in range(43))
     assert words(answers) == {"201": 43}
     ledger = await house.shop.desk.store.ledger(house.shop.business.id, card["id"])
     assert [line.number for line in ledger] == list(range(1, len(ledger) + 1))

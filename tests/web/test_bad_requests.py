@@ -68,7 +68,7 @@ CODES = [
 ]
 
 
-@pytest.mark.parametrize("path", ["redemptions", "look-ups", "goodwill", "join", "cards/{card}/earn", "redemptions/{id}/reversal"])
+@pytest.mark.parametrize("path", ["redemptions", "look-ups", "goodwill", "join", "cards/{card}/earnings", "redemptions/{id}/reversal"])
 async def test_a_body_that_is_not_one_gets_a_problem(shop: Shop, path: str) -> None:
     card = await shop.join()
     before = await shop.desk.store.ledger(shop.business.id, card["id"])
@@ -121,14 +121,14 @@ async def test_any_name_of_a_person_is_a_name(shop: Shop) -> None:
 async def test_what_cannot_be_counted_is_not_added(shop: Shop) -> None:
     card = await shop.join()
     for body in ({"count": 0}, {"count": -1}, {"count": 10**7}, {"count": 1.5}, {"count": "3"}, {"amount": -1}, {"amount": 10**30}):
-        answer = await shop.post(f"cards/{card['id']}/earn", body)
+        answer = await shop.post(f"cards/{card['id']}/earnings", body)
         assert (answer.status_code, answer.json()["word"]) == (400, "invalid_request"), body
 
 
 async def test_a_program_by_visit_takes_no_amounts_and_no_floods(shop: Shop) -> None:
     card = await shop.join()
     for body in ({"amount": 45_000}, {"count": 1, "amount": 1}, {"count": 101}):
-        answer = await shop.post(f"cards/{card['id']}/earn", body)
+        answer = await shop.post(f"cards/{card['id']}/earnings", body)
         assert (answer.status_code, answer.json()["word"]) == (422, "cannot_earn"), body
     assert (await shop.get(f"cards/{card['id']}")).json()["balance"] == 0
 
@@ -190,7 +190,7 @@ async def test_things_of_another_shop_do_not_exist_here(shop: Shop) -> None:
     foreign, nothing = await shop.get(f"coupons/{receipt['coupon']['id']}"), await shop.get(f"coupons/{uuid4()}")
     assert (foreign.status_code, foreign.json()) == (nothing.status_code, nothing.json()) == (404, foreign.json())
     for path, body in (
-        (f"cards/{card['id']}/earn", {"count": 1}),
+        (f"cards/{card['id']}/earnings", {"count": 1}),
         (f"redemptions/{receipt['redemption']['id']}/reversal", {}),
         ("join", {"program_id": str(other.program.id), "name": "Hoa"}),
     ):

@@ -248,10 +248,10 @@ async def test_a_merge_in_the_middle_of_stamps_and_redemptions_loses_nothing(sho
     code = (await shop.stamp(theirs, 6))["earned"][0]["code"]
     keep, other = await who(shop, ours), await who(shop, theirs)
     answers = await asyncio.gather(
-        *(shop.post(f"cards/{card['id']}/earn", {"count": 1}) for card in (ours, theirs, ours, theirs)),
+        *(shop.post(f"cards/{card['id']}/earnings", {"count": 1}) for card in (ours, theirs, ours, theirs)),
         merge(shop, keep, other),
         *(shop.redeem(code) for _ in range(3)),
-        *(shop.post(f"cards/{card['number']}/earn", {"count": 1}) for card in (theirs, ours)),
+        *(shop.post(f"cards/{card['number']}/earnings", {"count": 1}) for card in (theirs, ours)),
     )
     statuses = [one.status_code for one in answers if one is not None]
     assert sorted(statuses) == [201] * 7 + [409] * 2

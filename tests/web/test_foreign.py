@@ -79,7 +79,7 @@ WITH: Final[dict[str, Request]] = {
     "GET /api/v1/cards/{which:str}/story": said(),
     "GET /api/v1/coupons/{coupon_id:uuid}": said(),
     "POST /account/passkeys/{passkey_id:uuid}/remove": form(),
-    "POST /api/v1/cards/{which:str}/earn": lambda _: {"json": {"count": 1}},
+    "POST /api/v1/cards/{which:str}/earnings": lambda _: {"json": {"count": 1}},
     "POST /api/v1/goodwill": said(code="expired_code", reason="rain"),
     "POST /api/v1/join": said(program_id="program_id", name="Tú"),
     "POST /api/v1/look-ups": said(code="code"),

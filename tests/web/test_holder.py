@@ -162,7 +162,7 @@ async def test_who_leaves_has_a_void_card_and_may_join_again_as_themselves(shop:
     left = await facts_of(shop, first)
     assert left.card.left_at == shop.clock()
     assert [event.kind for event in left.events] == ["left", "joined"]
-    assert (await shop.post(f"cards/{left.card.id}/earn", {})).json()["word"] == "cannot_earn"
+    assert (await shop.post(f"cards/{left.card.id}/earnings", {})).json()["word"] == "cannot_earn"
     second = (await phone.post(join, data={"nonce": "m" * 24, "name": "Hoa"})).headers["location"].split("/")[2].partition("?")[0]
     back = await facts_of(shop, second)
     assert (back.customer.id, back.card.id != left.card.id) == (left.customer.id, True)

@@ -157,7 +157,7 @@ async def test_a_paused_program_gives_nothing_new_and_keeps_what_was_promised(sh
     card = await shop.card_with_cookie()
     assert (await owner.post(f"{path}/state", data={"state": "paused"})).status_code == 303
     for refused in (
-        await shop.post(f"cards/{card['id']}/earn", {"count": 1}),
+        await shop.post(f"cards/{card['id']}/earnings", {"count": 1}),
         await shop.post("join", {"program_id": str(shop.program.id), "name": "Tú"}),
     ):
         assert (refused.status_code, refused.json()["word"]) == (409, "paused")
@@ -182,8 +182,8 @@ async def test_a_member_of_staff_does_so_much_a_day_and_no_more(shop: Shop) -> N
     limited = replace(shop.business, limits=Limits(stamps=2, redemptions=1))
     assert await shop.desk.store.revise([(shop.business, limited)])
     first, second = await shop.card_with_cookie("Hoa"), await shop.card_with_cookie("Tú")
-    assert (await shop.post(f"cards/{first['id']}/earn", {"count": 1})).json()["detail"] == "The limit of 2 is reached (staff member)."
-    assert (await shop.post(f"cards/{first['id']}/earn", {"count": 1}, who="Bình")).status_code == 201
+    assert (await shop.post(f"cards/{first['id']}/earnings", {"count": 1})).json()["detail"] == "The limit of 2 is reached (staff member)."
+    assert (await shop.post(f"cards/{first['id']}/earnings", {"count": 1}, who="Bình")).status_code == 201
     codes = [first["ready"][0]["code"], second["ready"][0]["code"]]
     assert (await shop.redeem(codes[0])).status_code == 201
     looked = await shop.post("look-ups", {"code": codes[1]})

@@ -314,10 +314,10 @@ async def test_a_request_in_flight_is_told_to_come_back(shop: Shop) -> None:
 @BOTH
 async def test_keys_are_forgotten_after_a_day(shop: Shop) -> None:
     card = await shop.join()
-    await shop.post(f"cards/{card['id']}/earn", {"count": 1}, key="till-1")
+    await shop.post(f"cards/{card['id']}/earnings", {"count": 1}, key="till-1")
     shop.clock.forward(hours=24, seconds=1)
     await shop.settle()
-    again = await shop.post(f"cards/{card['id']}/earn", {"count": 1}, key="till-1")
+    again = await shop.post(f"cards/{card['id']}/earnings", {"count": 1}, key="till-1")
     assert again.json()["card"]["balance"] == 2
 
 

@@ -1,0 +1,88 @@
+"""What every call of the API has in common: which keys may make it, what it answers, and with which problems."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, Final, Literal
+
+import msgspec
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+
+from app import problems
+from app.desk.found import secret_hash
+from app.problems import (
+    CONTENT_TYPE,
+    DatabaseUnavailable,
+    InvalidRequest,
+    KeyInFlight,
+    KeyMissing,
+    KeyReused,
+    TooLarge,
+    Unauthorized,
+    Unexpected,
+    WrongScope,
+)
+from app.store import Scope
+from app.web.wire import BEARER, caller_of, desk_of
+from passes.problems import Busy, Problem
+
+ALWAYS: Final = (Unauthorized, WrongScope, InvalidRequest, Busy, DatabaseUnavailable, Unexpected)
+CHANGING: Final = (KeyMissing, KeyInFlight, KeyReused, TooLarge)
+
+
+class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True, rename={"kind": "type"}):
+    """Why something was not done (RFC 9457). ``word`` never changes; ``detail`` is for staff, ``say`` for the customer."""
+
+    kind: str
+    title: str
+    status: int
+    detail: str
+    word: str
+    say: str
+    facts: dict[str, Any]
+
+
+def call(
+    *scopes: Scope, answers: Any, status: Literal[200, 201, 202] = 200, refuses: Sequence[type[Problem]] = (), changes: bool = False
+) -> dict[str, Any]:
+    """What a route handler is declared with: ``@post("/look-ups", **call("redeem", "read", answers=Verdict, refuses=(…,)))``.
+
+    A key needs one of ``scopes``; none is for every key. ``answers`` is the body's type, ``refuses`` are the problems that are this
+    call's own, and ``changes`` says that it needs an Idempotency-Key (it then runs through ``wire.once``).
+    """
+    by_status: dict[int, list[type[Problem]]] = defaultdict(list)
+    for problem in (*refuses, *ALWAYS, *(CHANGING if changes else ())):
+        by_status[problems.STATUS[problem]].append(problem)
+    return {
+        "status_code": status,
+        "opt": {"scopes": scopes, "changes": changes, "answers": answers},
+        "security": [{"key": list(scopes)}],
+        "responses": {
+            status: ResponseSpec(answers, generate_examples=False),
+            **{
+                number: ResponseSpec(
+                    ProblemDocument,
+                    generate_examples=False,
+                    description=" · ".join(f"`{one.word}`" for one in found),
+                    media_type=CONTENT_TYPE,
+                )
+                for number, found in by_status.items()
+            },
+        },
+    }
+
+
+async def keyed(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """A guard: the bearer's key works, and may make this call. Raises Unauthorized or WrongScope."""
+    scheme, _, secret = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != BEARER:
+        raise Unauthorized
+    desk = desk_of(connection)
+    caller = await desk.store.caller(secret_hash(secret))
+    if caller is None or (caller.until is not None and caller.until <= desk.world.now()):
+        raise Unauthorized
+    connection.scope["state"]["caller"] = caller
+    needed: Sequence[str] = handler.opt["scopes"]
+    if needed and not caller.scopes.intersection(needed):
+        raise WrongScope(needed=tuple(needed), has=tuple(sorted(caller_of(connection).scopes)))
