@@ -12,7 +12,7 @@ from app.desk.views import CardView, CouponView, InstallationView, Look
 from app.store import Known, Life, Mark, PeopleOrder
 from passes import codes, contacts
 from passes.businesses import Business
-from passes.cards import Customer, Entry, Event
+from passes.cards import Customer, Entry, Event, EventKind
 from passes.codes import Number
 from passes.coupons import Redemption, Reversal
 from passes.problems import NotFound, Problem
@@ -120,24 +120,7 @@ async def proven(desk: Desk, business: Business, those: Sequence[Known]) -> froz
 
 # --- One ---
 
-Kind = Literal[
-    "joined",
-    "saved",
-    "stamped",
-    "earned",
-    "issued",
-    "redeemed",
-    "reversed",
-    "goodwill",
-    "message",
-    "removed",
-    "corrected",
-    "voided",
-    "extended",
-    "merged",
-    "left",
-    "refused",
-]
+Kind = Literal[EventKind, "refused"]
 
 
 class Happened(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

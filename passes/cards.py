@@ -69,6 +69,23 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
 
 EntryKind = Literal["earned", "round", "corrected", "merged"]
+EventKind = Literal[
+    "joined",
+    "saved",
+    "stamped",
+    "earned",
+    "issued",
+    "redeemed",
+    "reversed",
+    "goodwill",
+    "message",
+    "removed",
+    "corrected",
+    "voided",
+    "extended",
+    "merged",
+    "left",
+]
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,23 +113,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     card_id: UUID | None
     customer_id: UUID | None
     coupon_id: UUID | None = None
-    kind: Literal[
-        "joined",
-        "saved",
-        "stamped",
-        "earned",
-        "issued",
-        "redeemed",
-        "reversed",
-        "goodwill",
-        "message",
-        "removed",
-        "corrected",
-        "voided",
-        "extended",
-        "merged",
-        "left",
-    ]
+    kind: EventKind
     at: datetime
     amount: int = 0
     wallet: Literal["", "apple", "google"] = ""

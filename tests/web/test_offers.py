@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from shop import Clock, Shop, open_shop
 from test_programs import filled, programs, work
 
-from app.desk import offers, redeem
+from app.desk import offers, read, redeem
 from app.store import Caller, Kept, Member
 from passes.offers import AmountOff, Days, Offer, Until, Window
 from passes.problems import Problem, StaffNeeded
@@ -75,7 +75,7 @@ async def test_a_new_offer_is_all_that_the_form_says(shop: Shop) -> None:
         "alone_minutes": "7",
     }
     made = await owner.post("/offers", data=form)
-    offer = await offers.one(shop.desk, shop.business.id, (await shop.desk.store.all_offers(shop.business.id))[-1].id)
+    offer = await read.offer(shop.desk, shop.business.id, (await shop.desk.store.all_offers(shop.business.id))[-1].id)
     assert made.headers["location"] == f"/offers/{offer.id}"
     assert offer.benefit == AmountOff(amount=50_000, currency="VND")
     assert offer.validity == Until(date=date(2026, 12, 24), time=time(18))
@@ -86,7 +86,7 @@ async def test_a_new_offer_is_all_that_the_form_says(shop: Shop) -> None:
     assert (await shop.desk.store.businesses())[0].prefixes == ("XMAS",)
     again = await owner.post(f"/offers/{offer.id}", data=filled(await owner.get(f"/offers/{offer.id}")))
     assert again.headers["location"] == "/offers"
-    assert await offers.one(shop.desk, shop.business.id, offer.id) == offer
+    assert await read.offer(shop.desk, shop.business.id, offer.id) == offer
     wrong = await owner.post("/offers", data=form | {"amount": "", "prefix": "C0D", "until": "", "windows.1.start": "10:00"})
     assert set(re.findall(r'<p class="error" id="([^"]+)-error">', wrong.text)) == {"amount", "prefix", "until", "windows"}
     assert 'value="14:00"' in wrong.text
@@ -131,7 +131,7 @@ async def test_less_than_was_promised_is_a_new_offer_for_those_who_come_later(sh
     new = await now_of(shop, "cookie")
     assert new.id != old.id
     assert new.windows == (Window(days=(0,)),)
-    assert (await offers.one(shop.desk, shop.business.id, old.id)).state == "archived"
+    assert (await read.offer(shop.desk, shop.business.id, old.id)).state == "archived"
     (program,) = await programs(shop)
     assert [goal.offer_id for goal in program.goals] == [new.id, shop.offers["coffee"].id]
     assert (await shop.redeem(promised)).status_code == 201
