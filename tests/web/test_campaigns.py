@@ -15,7 +15,7 @@ from app.desk.letters import Letters
 from app.desk.wallets import draw
 from app.errands import Errands
 from app.sandbox.mail import MailSandbox
-from app.store import Results
+from app.store import Results, Unit
 from passes.campaigns import Campaign
 from passes.cards import Customer
 
@@ -227,6 +227,32 @@ async def test_a_stopped_campaign_reaches_nobody_more_and_a_sent_one_is_not_chan
     draft = await make(shop, manager)
     assert (await manager.post(f"/campaigns/{draft.id}/stop")).headers["location"] == "/campaigns"
     assert str(draft.id) not in (await manager.get("/campaigns")).text
+
+
+class StoppedFirst:
+    """A database in which somebody stops a campaign after its next cards were read, and before they are reached."""
+
+    def __init__(self, shop: Shop, manager: httpx.AsyncClient, one: Campaign) -> None:
+        self._store, self._manager, self._path = shop.desk.store, manager, f"/campaigns/{one.id}/stop"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def commit(self, unit: Unit) -> int:
+        assert (await self._manager.post(self._path)).status_code == 303
+        return await self._store.commit(unit)
+
+
+async def test_a_campaign_that_is_stopped_while_its_next_cards_are_read_reaches_none_of_them(shop: Shop) -> None:
+    hoa, manager = await customer(shop, "Hoa"), await shop.sign_in("Minh")
+    one = await make(shop, manager, offer_id=str(shop.offers["cookie"].id))
+    await manager.post(f"/campaigns/{one.id}/send")
+    assert await Errands(replace(shop.desk, store=StoppedFirst(shop, manager, one))).step()
+    await work(shop)
+    assert (await only(shop)).state == "stopped"
+    assert "Stopped" in (await manager.get(f"/errands/{one.id}")).text
+    assert await shop.desk.store.results([one.id]) == {}
+    assert not (await shop.desk.store.card_facts(card_id=hoa["id"])).coupons
 
 
 async def test_a_form_keeps_what_was_typed_and_says_what_is_wrong(shop: Shop) -> None:
