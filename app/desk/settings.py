@@ -66,7 +66,8 @@ async def add_location(desk: Desk, member: Member, **said: object) -> Location:
     """A new branch."""
     place = Location(id=desk.world.new_id(), business_id=member.business.id, **said)  # type: ignore[arg-type] # the form's fields
     redraw = await _redrawing(desk, member) if place.latitude is not None else None
-    await desk.commit(desk.world.now(), rows=(place, audit.line(desk, member.staff.id, "location.made", None, place), *((redraw,) if redraw else ())))
+    line = audit.line(desk, member.staff.id, "location.made", None, place)
+    await desk.commit(desk.world.now(), rows=(place, line, redraw) if redraw else (place, line))
     await designs.instead_of_older(desk, redraw)
     return place
 
