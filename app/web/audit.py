@@ -264,7 +264,8 @@ class Reading:
         names |= {str(one.id): one.name for one in await store.locations(business.id)}
         names |= {str(one.id): one.title.said(language) for one in await store.all_offers(business.id)}
         names |= {str(one.id): one.name.said(language) for one in await store.programs(business.id)}
-        names |= {str(one.id): one.name for one in (*await store.campaigns(business.id), *await store.segments(business.id))}
+        names |= {str(one.id): one.name for one in await store.campaigns(business.id)}
+        names |= {str(one.id): one.name for one in await store.segments(business.id)}
         return cls(request, names)
 
     def t(self, sentence: str, **facts: object) -> str:
