@@ -12,7 +12,7 @@ from app.desk.views import CardView, CouponView, InstallationView, Look
 from app.store import Known, Life, Mark, PeopleOrder
 from passes import codes, contacts
 from passes.businesses import Business
-from passes.cards import Customer, Entry, Event
+from passes.cards import Customer, Entry, Event, EventKind
 from passes.codes import Number
 from passes.coupons import Redemption, Reversal
 from passes.problems import NotFound, Problem
@@ -120,33 +120,11 @@ async def proven(desk: Desk, business: Business, those: Sequence[Known]) -> froz
 
 # --- One ---
 
-Kind = Literal[
-    "joined",
-    "saved",
-    "stamped",
-    "earned",
-    "issued",
-    "redeemed",
-    "reversed",
-    "goodwill",
-    "message",
-    "removed",
-    "corrected",
-    "voided",
-    "extended",
-    "merged",
-    "left",
-    "refused",
-    "expiring",
-    "expired",
-    "finished",
-]
-
 
 class Happened(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of a customer's story: what, when, how much, of which offer, why, by whom and where, as far as it is known."""
 
-    kind: Kind
+    kind: EventKind
     at: datetime
     amount: int = 0
     unit: Literal["", "stamps", "points"] = ""

@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 
 from app.desk import Desk, campaigning, changing, coupons, designs, imports
+from app.desk.looking import keep_looking
 from app.store import DatabaseProblem, Duplicate, Errand, ErrandKind, Lost, Overloaded, Portion
 
 log = structlog.get_logger()
@@ -46,17 +47,8 @@ class Errands:
         self._desk = desk
 
     async def run(self) -> None:
-        """Work until cancelled. A look that fails is logged, and the next one starts from the truth again."""
-        while True:
-            try:
-                worked = await self.step()
-            except DatabaseProblem as problem:
-                log.warning("the errands wait for the database", why=str(problem))
-                worked = False
-            except Exception:
-                log.exception("a look for errands failed")
-                worked = False
-            await asyncio.sleep(BREATH if worked else LOOK)
+        """Work until cancelled."""
+        await keep_looking("errands", self.step, lambda worked: asyncio.sleep(BREATH if worked else LOOK))
 
     async def step(self) -> bool:
         """One portion of one errand that is due; False if none is."""

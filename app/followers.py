@@ -6,14 +6,17 @@ A crash costs a repeat, which is harmless: the next one who looks finds the same
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 import structlog
 from msgspec.structs import replace
 
 from app.desk import SOON, Desk
+from app.desk.looking import keep_looking
 from app.desk.wallets import draw
 from app.store import Alarm, CardFacts, DatabaseProblem, Due
 from passes.cards import Event
@@ -68,47 +71,26 @@ class Followers:
         self._wallets: Sequence[Wallet] = [wallet for wallet in (desk.apple, desk.google) if wallet is not None]
 
     async def run(self) -> None:
-        """Catch up until cancelled. A look that fails is logged, and the next one starts from the truth again."""
+        """Catch up until cancelled."""
         async with asyncio.TaskGroup() as workers:
-            workers.create_task(self._tidy())
+            workers.create_task(keep_looking("broom", self._sweep, lambda _: asyncio.sleep(TIDY.total_seconds())))
             for wallet in self._wallets:
-                workers.create_task(self._work(wallet))
+                workers.create_task(keep_looking(wallet.name, partial(self._look, wallet), self._rest))
 
     async def round(self) -> int:
         """One look for each wallet, and the broom: tell those that are due now. How many installations were taken."""
         await self._sweep()
         return sum(await asyncio.gather(*(self._look(wallet) for wallet in self._wallets)))
 
-    async def _work(self, wallet: Wallet) -> None:
-        while True:
-            self._bell.clear()  # another worker that has not heard it yet looks within half a second all the same
-            if not await self._safely(self._look(wallet)):
-                await self._rest()
-
-    async def _rest(self) -> None:
-        try:
-            await asyncio.wait_for(self._bell.wait(), LOOK)
-        except TimeoutError:
-            return
-        await asyncio.sleep(SOON.total_seconds())  # what rang is due then, together with what else happens until then
-
-    async def _tidy(self) -> None:
-        while True:
-            await self._safely(self._sweep())
-            await asyncio.sleep(TIDY.total_seconds())
+    async def _rest(self, taken: int) -> None:
+        if not taken:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._bell.wait(), LOOK)
+                await asyncio.sleep(SOON.total_seconds())  # what rang is due then, together with what else happens until then
+        self._bell.clear()  # another worker that has not heard it yet looks within half a second all the same
 
     async def _sweep(self) -> int:
         return await self._desk.store.forget_kept(self._desk.world.now() - KEPT_FOR)
-
-    async def _safely(self, work: Coroutine[Any, Any, int]) -> int:
-        """The work's count, or 0 if it failed: the worker outlives every failure."""
-        try:
-            return await work
-        except DatabaseProblem as problem:
-            log.warning("the followers wait for the database", why=str(problem))
-        except Exception:
-            log.exception("a look of the followers failed")
-        return 0
 
     async def _look(self, wallet: Wallet) -> int:
         store, now = self._desk.store, self._desk.world.now()

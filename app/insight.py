@@ -10,7 +10,7 @@ import msgspec
 
 from app.desk import Desk
 from app.history import DAY, Period, begins, percent
-from app.store import Activity, Count, CountBy, CountKind, Funnel, Returned
+from app.store import Activity, Count, CountBy, CountKind, Deed, Funnel, Returned
 from passes.businesses import Business
 from passes.programs import Program, Unit
 
@@ -156,6 +156,16 @@ async def insight(desk: Desk, business: Business, during: Period, *, language: s
         staff=staff,
         unusual=(*_unusual_cards(activity), *_unusual_people(staff)),
     )
+
+
+LINES: Final = 200
+"""Lines that are shown of what one person did: more than that nobody reads one by one."""
+
+
+async def deeds(desk: Desk, business: Business, during: Period, staff_id: UUID) -> Sequence[Deed]:
+    """What one person corrected or gave as compensation in a period, newest first: what those numbers are made of."""
+    since, until = _moments(business, during)
+    return await desk.store.deeds(business.id, staff_id, since=since, until=until, limit=LINES)
 
 
 def _moments(business: Business, during: Period) -> tuple[datetime, datetime]:

@@ -69,6 +69,29 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
 
 EntryKind = Literal["earned", "round", "corrected", "merged"]
+EventKind = Literal[
+    "joined",
+    "saved",
+    "stamped",
+    "earned",
+    "issued",
+    "redeemed",
+    "reversed",
+    "goodwill",
+    "message",
+    "removed",
+    "corrected",
+    "voided",
+    "extended",
+    "merged",
+    "left",
+    "refused",
+    "expiring",
+    "expired",
+    "finished",
+]
+"""``refused`` (a code, whose card is not said), ``expiring`` and ``expired`` (a coupon, by time alone) and ``finished`` (a campaign)
+are there for those who follow the log from outside (app.herald)."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,29 +119,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     card_id: UUID | None
     customer_id: UUID | None
     coupon_id: UUID | None = None
-    kind: Literal[
-        "joined",
-        "saved",
-        "stamped",
-        "earned",
-        "issued",
-        "redeemed",
-        "reversed",
-        "goodwill",
-        "message",
-        "removed",
-        "corrected",
-        "voided",
-        "extended",
-        "merged",
-        "left",
-        "refused",
-        "expiring",
-        "expired",
-        "finished",
-    ]
-    """``refused`` (a code, whose card is not said), ``expiring`` and ``expired`` (a coupon, by time alone) and ``finished`` (a
-    campaign) are there for those who follow the log from outside (app.herald)."""
+    kind: EventKind
     at: datetime
     amount: int = 0
     wallet: Literal["", "apple", "google"] = ""

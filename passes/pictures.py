@@ -48,7 +48,7 @@ def fit(data: bytes) -> tuple[Kind, bytes]:
 
 
 def _decoded(data: bytes) -> Image.Image:
-    with Image.open(io.BytesIO(data), formats=_formats()) as opened:
+    with Image.open(io.BytesIO(data), formats=formats()) as opened:
         width, height = opened.size  # known from the header: nothing has been decoded yet
         if width * height > MOST_PIXELS:
             raise UnusablePicture(why=_TOO_LARGE)
@@ -65,7 +65,8 @@ def _decoded(data: bytes) -> Image.Image:
 
 
 @cache
-def _formats() -> tuple[str, ...]:
+def formats() -> tuple[str, ...]:
+    """The kinds of pictures that are opened, as Pillow calls them."""
     try:
         from pillow_heif import register_heif_opener  # an extra: only phones that photograph in HEIC need it
     except ImportError:

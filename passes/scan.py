@@ -3,7 +3,6 @@
 import io
 import re
 from collections.abc import Iterator
-from functools import cache
 from typing import Final, Literal
 
 import segno
@@ -11,6 +10,7 @@ import zxingcpp
 from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
 from zxingcpp import BarcodeFormats, barcode_formats_from_str
 
+from passes.pictures import formats
 from passes.problems import UnreadablePhoto
 from passes.words import N_
 
@@ -34,8 +34,8 @@ def read_photo(data: bytes) -> tuple[str, ...]:
     Of an animation the first picture counts. Raises UnreadablePhoto for anything else. Takes from 20 ms (a usual photo) to
     3 s (12 megapixels made to be slow), most of it without the GIL: call it in a thread.
     """
-    for picture, formats in _attempts(data):
-        texts = {barcode.text: None for barcode in zxingcpp.read_barcodes(picture, formats=formats, try_invert=False)}
+    for picture, codes in _attempts(data):
+        texts = {barcode.text: None for barcode in zxingcpp.read_barcodes(picture, formats=codes, try_invert=False)}
         texts.pop("", None)
         if texts:
             return tuple(texts)
@@ -77,7 +77,7 @@ def _grey(data: bytes, fit: int | None) -> Image.Image:
 
 
 def _decoded(data: bytes, fit: int | None) -> Image.Image:
-    with Image.open(io.BytesIO(data), formats=_formats()) as picture:
+    with Image.open(io.BytesIO(data), formats=formats()) as picture:
         if picture.width * picture.height > MOST_PIXELS:  # known from the header: nothing has been decoded yet
             raise UnreadablePhoto(why=_TOO_LARGE)
         picture.draft("L", (fit, fit) if fit else None)  # a JPEG is decoded in grey and half, quarter or eighth size
@@ -97,16 +97,6 @@ def _on_white(picture: Image.Image) -> Image.Image:
     white.alpha_composite(drawn)
     white.info = drawn.info  # the orientation
     return white
-
-
-@cache
-def _formats() -> tuple[str, ...]:
-    try:
-        from pillow_heif import register_heif_opener  # an extra: only phones that photograph in HEIC need it
-    except ImportError:
-        return ("JPEG", "PNG", "WEBP")
-    register_heif_opener()
-    return ("JPEG", "PNG", "WEBP", "HEIF")
 
 
 def draw_svg(text: str, *, level: Level = "m") -> str:

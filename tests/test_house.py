@@ -73,7 +73,7 @@ WALLS: Mapping[str, Wall] = {
     "passes.coupons": Wall(THIRD, ("msgspec",)),
     "passes.cards": Wall(THIRD, ("msgspec",)),
     "passes.face": Wall(FOURTH, ("msgspec",)),
-    "passes.scan": Wall(FIRST, ("PIL", "pillow_heif", "segno", "zxingcpp")),
+    "passes.scan": Wall((*FIRST, "passes.pictures"), ("PIL", "segno", "zxingcpp")),
     "passes.artwork": Wall(SECOND, ("PIL", "msgspec")),
     "passes.pictures": Wall(FIRST, ("PIL", "pillow_heif")),
     "passes.wallets": Wall((*FOURTH, "passes.artwork", "passes.wallets"), ("msgspec", "cryptography", "google", "py_pkpass")),

@@ -9,7 +9,7 @@ from app.db import tables
 from app.db.conversing import Conversing, just
 from app.db.shapes import ERRAND, PORTION, SHEET, as_id, checked
 from app.db.statements import Ask, Talk
-from app.store import Errand, ErrandKind, Portion, Sheet
+from app.store import Duplicate, Errand, ErrandKind, Portion, Sheet
 
 _ERRAND: Final = len(ERRAND.names)
 
@@ -51,11 +51,16 @@ class Errands(Conversing):
 
     async def stop_errand(self, business_id: UUID, errand_id: UUID, at: datetime) -> bool:
         """See app.store.Store."""
-        return await self._write(self._stop((errand_id, business_id, checked(at))))
+        while True:
+            try:
+                return await self._write(self._stop((errand_id, business_id, checked(at))))
+            except Duplicate:  # a portion was first: none comes after it
+                continue
 
     def _stop(self, values: Sequence[Any]) -> Talk[bool]:
         if not (yield Ask(self._say.stop_errand, values)):
             return False
+        yield Ask(self._say.stop_portion, (values[0], values[2]))
         yield Ask(self._say.clear_errand, (values[0], values[2]))
         return True
 

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from app.db.conversing import Conversing, just
 from app.db.history import Query
-from app.db.shapes import as_id, checked
-from app.store import Activity, Came, Funnel, Returned
+from app.db.shapes import EVENT, as_id, checked
+from app.store import Activity, Came, Deed, Funnel, Returned
 
 SAME_VISIT: Final = "6 hours"
 """A stamp so soon after a redemption belongs to the same visit."""
@@ -63,3 +63,24 @@ class Insights(Conversing):
                 AND e.at > {later("used.at", SAME_VISIT)} AND e.at <= {later("used.at", f"{days} days")}) THEN 1 ELSE 0 END)
             FROM used WHERE offer_id IS NOT NULL GROUP BY offer_id""")
         return [Returned(as_id(offer_id), used, came) for offer_id, used, came in await self._read(just(ask), heavy=True)]
+
+    async def deeds(self, business_id: UUID, staff_id: UUID, *, since: datetime, until: datetime, limit: int) -> Sequence[Deed]:
+        """See app.store.Store. What is issued to many has no reason: it is no compensation."""
+        query = Query(self._dialect)
+        ask = query.ask(f"""
+            SELECT u.name, c.program_id, k.offer_id, k.code, {EVENT.select("e")} FROM event AS e
+            JOIN customer AS u ON u.id = e.customer_id JOIN card AS c ON c.id = e.card_id LEFT JOIN coupon AS k ON k.id = e.coupon_id
+            WHERE e.business_id = {query.given(business_id)} AND e.staff_id = {query.given(staff_id)}
+            AND e.kind IN ('corrected', 'issued') AND (e.kind = 'corrected' OR e.reason <> '')
+            AND e.at >= {query.given(checked(since))} AND e.at < {query.given(checked(until))}
+            ORDER BY e.at DESC, e.id DESC LIMIT {query.given(limit)}""")
+        return [
+            Deed(
+                event=EVENT.read(event),
+                customer=name,
+                program_id=as_id(program_id),
+                offer_id=as_id(offer_id) if offer_id else None,
+                code=code or "",
+            )
+            for name, program_id, offer_id, code, *event in await self._read(just(ask), heavy=True)
+        ]

@@ -378,7 +378,14 @@ class Statements:
             UPDATE errand SET lease_until = NULL, due_at = coalesce($2::timestamptz, due_at), ended_at = coalesce(ended_at, $3::timestamptz)
             WHERE id = $1""")
         self.stop_errand = self._made("""
-            UPDATE errand SET stopped_at = $3 WHERE id = $1 AND business_id = $2 AND ended_at IS NULL AND stopped_at IS NULL RETURNING 1""")
+            UPDATE errand SET stopped_at = $3 WHERE id = $1 AND business_id = $2 AND ended_at IS NULL AND stopped_at IS NULL
+            AND NOT EXISTS (SELECT 1 FROM portion AS p WHERE p.errand_id = $1 AND p.last) RETURNING 1""")
+        # It takes the next portion's place, so that what somebody is about to do is a Duplicate: nothing comes after a stop.
+        self.stop_portion = self._made(f"""
+            INSERT INTO portion ({", ".join(PORTION.columns)})
+            SELECT e.id, e.business_id, e.id, coalesce(p.number + 1, 0), coalesce(p.after, ''), coalesce(p.done, 0), coalesce(p.failed, 0),
+                true, $2::timestamptz FROM errand AS e LEFT JOIN portion AS p ON p.errand_id = e.id
+            AND p.number = (SELECT max(n.number) FROM portion AS n WHERE n.errand_id = e.id) WHERE e.id = $1""")
         # What was brought goes when nobody works with it any more; whoever still has an errand that was stopped lays it down soon.
         self.clear_errand = self._made("""
             DELETE FROM sheet WHERE errand_id = $1 AND EXISTS (SELECT 1 FROM errand AS e WHERE e.id = $1

@@ -9,6 +9,7 @@ import msgspec
 from app.desk import Desk
 from app.store import Audit, Revised, Row
 from app.world import World
+from passes.campaigns import Campaign, Segment
 from passes.cards import Customer
 from passes.problems import ChangedMeanwhile
 from passes.words import Text
@@ -28,7 +29,8 @@ HIDDEN: Final = frozenset({"id", "business_id", "secret_hash"})
 def line(desk: Desk, staff_id: UUID, what: str, was: msgspec.Struct | None, became: msgspec.Struct | None) -> Audit:
     """A line of the audit: the fields that differ, as they were and as they are; a thing that is new or gone has None.
 
-    Of a customer only the names of the fields are kept, and of rules not the text: who is forgotten must not live on here.
+    Of a customer only the names of the fields are kept, of rules not the text, and not what a segment or a campaign is called: who is
+    forgotten must not live on here.
     """
     return line_of(desk.world, staff_id, what, was, became)
 
@@ -40,9 +42,12 @@ def line_of(world: World, staff_id: UUID, what: str, was: msgspec.Struct | None,
     thing = became if became is not None else was
     secret = isinstance(thing, Customer)
 
-    for values in (old, new):  # a rule may be a person's name
+    called = isinstance(thing, Campaign | Segment)  # perhaps after a person, and a rule may be a person's name
+    for values in (old, new):
         if rules := values.get("rules"):
             values["rules"] = {**rules, "text": "…" if rules["text"] else ""}
+        if called and values:
+            values["name"] = "…"
 
     def kept(values: dict[str, object]) -> str:
         return msgspec.json.encode({name: "…" if secret else values[name] for name in differ if name in values}).decode()
@@ -54,7 +59,7 @@ def line_of(world: World, staff_id: UUID, what: str, was: msgspec.Struct | None,
         staff_id=staff_id,
         what=what,
         of_id=thing.id,  # type: ignore[union-attr]
-        name="" if secret else _name(thing),
+        name="" if secret or called else _name(thing),
         was=kept(old),
         became=kept(new),
     )

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Final
 
 import structlog
 
 from app.desk import Desk, campaigning
 from app.desk.campaigning import Meant
+from app.desk.looking import keep_looking
 from app.store import DatabaseProblem, Duplicate, Lost, Overloaded
 from passes.businesses import Business
 from passes.campaigns import Birthday, Campaign, Rules, quiet_until
@@ -27,21 +29,18 @@ class Automations:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._seen: datetime | None = None
 
     async def run(self) -> None:
-        """Look once a minute until cancelled. A look that fails is logged, and the next one starts from the truth again."""
-        seen = None
-        while True:
-            minute = self._desk.world.now().replace(second=0, microsecond=0)
-            if minute != seen:
-                seen = minute
-                try:
-                    await self.step()
-                except DatabaseProblem as problem:
-                    log.warning("the automations wait for the database", why=str(problem))
-                except Exception:
-                    log.exception("a look of the automations failed")
-            await asyncio.sleep(LOOK)
+        """Look once a minute until cancelled."""
+        await keep_looking("automations", self._once_a_minute, lambda _: asyncio.sleep(LOOK))
+
+    async def _once_a_minute(self) -> int:
+        minute = self._desk.world.now().replace(second=0, microsecond=0)
+        if minute == self._seen:
+            return 0
+        self._seen = minute
+        return await self.step()
 
     async def step(self) -> int:
         """Reach those whose time has come by now; how many they were. Where one business's fail, the others' come all the same."""
@@ -53,7 +52,7 @@ class Automations:
             except DatabaseProblem:
                 raise
             except Exception:
-                log.exception("a look of the automations failed", business=str(business.id))
+                log.exception("a look failed", who="automations", business=str(business.id))
         return reached
 
     async def _working(self, business: Business) -> AsyncIterator[tuple[Campaign, bool]]:

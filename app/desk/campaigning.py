@@ -8,9 +8,8 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from app.desk import ATTEMPTS, Desk, audit, counting, giving, letters
+from app.desk import ATTEMPTS, Desk, audit, counting, giving, letters, read
 from app.desk.giving import Given
-from app.desk.read import card_facts
 from app.store import CardFacts, Duplicate, Errand, Member, Portion, Row, Sent
 from passes.businesses import Business
 from passes.campaigns import Campaign, Expiring, Waiting, quiet_until
@@ -46,7 +45,8 @@ async def campaign(desk: Desk, business_id: UUID, campaign_id: UUID) -> Campaign
 
 async def make(desk: Desk, actor: Member, made: Campaign) -> Campaign:
     """A new one, as it was filled in. Raises NotFound for an offer that is not this business's."""
-    await _offer_of(desk, made)
+    if made.offer_id is not None:
+        await read.offer(desk, made.business_id, made.offer_id)
     await desk.commit(desk.world.now(), rows=(made, audit.line(desk, actor.staff.id, "campaign.made", None, made)))
     return made
 
@@ -55,19 +55,10 @@ async def change(desk: Desk, actor: Member, was: Campaign, became: Campaign) -> 
     """Another message, offer, segment or name; of one that is under way or over only the name. Raises NotFound, ChangedMeanwhile."""
     if was.trigger is None and was.state not in ("draft", "stopped"):
         became = replace(was, name=became.name)
-    await _offer_of(desk, became)
+    if became.offer_id is not None:
+        await read.offer(desk, became.business_id, became.offer_id)
     await audit.revise(desk, actor.staff.id, "campaign.changed", (was, became))
     return became
-
-
-async def _offer_of(desk: Desk, one: Campaign) -> Offer | None:
-    """The offer that it names. Raises NotFound for one that is not this business's."""
-    if one.offer_id is None:
-        return None
-    offer = (await desk.store.offers(one.business_id, [one.offer_id])).get(one.offer_id)
-    if offer is None:
-        raise NotFound(what=N_("offer"))
-    return offer
 
 
 async def send(desk: Desk, actor: Member, was: Campaign, *, at: datetime | None) -> Campaign:
@@ -128,10 +119,9 @@ async def start(desk: Desk, actor: Member, was: Campaign) -> Campaign:
 
 async def running_offer(desk: Desk, of: Campaign) -> Offer | None:
     """The offer that a campaign gives. Raises Paused."""
-    offer = None if isinstance(of.trigger, Waiting | Expiring) else await _offer_of(desk, of)
-    if offer is not None and offer.state != "running":
-        raise Paused(name=offer.title)
-    return offer
+    if of.offer_id is None or isinstance(of.trigger, Waiting | Expiring):
+        return None
+    return await read.running(desk, of.business_id, of.offer_id)
 
 
 async def try_out(desk: Desk, actor: Member, one: Campaign, which: str) -> Card:
@@ -139,7 +129,7 @@ async def try_out(desk: Desk, actor: Member, one: Campaign, which: str) -> Card:
 
     Raises NotFound for a card, Undelivered for the e-mail.
     """
-    facts = await card_facts(desk, one.business_id, which)
+    facts = await read.card_facts(desk, one.business_id, which)
     now = desk.world.now()
     if one.message is not None:
         event = Event(

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from app.desk import ATTEMPTS, Desk, audit, counting, giving
-from app.desk.issue import running
+from app.desk.read import running
 from app.store import Change, Duplicate, Errand, Lost, Member, Portion
 from passes import coupons
 from passes.businesses import Business
@@ -125,7 +125,7 @@ def about(errand: Errand) -> About:
 
 async def to_segment(desk: Desk, member: Member, errand_id: UUID, offer_id: UUID, rules: Rules) -> None:
     """Issue a coupon to each card that the rules mean, one portion after the other. Raises NotFound and Paused."""
-    offer = await running(desk, member.business, offer_id)
+    offer = await running(desk, member.business.id, offer_id)
     total = await desk.store.segment_size(member.business.id, rules, now=desk.world.now(), zone=member.business.tz)
     await _begin(
         desk, member, errand_id, ToSegment(offer_id=offer.id, rules=rules), word="coupons.issued", total=total, name=offer.title.by[0][1]
@@ -134,7 +134,7 @@ async def to_segment(desk: Desk, member: Member, errand_id: UUID, offer_id: UUID
 
 async def to_print(desk: Desk, member: Member, errand_id: UUID, offer_id: UUID, count: int) -> None:
     """Make so many coupons that are nobody's. Raises NotFound, Paused, and PoolEmpty where not that many codes are left."""
-    offer = await running(desk, member.business, offer_id)
+    offer = await running(desk, member.business.id, offer_id)
     if offer.source == "pool" and len(await desk.store.pooled(member.business.id, offer.id, limit=count, now=desk.world.now())) < count:
         raise PoolEmpty(offer=offer.title)
     await _begin(desk, member, errand_id, ToPrint(offer_id=offer.id), word="coupons.printed", total=count, name=offer.title.by[0][1])

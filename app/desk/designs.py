@@ -172,17 +172,11 @@ class Redraw(msgspec.Struct, frozen=True):
     programs: tuple[UUID, ...]
 
 
-async def redraw_all(desk: Desk, business_id: UUID, program_ids: Sequence[UUID], staff_id: UUID) -> Errand | None:
-    """Begin to bring what changed about programs (their design, name, terms, or their business's brand) to all of their cards."""
-    errand = await redrawing(desk, business_id, program_ids, staff_id)
-    if errand:
-        await desk.commit(errand.made_at, rows=(errand,))
-        await instead_of_older(desk, errand)
-    return errand
-
-
 async def redrawing(desk: Desk, business_id: UUID, program_ids: Sequence[UUID], staff_id: UUID) -> Errand | None:
-    """The same, to be committed with what changes; None if there are no cards. ``instead_of_older`` comes next."""
+    """What brings what changes about programs (their design, name, terms, or their business's brand) to all of their cards.
+
+    It is committed with the change; None if there are no cards. ``instead_of_older`` comes next.
+    """
     if not program_ids:
         return None
     now = desk.world.now()
@@ -239,7 +233,7 @@ async def redraw(desk: Desk, errand: Errand, last: Portion | None) -> Portion | 
         id=desk.world.new_id(),
         business_id=errand.business_id,
         errand_id=errand.id,
-        number=(last.number if last else 0) + 1,
+        number=last.number + 1 if last else 0,
         after=f"{int(which) + 1}." if whole else f"{which}.{cards[-1][0].id}",
         done=(last.done if last else 0) + len(cards),
         last=whole and int(which) + 1 == len(programs),

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from app.desk import Desk, audit
+from app.desk import Desk, audit, read
 from app.desk.found import login, secret_hash
 from app.store import Counter, CounterKind, Counting, Member, Row, Staff, Store, Ticket, Unit
 from app.world import World
@@ -27,16 +27,16 @@ class Offered(msgspec.Struct, frozen=True, kw_only=True):
     business: Business
 
 
-async def _location(desk: Desk, business_id: UUID, location_id: UUID | None) -> Location:
-    for location in await desk.store.locations(business_id):
-        if location.id == location_id and not location.closed:
-            return location
-    raise NotFound(what=N_("location"))
+async def _open(desk: Desk, business_id: UUID, location_id: UUID | None) -> Location:
+    location = await read.location(desk, business_id, location_id)
+    if location.closed:
+        raise NotFound(what=N_("location"))
+    return location
 
 
 async def link(desk: Desk, member: Member, *, location_id: UUID, name: str, kind: CounterKind) -> tuple[Ticket, str]:
     """A link that makes the browser that opens it a counter, and its secret. Raises NotFound for a location of somebody else."""
-    location = await _location(desk, member.business.id, location_id)
+    location = await _open(desk, member.business.id, location_id)
     return await hand_out(desk.store, desk.world, member.staff, location, name=name, kind=kind)
 
 
@@ -69,7 +69,7 @@ async def offered(desk: Desk, secret: str) -> Offered:
     maker = next(iter(await desk.store.members(business_id=ticket.business_id, staff_id=ticket.made_by)), None)
     if maker is None or maker.staff.suspended_at is not None:
         raise LinkSpent
-    return Offered(ticket=ticket, location=await _location(desk, ticket.business_id, ticket.location_id), business=maker.business)
+    return Offered(ticket=ticket, location=await _open(desk, ticket.business_id, ticket.location_id), business=maker.business)
 
 
 async def enrol(desk: Desk, secret: str, *, was: Counting | None) -> tuple[Counter, str]:
@@ -90,7 +90,7 @@ async def enrol_here(
     desk: Desk, member: Member, *, location_id: UUID, name: str, kind: CounterKind, was: Counting | None
 ) -> tuple[Counter, str]:
     """This browser becomes a counter at once, for somebody who is signed in on it. Raises NotFound for a foreign location."""
-    location = await _location(desk, member.business.id, location_id)
+    location = await _open(desk, member.business.id, location_id)
     counter, cookie, rows = _made(desk, member.business, location, name=name.strip(), kind=kind)
     await desk.commit(counter.created_at, rows=(*rows, audit.line(desk, member.staff.id, "counter.made", None, counter)))
     await _give_up(desk, was, member.staff.id)

@@ -17,7 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from app.desk import Desk, audit
-from app.desk.issue import running
+from app.desk.read import running
 from app.store import Duplicate, Errand, Member, Portion, Sheet
 from passes import codes
 from passes.businesses import Business
@@ -261,7 +261,7 @@ def _printable(text: str) -> str:
 async def bring(desk: Desk, member: Member, offer_id: UUID, chunks: AsyncIterator[bytes]) -> UUID:
     """Read a file into sheets, all of it or nothing; the id of the errand that would import it. Raises NotFound, Paused, TooManyLines."""
     business, now = member.business, desk.world.now()
-    await running(desk, business, offer_id)
+    await running(desk, business.id, offer_id)
     errand_id = desk.world.new_id()
     reader = Reader(business, now)
     bad: Counter[Why] = Counter()
@@ -357,7 +357,7 @@ async def confirm(desk: Desk, member: Member, errand_id: UUID) -> None:
     if portion is not None:  # asked for already, by somebody who fell before the errand was told
         await desk.store.put_errand(errand.id, due_at=desk.world.now())
         return
-    offer = await running(desk, business, brought(errand).offer_id)
+    offer = await running(desk, business.id, brought(errand).offer_id)
     await audit.revise(desk, member.staff.id, "business.changed", (business, replace(business, imported=True)))
     await audit.revise(desk, member.staff.id, "offer.changed", (offer, replace(offer, source="pool")))
     now = desk.world.now()

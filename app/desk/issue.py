@@ -5,13 +5,12 @@ from uuid import UUID
 import msgspec
 
 from app.desk import ATTEMPTS, Desk, Once, Repeated, counting, giving, limits
-from app.desk.read import card_facts
+from app.desk.read import card_facts, running
 from app.desk.views import CouponView
 from app.store import Caller, Duplicate, Lost
-from passes.businesses import MANAGERS, Business
+from passes.businesses import MANAGERS
 from passes.cards import Event
-from passes.offers import Offer
-from passes.problems import Busy, NotAllowed, NotFound, Paused, ReasonNeeded
+from passes.problems import Busy, NotAllowed, NotFound, ReasonNeeded
 from passes.words import N_
 
 
@@ -36,7 +35,7 @@ async def issue(desk: Desk, caller: Caller, card_id: UUID, offer_id: UUID, *, re
     why = reason.strip()
     if not why:
         raise ReasonNeeded
-    offer = await running(desk, business, offer_id)
+    offer = await running(desk, business.id, offer_id)
     for _ in range(ATTEMPTS):
         now = desk.world.now()
         facts = await card_facts(desk, business.id, str(card_id))
@@ -82,13 +81,3 @@ async def issue(desk: Desk, caller: Caller, card_id: UUID, offer_id: UUID, *, re
             continue  # a code that exists: draw again
         return view
     raise Busy(retry_after=1)
-
-
-async def running(desk: Desk, business: Business, offer_id: UUID) -> Offer:
-    """An offer of which something new may be given. Raises NotFound, or Paused."""
-    offer = (await desk.store.offers(business.id, [offer_id])).get(offer_id)
-    if offer is None:
-        raise NotFound(what=N_("offer"))
-    if offer.state != "running":
-        raise Paused(name=offer.title)
-    return offer

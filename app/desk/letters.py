@@ -9,8 +9,9 @@ import structlog
 from msgspec.structs import replace
 
 from app.desk import Desk, join
+from app.desk.looking import keep_looking
 from app.post import LONGEST, Letter, Undelivered
-from app.store import CardFacts, DatabaseProblem, Sent
+from app.store import CardFacts, Sent
 from passes.campaigns import Campaign, addressed, quiet_until
 from passes.words import N_
 
@@ -67,18 +68,9 @@ class Letters:
         self._desk = desk
 
     async def run(self) -> None:
-        """Send until cancelled; nothing to do without a mail server. A look that fails is logged, and the next one starts anew."""
-        while self._desk.post is not None:
-            try:
-                worked = await self.step()
-            except DatabaseProblem as problem:
-                log.warning("the e-mails wait for the database", why=str(problem))
-                worked = 0
-            except Exception:
-                log.exception("a look for e-mails failed")
-                worked = 0
-            if not worked:
-                await asyncio.sleep(LOOK)
+        """Send until cancelled; nothing to do without a mail server."""
+        if self._desk.post is not None:
+            await keep_looking("e-mails", self.step, lambda sent: asyncio.sleep(0 if sent else LOOK))
 
     async def step(self) -> int:
         """The e-mails that are due now, a batch at most; how many were taken."""

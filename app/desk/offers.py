@@ -8,27 +8,18 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from app.desk import Desk, audit, changing, designs, programs
+from app.desk import Desk, audit, changing, designs, programs, read
 from app.store import Errand, Member, Revised
 from passes.businesses import Business
 from passes.offers import Offer, Validity, expiry, over
-from passes.problems import ChangedMeanwhile, NotFound
+from passes.problems import ChangedMeanwhile
 from passes.programs import Running
-from passes.words import N_
 
 UNSEEN: Final = frozenset({"id", "state", "most", "most_each", "source", "low_water", "validity"})
 """What no card shows of an offer (a coupon's end stands on the coupon)."""
 READ: Final = 1000
 READ_AT_MOST: Final = 20_000
 """Coupons that are looked at to say what their new end would be; beyond that only their number is said."""
-
-
-async def one(desk: Desk, business_id: UUID, offer_id: UUID) -> Offer:
-    """An offer of this business. Raises NotFound."""
-    offer = (await desk.store.offers(business_id, [offer_id])).get(offer_id)
-    if offer is None:
-        raise NotFound(what=N_("offer"))
-    return offer
 
 
 def narrower(was: Offer, became: Offer) -> tuple[str, ...]:
@@ -197,7 +188,7 @@ _STILL: Final = frozenset({"draft", "scheduled", "running", "paused"})
 
 async def set_state(desk: Desk, actor: Member, offer_id: UUID, state: Running) -> Offer:
     """Pause an offer, let it be given again, or put it away. Raises NotFound and ChangedMeanwhile."""
-    offer = await one(desk, actor.business.id, offer_id)
+    offer = await read.offer(desk, actor.business.id, offer_id)
     became = replace(offer, state=state)
     await audit.revise(desk, actor.staff.id, "offer.changed", (offer, became))
     return became

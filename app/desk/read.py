@@ -1,4 +1,4 @@
-"""A card, a coupon, and the story of each: what the counter and the owner look at."""
+"""What there is of a business by its id: offers, locations, cards and coupons, and the story of each."""
 
 from uuid import UUID
 
@@ -6,9 +6,35 @@ from app.desk import Desk
 from app.desk.views import CardView, CouponStory, Story
 from app.store import Caller, CardFacts
 from passes import codes
+from passes.businesses import Location
 from passes.codes import Number
-from passes.problems import NotFound, Problem
+from passes.offers import Offer
+from passes.problems import NotFound, Paused, Problem
 from passes.words import N_
+
+
+async def offer(desk: Desk, business_id: UUID, offer_id: UUID) -> Offer:
+    """An offer of this business. Raises NotFound."""
+    found = (await desk.store.offers(business_id, [offer_id])).get(offer_id)
+    if found is None:
+        raise NotFound(what=N_("offer"))
+    return found
+
+
+async def running(desk: Desk, business_id: UUID, offer_id: UUID) -> Offer:
+    """An offer of which something new may be given. Raises NotFound, or Paused."""
+    found = await offer(desk, business_id, offer_id)
+    if found.state != "running":
+        raise Paused(name=found.title)
+    return found
+
+
+async def location(desk: Desk, business_id: UUID, location_id: UUID | None) -> Location:
+    """A location of this business, closed or not. Raises NotFound."""
+    for one in await desk.store.locations(business_id):
+        if one.id == location_id:
+            return one
+    raise NotFound(what=N_("location"))
 
 
 async def card_facts(desk: Desk, business_id: UUID, which: str) -> CardFacts:

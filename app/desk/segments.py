@@ -5,7 +5,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from app.desk import Desk, audit
+from app.desk import Desk, audit, read
 from app.store import Member
 from passes.campaigns import Rules, Segment
 from passes.problems import NotFound
@@ -29,8 +29,8 @@ async def check(desk: Desk, business_id: UUID, rules: Rules) -> Rules:
     """The same rules. Raises NotFound for a program or a location that is not this business's."""
     if rules.program_id is not None and await desk.store.program(business_id, rules.program_id) is None:
         raise NotFound(what=N_("program"))
-    if rules.location_id is not None and rules.location_id not in {one.id for one in await desk.store.locations(business_id)}:
-        raise NotFound(what=N_("location"))
+    if rules.location_id is not None:
+        await read.location(desk, business_id, rules.location_id)
     return rules
 
 

@@ -7,13 +7,11 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from app.desk import Desk, audit, designs, enrolment
-from app.store import Member
+from app.desk import Desk, audit, designs, enrolment, read
+from app.store import Errand, Member
 from passes.businesses import Business, Location
 from passes.offers import AmountOff, Offer
-from passes.problems import NotFound
 from passes.programs import BySpend, Program
-from passes.words import N_
 
 ON_CARDS: Final = ("name", "zone", "languages", "contact")
 """What a card shows of its business, besides the brand."""
@@ -49,46 +47,39 @@ async def touched(desk: Desk, was: Business, became: Business) -> Touched:
 async def change(desk: Desk, member: Member, **changes: object) -> Business:
     """Other settings; where a card shows them, it is drawn again. Raises ChangedMeanwhile."""
     was, became = member.business, replace(member.business, **changes)
-    redraw = None
-    if any(getattr(was, field) != getattr(became, field) for field in ON_CARDS):
-        redraw = await designs.redrawing(desk, was.id, [one.id for one in await desk.store.programs(was.id)], member.staff.id)
+    redraw = await _redrawing(desk, member) if any(getattr(was, field) != getattr(became, field) for field in ON_CARDS) else None
     await audit.revise(desk, member.staff.id, "business.changed", (was, became), rows=(redraw,) if redraw else ())
     await designs.instead_of_older(desk, redraw)
     return became
 
 
-async def _drawn_again(desk: Desk, member: Member) -> None:
+async def _redrawing(desk: Desk, member: Member) -> Errand | None:
+    """What brings a change to all cards, to be committed with it: whoever falls in between leaves neither, or both."""
     programs = await desk.store.programs(member.business.id)
-    await designs.redraw_all(desk, member.business.id, [program.id for program in programs], member.staff.id)
+    return await designs.redrawing(desk, member.business.id, [one.id for one in programs], member.staff.id)
 
 
 # --- Locations ---
 
 
-async def location(desk: Desk, business_id: UUID, location_id: UUID) -> Location:
-    """A location of this business. Raises NotFound."""
-    for one in await desk.store.locations(business_id):
-        if one.id == location_id:
-            return one
-    raise NotFound(what=N_("location"))
-
-
 async def add_location(desk: Desk, member: Member, **said: object) -> Location:
     """A new branch."""
     place = Location(id=desk.world.new_id(), business_id=member.business.id, **said)  # type: ignore[arg-type] # the form's fields
-    await desk.commit(desk.world.now(), rows=(place, audit.line(desk, member.staff.id, "location.made", None, place)))
-    if place.latitude is not None:
-        await _drawn_again(desk, member)
+    redraw = await _redrawing(desk, member) if place.latitude is not None else None
+    line = audit.line(desk, member.staff.id, "location.made", None, place)
+    await desk.commit(desk.world.now(), rows=(place, line, redraw) if redraw else (place, line))
+    await designs.instead_of_older(desk, redraw)
     return place
 
 
 async def change_location(desk: Desk, member: Member, location_id: UUID, **changes: object) -> Location:
     """Another name, address or place on the map. Raises NotFound, ChangedMeanwhile."""
-    was = await location(desk, member.business.id, location_id)
+    was = await read.location(desk, member.business.id, location_id)
     became = replace(was, **changes)
-    await audit.revise(desk, member.staff.id, "location.changed", (was, became))
-    if (was.latitude, was.longitude) != (became.latitude, became.longitude) or was.closed != became.closed:
-        await _drawn_again(desk, member)
+    moved = (was.latitude, was.longitude, was.closed) != (became.latitude, became.longitude, became.closed)
+    redraw = await _redrawing(desk, member) if moved else None
+    await audit.revise(desk, member.staff.id, "location.changed", (was, became), rows=(redraw,) if redraw else ())
+    await designs.instead_of_older(desk, redraw)
     return became
 
 

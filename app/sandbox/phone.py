@@ -188,7 +188,7 @@ class Phone(Watched):
             self._told.add(pass_type)
             self._spawn(self._update(pass_type))
 
-    async def until(self, true: Callable[[], bool], timeout: float = 10.0) -> None:  # noqa: ASYNC109 (the waiter's patience, in seconds)
+    async def until(self, true: Callable[[], bool], timeout: float = 30.0) -> None:  # noqa: ASYNC109 (the waiter's patience, in seconds)
         """Wait until ``true()``. Raises TimeoutError with the phone's story, or the error that broke it."""
 
         def look() -> bool:

@@ -15,7 +15,7 @@ class Watched:
         for callback in tuple(self.changed):
             callback()
 
-    async def until(self, true: Callable[[], bool], timeout: float = 10.0) -> None:  # noqa: ASYNC109 (the waiter's patience, in seconds)
+    async def until(self, true: Callable[[], bool], timeout: float = 30.0) -> None:  # noqa: ASYNC109 (the waiter's patience, in seconds)
         """Wait until ``true()``, looking after each change only. Raises TimeoutError with the story so far."""
         event = asyncio.Event()
         self.changed.append(event.set)

@@ -2,6 +2,7 @@
  * Campaigns and segments: how many the rules of a form mean, asked again while they are filled in ([data-count]); and what came
  * of a campaign, as it goes on ([data-live]).
  */
+import { again } from "./again.js";
 import { post } from "./page.js";
 
 const CALM = 400; // milliseconds after the last key
@@ -31,13 +32,7 @@ for (const form of document.querySelectorAll("form[data-count]")) {
 }
 
 for (const place of document.querySelectorAll("[data-live]")) {
-  setInterval(async () => {
-    if (document.hidden) return;
-    try {
-      const answer = await fetch(place.dataset.live, { headers: { "X-Fragment": "1" } });
-      if (answer.ok) place.innerHTML = await answer.text();
-    } catch {
-      // the next one comes
-    }
-  }, EVERY);
+  again(place.dataset.live, EVERY, (html) => {
+    place.innerHTML = html;
+  });
 }

@@ -1,33 +1,19 @@
 /**
- * The holder's card stays true while it is looked at: what changes is asked for every few seconds, and at once when the page is
- * looked at again. A reward that is used alone counts down; its clock is the phone's, its end is the server's.
+ * The holder's card stays true while it is looked at. A reward that is used alone counts down; its clock is the phone's, its end is
+ * the server's.
  */
+import { again } from "./again.js";
+
 const EVERY = 2500;
 const live = document.querySelector("[data-live]");
-let tag = "";
 
-async function look() {
-  if (document.hidden) return;
-  try {
-    const answer = await fetch(live.dataset.live, { headers: tag ? { "If-None-Match": tag } : {}, cache: "no-store" });
-    if (answer.status === 404) return location.reload();
-    if (!answer.ok) return;
-    const first = tag === "";
-    tag = answer.headers.get("ETag") ?? "";
-    const html = await answer.text();
-    if (first && html.trim() === live.innerHTML.trim()) return;
+if (live) {
+  again(live.dataset.live, EVERY, (html) => {
+    if (html.trim() === live.innerHTML.trim()) return;
     const open = [...live.querySelectorAll("details[open]")].map((it) => it.dataset.open);
     live.innerHTML = html;
     for (const one of open) live.querySelector(`details[data-open="${one}"]`)?.setAttribute("open", "");
-  } catch {
-    // No network: what is shown was true when it was shown, and the next look is in a moment.
-  }
-}
-
-if (live) {
-  setInterval(look, EVERY);
-  document.addEventListener("visibilitychange", look);
-  addEventListener("pageshow", ({ persisted }) => persisted && look());
+  });
 }
 
 const count = document.querySelector("[data-count]");

@@ -14,7 +14,7 @@ from app.store.configured import Configured
 from app.store.customers import Customers, Known, Life, Mark, Merge, PeopleOrder
 from app.store.errands import Errands
 from app.store.history import MOST_FOUND, Filter, History, Past, Place, Status
-from app.store.insight import Activity, Came, Funnel, Insights, Returned
+from app.store.insight import Activity, Came, Deed, Funnel, Insights, Returned
 from app.store.people import People
 from app.store.phones import Due, Phones
 from app.store.reach import Awaited, Reach, Reaching, Results
@@ -48,6 +48,7 @@ __all__ = [
     "CounterKind",
     "Counting",
     "DatabaseProblem",
+    "Deed",
     "Delivery",
     "Due",
     "Duplicate",

@@ -30,7 +30,7 @@ class Errands(Protocol):
         ...
 
     async def stop_errand(self, business_id: UUID, errand_id: UUID, at: datetime) -> bool:
-        """Stop one that has not ended; what it did stays."""
+        """Stop one that has not ended; what it did stays, and no portion is recorded any more: one that comes now is a Duplicate."""
         ...
 
     async def sheet(self, errand_id: UUID, number: int) -> Sheet | None:

@@ -7,6 +7,8 @@ from uuid import UUID
 
 import msgspec
 
+from passes.cards import Event
+
 
 class Funnel(msgspec.Struct, frozen=True, kw_only=True):
     """Of the cards that joined in a time: how many there are, and how many were ever saved to a wallet, stamped, and so on."""
@@ -43,6 +45,16 @@ class Returned(msgspec.Struct, frozen=True):
     returned: int
 
 
+class Deed(msgspec.Struct, frozen=True, kw_only=True):
+    """A correction, or a coupon given as compensation: the event, whose card it was on, and the coupon."""
+
+    event: Event
+    customer: str
+    program_id: UUID
+    offer_id: UUID | None
+    code: str
+
+
 class Insights(Protocol):
     """How far customers come, who comes most, and what brings them back."""
 
@@ -56,4 +68,8 @@ class Insights(Protocol):
 
     async def returned(self, business_id: UUID, *, since: datetime, until: datetime, days: int, newest: int) -> Sequence[Returned]:
         """Of the ``newest`` redemptions in a time, by offer: after how many the card was stamped on a later visit within so many days."""
+        ...
+
+    async def deeds(self, business_id: UUID, staff_id: UUID, *, since: datetime, until: datetime, limit: int) -> Sequence[Deed]:
+        """What one person corrected, or gave as compensation, from ``since`` to before ``until``: the newest, in front."""
         ...

@@ -264,6 +264,8 @@ class Reading:
         names |= {str(one.id): one.name for one in await store.locations(business.id)}
         names |= {str(one.id): one.title.said(language) for one in await store.all_offers(business.id)}
         names |= {str(one.id): one.name.said(language) for one in await store.programs(business.id)}
+        names |= {str(one.id): one.name for one in await store.campaigns(business.id)}
+        names |= {str(one.id): one.name for one in await store.segments(business.id)}
         return cls(request, names)
 
     def t(self, sentence: str, **facts: object) -> str:
@@ -274,7 +276,8 @@ class Reading:
         """A line in words."""
         kind, _, done = one.what.partition(".")
         who = self._names.get(str(one.staff_id), NOTHING)
-        thing = self.t(THINGS[kind], name=one.name) if kind in THINGS else one.name
+        name = one.name or self._names.get(str(one.of_id), "…")  # a segment's and a campaign's stand with themselves alone
+        thing = self.t(THINGS[kind], name=name) if kind in THINGS else one.name
         said = self.t(DONE[done], who=who, thing=thing) if done in DONE else f"{who}: {one.what} {one.name}".strip()
         was, became = (msgspec.json.decode(text) for text in (one.was, one.became))
         fields = tuple(self._fields(was, became)) if kind != "customer" else self._hidden({**was, **became})

@@ -15,7 +15,7 @@ from litestar.response import Stream
 from litestar.status_codes import HTTP_400_BAD_REQUEST
 
 from app import printing
-from app.desk import Desk, coupons, issue
+from app.desk import Desk, coupons, issue, read
 from app.desk.coupons import ToPrint, ToSegment, ToVoid, about
 from app.store import Errand, GivenState, Place, Portion
 from app.web import errands
@@ -253,7 +253,7 @@ async def issue_many(request: Ask) -> Response[Any]:
         said = await filled_in(request, Many)
         rules = await _meant(desk, actor.business, said.whom)
         if not said.sure:
-            offer = await issue.running(desk, actor.business, said.offer_id)
+            offer = await read.running(desk, actor.business.id, said.offer_id)
             reached = await desk.store.segment_size(actor.business.id, rules, now=desk.world.now(), zone=actor.business.tz)
             left = (await desk.store.pools(actor.business.id)).get(offer.id, 0) if offer.source == "pool" else None
             return await _many(request, said=said, reached=reached, left=left)

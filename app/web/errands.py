@@ -42,10 +42,10 @@ class ErrandView(msgspec.Struct, frozen=True, kw_only=True):
 def view(errand: Errand, portion: Portion | None) -> ErrandView:
     """How far an errand is that the store gave with its newest portion."""
     state: Literal["waits", "goes", "ended", "stopped"] = "goes" if portion else "waits"
-    if errand.ended_at is not None or (portion and portion.last):
-        state = "ended"
-    elif errand.stopped_at is not None:
+    if errand.stopped_at is not None:
         state = "stopped"
+    elif errand.ended_at is not None or (portion and portion.last):
+        state = "ended"
     done, failed = (portion.done, portion.failed) if portion else (0, 0)
     return ErrandView(id=errand.id, kind=errand.kind, state=state, done=done, failed=failed, total=max(errand.total, done + failed))
 

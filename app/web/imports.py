@@ -116,7 +116,7 @@ async def shown(request: Ask, import_id: FromPath[UUID]) -> Response[str]:
         request,
         "import_shown.html",
         errand=view,
-        asked=portion is not None and not (view.state == "ended" and not view.done and not view.failed),
+        asked=portion is not None and not (view.over and not view.done and not view.failed),
         offer=offer,
         what=what,
         good=errand.total - what.failed,

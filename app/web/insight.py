@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response, get
+from litestar.params import FromPath
 from litestar.response import Stream
 
 from app import history, insight
@@ -22,6 +23,7 @@ from app.web.saying import Saying
 from app.web.sessions import managers
 from app.web.signing_in import me
 from app.web.wire import Ask, desk_of
+from passes import codes
 from passes.problems import NotFound
 from passes.words import N_
 
@@ -174,13 +176,16 @@ class Visit:
                 return what, self.t(N_("Look at who stamped this card, and when.")), f"/customers/{one.id}"
             case "corrected":
                 what = self.t(N_("{name} corrected cards {n} times; their colleagues, {usual} on average."), **facts)
-                return what, self.t(N_("Look at the reasons that were given, and at whose cards they were.")), ""
+                return what, self.t(N_("Look at the reasons that were given, and at whose cards they were.")), self._deeds(one)
             case "goodwill":
                 what = self.t(N_("{name} honoured {n} expired coupons; their colleagues, {usual} on average."), **facts)
                 return what, self.t(N_("Look at the reasons that were given.")), self._goodwill(one.id)
             case "compensated":
                 what = self.t(N_("{name} gave {n} coupons as compensation; their colleagues, {usual} on average."), **facts)
-                return what, self.t(N_("Look at the reasons that were given, and at who got them.")), ""
+                return what, self.t(N_("Look at the reasons that were given, and at who got them.")), self._deeds(one)
+
+    def _deeds(self, one: Unusual) -> str:
+        return self.asked.link(f"/insight/staff/{one.id}")
 
     def _goodwill(self, staff_id: UUID) -> str:
         first, last = self.during.first, self.during.last
@@ -211,6 +216,27 @@ async def page(request: Ask) -> Response[str]:
     return render(request, "insight.html", **facts)
 
 
+@get("/insight/staff/{staff_id:uuid}", guards=[managers])
+async def deeds(request: Ask, staff_id: FromPath[UUID]) -> Response[str]:
+    """What a person corrected, or gave as compensation: each line that the numbers count, with its reason. Raises NotFound."""
+    here = Visit(request)
+    desk, business = here.desk, here.business
+    who = next((one for one in await desk.store.staff(business.id) if one.id == staff_id), None)
+    if who is None:
+        raise NotFound(what=N_("page"))
+    facts: dict[str, Any] = {
+        "asked": here.asked,
+        "during": here.during,
+        "who": who,
+        "lines": await insight.deeds(desk, business, here.during, who.id),
+        "most": insight.LINES,
+        "programs": {one.id: one for one in await desk.store.programs(business.id)},
+        "offers": {one.id: one for one in await desk.store.all_offers(business.id)},
+        "group": codes.group,
+    }
+    return render(request, "insight_deeds.html", **facts)
+
+
 @get("/insight/export.csv", guards=[managers])
 async def export(request: Ask) -> Stream:
     """One table of the page as CSV (RFC 4180), for the same days. Raises NotFound."""
@@ -221,4 +247,4 @@ async def export(request: Ask) -> Stream:
     return as_csv([found.heads, *([str(cell) for cell in row] for row in found.rows)], f"insight-{here.asked.of}.csv")
 
 
-handlers: Final = (page, export)
+handlers: Final = (page, deeds, export)

@@ -10,7 +10,7 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 
-from app.desk import Desk, holder
+from app.desk import Desk, holder, read
 from app.desk import join as joining
 from app.desk.join import Newcomer
 from app.desk.wallets import draw
@@ -24,7 +24,7 @@ from app.web.wire import Ask, desk_of
 from passes import contacts, scan
 from passes.businesses import Business, Location
 from passes.cards import Card, Customer
-from passes.problems import LinkSpent, NotFound, Problem, TooManyGuesses
+from passes.problems import LinkSpent, Problem, TooManyGuesses
 from passes.programs import Program
 from passes.words import N_, Text
 
@@ -68,9 +68,7 @@ async def _there(request: Ask, program_id: UUID, location_id: UUID | None) -> tu
     desk = desk_of(request)
     program, business = await joining.program_of(desk, program_id)
     shown_by(request, business)
-    place = next((one for one in await desk.store.locations(business.id) if one.id == location_id), None) if location_id else None
-    if location_id and place is None:
-        raise NotFound(what=N_("location"))
+    place = await read.location(desk, business.id, location_id) if location_id else None
     return program, business, place.id if place and not place.closed else None
 
 

@@ -7,6 +7,7 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath
 
+from app.desk import read
 from app.desk import settings as deciding
 from app.web.forms import Line, Name, Wrong, filled_in, wrong
 from app.web.pages import HEADERS, go, render
@@ -81,7 +82,7 @@ async def add(request: Ask) -> Response[Any]:
 @post("/locations/{location_id:uuid}", guards=[owners])
 async def change(request: Ask, location_id: FromPath[UUID]) -> Response[Any]:
     """Another name, address or place on the map."""
-    await deciding.location(desk_of(request), me(request).business.id, location_id)
+    await read.location(desk_of(request), me(request).business.id, location_id)
     try:
         await deciding.change_location(desk_of(request), me(request), location_id, **await _said(request))
     except Wrong as refused:

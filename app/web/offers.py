@@ -9,7 +9,7 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from app.desk import offers, programs
+from app.desk import offers, programs, read
 from app.web.forms import Money, Prose, Words, Wrong, filled_in, seen, typed_in, wrong
 from app.web.pages import go, language_of, render
 from app.web.sessions import managers
@@ -158,14 +158,14 @@ async def make(request: Ask) -> Response[Any]:
 @get("/offers/{offer_id:uuid}", guards=[managers])
 async def shown(request: Ask, offer_id: FromPath[UUID]) -> Response[str]:
     """Everything of an offer, to be changed."""
-    return await _form(request, await offers.one(desk_of(request), me(request).business.id, offer_id))
+    return await _form(request, await read.offer(desk_of(request), me(request).business.id, offer_id))
 
 
 @post("/offers/{offer_id:uuid}", guards=[managers])
 async def change(request: Ask, offer_id: FromPath[UUID]) -> Response[Any]:
     """Another offer from now on; a question first, where something was promised that it would break."""
     desk, member = desk_of(request), me(request)
-    offer = await offers.one(desk, member.business.id, offer_id)
+    offer = await read.offer(desk, member.business.id, offer_id)
     try:
         said = await filled_in(request, OfferForm)
         became = await _said(request, offer, said)

@@ -7,8 +7,7 @@ from uuid import UUID
 from litestar import Response, get
 from litestar.params import FromPath, FromQuery
 
-from app.desk import programs
-from app.desk import settings as places
+from app.desk import programs, read
 from app.web import brand
 from app.web.pages import render
 from app.web.sessions import managers
@@ -65,7 +64,7 @@ async def poster(request: Ask, program_id: FromPath[UUID], size: FromQuery[Size]
 @get("/programs/{program_id:uuid}/poster/{location_id:uuid}", guards=[managers])
 async def poster_at(request: Ask, program_id: FromPath[UUID], location_id: FromPath[UUID], size: FromQuery[Size] = "a4") -> Response[str]:
     """A poster for one location: who joins by it is known to have joined there."""
-    there = await places.location(desk_of(request), me(request).business.id, location_id)
+    there = await read.location(desk_of(request), me(request).business.id, location_id)
     return await _poster(request, program_id, there, size)
 
 

@@ -176,7 +176,7 @@ async def earn_ten_stamps_and_use_them(till: Page, card: Page, phone: Phone) -> 
     for balance in (*range(1, 10), 0):  # the tenth ends the round
         await till.locator("[data-action=earn]").click()
         await expect(till.locator("#answer .panel")).to_have_attribute("data-said", re.compile(rf"\b{balance} of"))
-    await phone.until(lambda: code_of(phone) != number, timeout=20)
+    await phone.until(lambda: code_of(phone) != number)
     await types(till, code_of(phone))
     await sees(till, "given")
     await expect(card.get_by_role("region", name="Những gì đã diễn ra")).to_contain_text("Dùng phần thưởng")
@@ -192,7 +192,7 @@ async def write_to_everybody(owner: Page, cards: list[Page], phone: Phone) -> No
     await press(owner, "Send it to 3 customers")
     for card, (name, locale) in zip(cards, CUSTOMERS, strict=True):
         await expect(card.locator("main")).to_contain_text(MESSAGE[locale[:2]].replace("{name}", name))
-    await phone.until(lambda: any("hạt mới, Hoa" in note.text for note in phone.notifications), timeout=20)
+    await phone.until(lambda: any("hạt mới, Hoa" in note.text for note in phone.notifications))
 
 
 async def look_at_what_came_of_it(owner: Page) -> None:

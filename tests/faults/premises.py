@@ -121,8 +121,8 @@ class Premises:
                 shown = self.google.objects[name]
                 return shown["loyaltyPoints"]["balance"]["string"] == progress and shown["barcode"]["value"] == code
 
-            await customer.phone.until(apple, 12)
-            await self.google.until(google, 12)
+            await customer.phone.until(apple)
+            await self.google.until(google)
 
 
 @asynccontextmanager

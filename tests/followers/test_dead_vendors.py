@@ -281,7 +281,7 @@ async def test_a_large_backlog_at_google_does_not_delay_apple(street: Street) ->
     working = asyncio.create_task(street.shop.followers.run())
     await street.shop.stamp(hoa)
     street.clock.forward(seconds=1)
-    await phone.until(lambda: progress(phone) == "1/5", 3)
+    await phone.until(lambda: progress(phone) == "1/5")
     assert await street.shop.desk.store.lagging("google") > 0
     working.cancel()
     await asyncio.gather(working, return_exceptions=True)

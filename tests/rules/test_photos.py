@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 
-from passes import scan
+from passes import pictures, scan
 from passes.problems import Problem, UnreadablePhoto
 from passes.scan import draw_png, draw_svg, read_photo
 
-scan._formats()  # from now on Pillow writes HEIC too
+pictures.formats()  # from now on Pillow writes HEIC too
 
 CODE = "K7QM4XRT3"
 GREY = 128

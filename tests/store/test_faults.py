@@ -240,7 +240,7 @@ async def test_a_failed_commit_gives_its_connection_back(postgresql_url: str) ->
         with pytest.raises(asyncpg.ForeignKeyViolationError):
             async with engine.transaction():
                 await Promise.raw("INSERT INTO promise VALUES (1, 2)").run()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert await Promise.count().run() == 0
     await engine.close()
 

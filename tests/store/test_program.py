@@ -188,6 +188,8 @@ async def test_an_errand_is_in_one_pair_of_hands_until_its_lease_ends(cafe: Cafe
     assert sheet.content == b"a"
     assert await store.stop_errand(cafe.business.id, one.id, NOON + HOUR / 2)
     assert not await store.stop_errand(cafe.business.id, one.id, NOON + HOUR / 2)
+    with pytest.raises(Duplicate, match="Portion"):  # what was read before it was stopped comes too late
+        await cafe.commit(portion(one, 3))
     assert await store.sheet(one.id, 1) == sheet, "somebody still works with it"
     await store.put_errand(one.id, due_at=NOON)
     assert await store.sheet(one.id, 1) is None

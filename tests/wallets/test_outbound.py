@@ -103,6 +103,7 @@ async def test_a_connection_broken_in_the_middle_is_unreachable_or_tried_again_a
 
 
 async def test_silence_times_out_and_costs_the_connection_since_it_may_be_dead(apns: ApnsSandbox, out: Outbound) -> None:
+    assert (await out(push(apns))).status == 200
     apns.script(None, 0, how="silence", times=3)
     outcomes = await asyncio.gather(*(out(push(apns, timeout=0.2)) for _ in range(3)), return_exceptions=True)
     assert {type(outcome) for outcome in outcomes} == {Unreachable}
@@ -111,13 +112,14 @@ async def test_silence_times_out_and_costs_the_connection_since_it_may_be_dead(a
 
 
 async def test_slow_answers_do_not_hold_up_others(apns: ApnsSandbox, out: Outbound) -> None:
-    apns.script(TOKEN, 200, slow=0.3)
-    slow = asyncio.ensure_future(out(push(apns)))
-    while not apns.pushes:
-        await out(push(apns, token="cd" * 32))
+    apns.script(TOKEN, 0, how="silence")
+    apns.script("ef" * 32, 200, slow=0.3)
+    endless, slow = (asyncio.ensure_future(out(push(apns, token=token, timeout=60))) for token in (TOKEN, "ef" * 32))
+    await apns.until(lambda: len(apns.pushes) == 2)
     await asyncio.gather(*(out(push(apns, token="cd" * 32)) for _ in range(20)))
-    assert not slow.done()
     assert (await slow).status == 200
+    assert not endless.done()
+    endless.cancel()
 
 
 async def test_a_cancelled_request_is_taken_back_and_hurts_nobody(apns: ApnsSandbox, out: Outbound) -> None:

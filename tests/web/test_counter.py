@@ -450,6 +450,8 @@ async def test_a_manager_gives_a_coupon_as_compensation_and_a_cashier_does_not(s
     today = shop.clock().date()
     issued = [one for one in await shop.desk.store.counted(shop.business.id, since=today, until=today) if one.kind == "issued"]
     assert {one.by: one.n for one in issued} == {"all": 1, "offer": 1}
+    line = (await (await shop.sign_in()).get(f"/insight/staff/{shop.staff['Minh'].id}")).text
+    assert all(said in line for said in ("The first one was cold", "Hoa", codes.group(code)))
 
 
 # --- Counters without staff ---

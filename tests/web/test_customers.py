@@ -178,6 +178,12 @@ async def test_a_card_is_corrected_with_a_reason_in_its_ledger(shop: Shop) -> No
     text = (await manager.get(page)).text
     assert "the printer was out of paper" in text
     assert "Corrected −6" in text
+    deeds = f"/insight/staff/{shop.staff['Minh'].id}?period=today"
+    newest, first = (await manager.get(deeds)).text.split("<tr>")[2:]
+    assert all("Hoa" in line for line in (newest, first))
+    assert ("two at once" in newest, "−6" in newest, "the printer was out of paper" in first) == (True, True, True)
+    nothing = await manager.get(deeds.replace(str(shop.staff["Minh"].id), str(shop.staff["An"].id)))
+    assert "Nothing of this in these days" in nothing.text
     today = shop.clock().astimezone(shop.business.tz).date()
     counts = await shop.desk.store.counted(shop.business.id, since=today, until=today)
     assert [one.n for one in counts if one.kind == "corrected" and one.which == str(shop.staff["Minh"].id)] == [2]

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from msgspec.structs import replace
 from PIL import Image
 from shop import Shop, open_shop
 
 from app.desk import designs
 from app.errands import Errands
+from passes.designs import Design
 
 
 def photo(size: tuple[int, int] = (800, 400), kind: str = "JPEG", colour: str = "#aa5533", **more: object) -> bytes:
@@ -229,8 +231,9 @@ def _zip(files: dict[str, bytes]) -> bytes:
 
 async def test_an_older_redesign_is_stopped_by_a_newer_one(shop: Shop) -> None:
     await shop.join("Hoa")
-    first = await designs.redraw_all(shop.desk, shop.business.id, (shop.program.id,), shop.staff["Lan"].id)
-    second = await designs.redraw_all(shop.desk, shop.business.id, (shop.program.id,), shop.staff["Lan"].id)
+    changed = replace(shop.program, design=Design(background="#102030"))
+    first = await designs.save(shop.desk, shop.staff["Lan"].id, shop.program, changed.design)
+    second = await designs.save(shop.desk, shop.staff["Lan"].id, changed, shop.program.design)
     assert first
     assert second
     (newer, _), (older, _) = await shop.desk.store.errands(shop.business.id, kind="redraw")

@@ -78,6 +78,7 @@ WITH: Final[dict[str, Request]] = {
     "GET /api/v1/cards/{which:str}": said(),
     "GET /api/v1/cards/{which:str}/story": said(),
     "GET /api/v1/coupons/{coupon_id:uuid}": said(),
+    "GET /insight/staff/{staff_id:uuid}": form(),
     "POST /account/passkeys/{passkey_id:uuid}/remove": form(),
     "POST /api/v1/cards/{which:str}/earnings": lambda _: {"json": {"count": 1}},
     "POST /api/v1/goodwill": said(code="expired_code", reason="rain"),

@@ -1,6 +1,7 @@
 """What an owner learns from the cards: how far they come, who comes back, who works how, and what is out of the ordinary."""
 
 import csv
+import html
 import io
 import re
 
@@ -55,6 +56,9 @@ async def test_the_cards_tell_how_far_they_come_who_comes_back_and_what_is_unusu
     assert await rows(owner, "close-1") == [["1", "2"], ["2", "0"], ["3", "0"], ["4", "1"], ["5", "1"]]
     assert "=Đào was there 21 times; others who came, 2 on average." in page
     assert "Bình corrected cards 6 times; their colleagues, 0 on average." in page
+    told = re.search(r'href="(/insight/staff/[^"]+)">Look</a>', page)
+    assert told
+    assert "Corrections and compensations by Bình" in (await owner.get(html.unescape(told[1]))).text
     assert re.search(r'href="/customers/[0-9a-f-]{36}">Look</a>', page)
     assert all(svg in page for svg in ("chart-weeks", "chart-close-1"))
     today = (await owner.get("/insight?period=today")).text

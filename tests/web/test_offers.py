@@ -17,8 +17,10 @@ from msgspec.structs import replace
 from shop import Clock, Shop, open_shop
 from test_programs import filled, programs, work
 
-from app.desk import offers, redeem
+from app.desk import offers, read, redeem
+from app.desk.automations import Automations
 from app.store import Caller, Kept, Member
+from passes import codes
 from passes.offers import AmountOff, Days, Offer, Until, Window
 from passes.problems import Problem, StaffNeeded
 
@@ -75,7 +77,7 @@ async def test_a_new_offer_is_all_that_the_form_says(shop: Shop) -> None:
         "alone_minutes": "7",
     }
     made = await owner.post("/offers", data=form)
-    offer = await offers.one(shop.desk, shop.business.id, (await shop.desk.store.all_offers(shop.business.id))[-1].id)
+    offer = await read.offer(shop.desk, shop.business.id, (await shop.desk.store.all_offers(shop.business.id))[-1].id)
     assert made.headers["location"] == f"/offers/{offer.id}"
     assert offer.benefit == AmountOff(amount=50_000, currency="VND")
     assert offer.validity == Until(date=date(2026, 12, 24), time=time(18))
@@ -86,7 +88,7 @@ async def test_a_new_offer_is_all_that_the_form_says(shop: Shop) -> None:
     assert (await shop.desk.store.businesses())[0].prefixes == ("XMAS",)
     again = await owner.post(f"/offers/{offer.id}", data=filled(await owner.get(f"/offers/{offer.id}")))
     assert again.headers["location"] == "/offers"
-    assert await offers.one(shop.desk, shop.business.id, offer.id) == offer
+    assert await read.offer(shop.desk, shop.business.id, offer.id) == offer
     wrong = await owner.post("/offers", data=form | {"amount": "", "prefix": "C0D", "until": "", "windows.1.start": "10:00"})
     assert set(re.findall(r'<p class="error" id="([^"]+)-error">', wrong.text)) == {"amount", "prefix", "until", "windows"}
     assert 'value="14:00"' in wrong.text
@@ -131,7 +133,7 @@ async def test_less_than_was_promised_is_a_new_offer_for_those_who_come_later(sh
     new = await now_of(shop, "cookie")
     assert new.id != old.id
     assert new.windows == (Window(days=(0,)),)
-    assert (await offers.one(shop.desk, shop.business.id, old.id)).state == "archived"
+    assert (await read.offer(shop.desk, shop.business.id, old.id)).state == "archived"
     (program,) = await programs(shop)
     assert [goal.offer_id for goal in program.goals] == [new.id, shop.offers["coffee"].id]
     assert (await shop.redeem(promised)).status_code == 201
@@ -208,6 +210,28 @@ async def test_a_customer_redeems_alone_only_what_may_be_and_only_from_their_own
     assert (await shop.get(f"coupons/{mine.coupons[0].id}")).json()["history"][0]["word"] == "staff_needed"
 
 
+async def drawn_pass(shop: Shop, key: str) -> dict[str, Any]:
+    """The pass.json of a card, as a phone fetches it now."""
+    with zipfile.ZipFile(io.BytesIO((await shop.client.get(f"/c/{key}/card.pkpass")).content)) as file:
+        return json.loads(file.read("pass.json"))
+
+
+def until(drawn: dict[str, Any]) -> datetime:
+    """When a pass says that its coupon ends."""
+    parts = [part for part in drawn["storeCard"].values() if isinstance(part, list)]
+    (said,) = [field["value"] for part in parts for field in part if field["key"] == "until"]
+    return datetime.fromisoformat(said)
+
+
+async def usable(shop: Shop, card: dict[str, Any], key: str, code: str) -> tuple[bool, bool, bool]:
+    """Whether a coupon can be used now, as the web card, the counter and the API say."""
+    counter = await shop.at_counter("An")
+    web = (await shop.browser().get(f"/c/{key}")).text
+    looked = (await shop.post("look-ups", {"code": code})).json()
+    at_counter = (await counter.post(f"/counter/cards/{card['id']}", headers={"X-Fragment": "1"})).text
+    return codes.group(code) in web, "Ready to redeem" in at_counter, looked["verdict"] == "redeemable"
+
+
 @pytest.mark.parametrize(
     ("zone", "given", "end"),
     [
@@ -228,15 +252,38 @@ async def test_a_coupon_ends_in_the_same_moment_on_pass_web_card_counter_and_api
         assert datetime.fromisoformat(api["expires_at"]) == last
         assert api["expires_at"] == end
         key = card["links"]["apple"].split("/")[-2]
-        with zipfile.ZipFile(io.BytesIO((await shop.client.get(f"/c/{key}/card.pkpass")).content)) as file:
-            drawn = json.loads(file.read("pass.json"))["storeCard"]
-        (until,) = [field for part in drawn.values() if isinstance(part, list) for field in part if field["key"] == "until"]
-        assert datetime.fromisoformat(until["value"]) == last
+        assert until(await drawn_pass(shop, key)) == last
         for moment, ready in ((last, True), (last + timedelta(seconds=1), False)):
             shop.clock.now = moment.astimezone(UTC)
-            counter = await shop.at_counter("An")
-            web = (await shop.browser().get(f"/c/{key}")).text
-            looked = await shop.post("look-ups", {"code": api["code"]})
-            at_counter = await counter.post(f"/counter/cards/{card['id']}", headers={"X-Fragment": "1"})
-            assert (looked.json()["verdict"] == "redeemable") == ready
-            assert (api["shown"] in web, "Ready to redeem" in at_counter.text) == (ready, ready)
+            assert await usable(shop, card, key, api["code"]) == (ready,) * 3
+
+
+@pytest.mark.parametrize(
+    ("zone", "begins", "end"),
+    [
+        ("Europe/Berlin", "2027-03-28T00:00:00+01:00", "2027-03-29T23:59:59+02:00"),  # born on the day that has 23 hours
+        ("Europe/Berlin", "2027-10-31T00:00:00+02:00", "2027-11-01T23:59:59+01:00"),  # and here 25
+        ("Asia/Ho_Chi_Minh", "2027-03-01T00:00:00+07:00", "2027-03-02T23:59:59+07:00"),  # still February in Greenwich
+    ],
+)
+async def test_a_birthdays_coupon_begins_and_ends_in_the_same_moment_on_pass_web_card_counter_and_api(
+    sqlite_url: str, certs: Path, zone: str, begins: str, end: str
+) -> None:
+    first, last = datetime.fromisoformat(begins), datetime.fromisoformat(end)
+    async with open_shop(sqlite_url, clock=Clock(first.astimezone(UTC) - timedelta(seconds=1)), certs=str(certs)) as shop:
+        assert await shop.desk.store.revise([(shop.business, replace(shop.business, zone=zone))])
+        await shop.change_offer("cookie", validity=Days(days=1))
+        assert await shop.desk.store.revise([(shop.program, replace(shop.program, birthday=shop.offers["cookie"].id))])
+        card = await shop.join("Hoa", birthday=f"{first:%m-%d}")
+        key = card["links"]["apple"].split("/")[-2]
+        assert await Automations(shop.desk).step() == 0, "a second before, it is not the day yet"
+        shop.clock.now = first.astimezone(UTC)
+        assert await Automations(shop.desk).step() == 1
+        (api,) = (await shop.get(f"cards/{card['number']}")).json()["ready"]
+        assert (api["issued_at"], api["expires_at"]) == (begins, end)
+        for moment, ready in ((first, True), (last, True), (last + timedelta(seconds=1), False)):
+            shop.clock.now = moment.astimezone(UTC)
+            drawn = await drawn_pass(shop, key)
+            assert (drawn["barcodes"][0]["message"] == api["code"]) == ready
+            assert not ready or until(drawn) == last
+            assert await usable(shop, card, key, api["code"]) == (ready,) * 3

@@ -1,12 +1,16 @@
 """What an owner decides: settings and locations, each change in the audit, nothing that was promised touched unsaid."""
 
 import re
+from typing import Any
 
 import httpx
+import pytest
 from databases import BOTH
+from msgspec.structs import replace
 from shop import Shop
 
-from app.store import Audit
+from app.desk import settings
+from app.store import Audit, Unit
 from passes.businesses import Business
 
 SAID = {
@@ -79,6 +83,35 @@ async def test_settings_and_locations_are_the_owners(shop: Shop) -> None:
 
 async def change(owner: httpx.AsyncClient, path: str, **said: str) -> int:
     return (await owner.post(path, data=said)).status_code
+
+
+class Falling:
+    """A database of a process that falls just after the first thing that it has recorded."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._store = shop.desk.store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def commit(self, unit: Unit) -> int:
+        await self._store.commit(unit)
+        raise ConnectionError
+
+    async def revise(self, *args: Any) -> bool:
+        await self._store.revise(*args)
+        raise ConnectionError
+
+
+async def test_a_location_is_recorded_with_what_brings_it_to_the_cards(shop: Shop) -> None:
+    await shop.join("Hoa")
+    (owner,) = await shop.desk.store.members(staff_id=shop.staff["Lan"].id)
+    desk = replace(shop.desk, store=Falling(shop))
+    with pytest.raises(ConnectionError):
+        await settings.add_location(desk, owner, name="Phú Nhuận", latitude=10.8, longitude=106.7)
+    with pytest.raises(ConnectionError):
+        await settings.close_location(desk, owner, shop.locations["Bến Thành"].id)
+    assert len(await shop.desk.store.errands(shop.business.id, kind="redraw")) == 2
 
 
 async def test_a_location_is_added_changed_closed_and_reopened(shop: Shop) -> None:

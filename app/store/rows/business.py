@@ -21,8 +21,9 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
 class Audit(msgspec.Struct, frozen=True, kw_only=True):
     """Who changed what, when, from what to what. Written with the change, and never changed itself.
 
-    ``what`` is a word such as ``offer.changed``, ``of_id`` the thing's id and ``name`` its name (never a customer's: of people only
-    the names of the fields that changed are kept). ``was`` and ``became`` are JSON objects of the fields that differ.
+    ``what`` is a word such as ``offer.changed``, ``of_id`` the thing's id and ``name`` its name (never a customer's, nor that of what
+    may be called after one, a segment or a campaign). ``was`` and ``became`` are JSON objects of the fields that differ; of people
+    only the names of the fields are kept.
     """
 
     id: UUID
