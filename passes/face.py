@@ -122,6 +122,8 @@ HAPPENED: Final[Mapping[str, str]] = {
     "extended": N_("Reward extended"),
     "merged": N_("Cards joined together"),
     "left": N_("Left"),
+    "expiring": N_("Reward ends soon"),
+    "expired": N_("Reward ended"),
 }
 
 

@@ -183,9 +183,10 @@ class Statements:
         self.card_by = {name: self._made(f"{known} WHERE c.{name} = $1") for name in ("id", "serial", "key")}
         self.card_by_number = self._made(f"{known} WHERE c.number = $1 AND c.business_id = $2")
 
-        # Phones come and go (an installation can register hundreds of times); a card tells what happened to its owner.
+        # Phones come and go (an installation can register hundreds of times), and the end of a reward stands beside it; a card tells
+        # what happened to its owner.
         def told(alias: str) -> str:
-            return f"{alias}.kind NOT IN ('saved', 'removed')"
+            return f"{alias}.kind NOT IN ('saved', 'removed', 'expiring', 'expired')"
 
         # The newest ten by the place of the tenth: both databases walk the index, however long the story is.
         self.newest_events = self._made(f"""
