@@ -24,6 +24,8 @@ from passes.words import N_
 
 CARD: Final = N_("card")
 COUPON: Final = N_("coupon")
+LONGEST: Final = timedelta(hours=1)
+"""No countdown is longer (Offer.alone_minutes)."""
 
 
 class _Tap:
@@ -183,6 +185,21 @@ async def own_coupon(desk: Desk, facts: CardFacts, coupon_id: UUID) -> Own:
     used = presented.used
     alone = used is not None and used.redemption.channel == "alone"
     return Own(presented=presented, until=used.redemption.at + timedelta(minutes=presented.offer.alone_minutes) if used and alone else None)
+
+
+async def running(desk: Desk, facts: CardFacts, history: Sequence[Event]) -> list[Own]:
+    """What was used alone, of this card's history, and is being shown to staff right now: its countdown has not ended."""
+    now = desk.world.now()
+    found = []
+    for event in history:
+        if event.kind == "redeemed" and event.coupon_id and event.at > now - LONGEST:
+            try:
+                own = await own_coupon(desk, facts, event.coupon_id)
+            except NotFound:
+                continue  # its offer is not used alone
+            if own.until and own.until > now:
+                found.append(own)
+    return found
 
 
 async def use_alone(desk: Desk, facts: CardFacts, coupon_id: UUID, location_id: UUID | None, *, nonce: str, language: str) -> None:

@@ -106,6 +106,7 @@ async def _drawn(request: Ask, facts: CardFacts) -> dict[str, Any]:
         "facts": facts,
         "face": face,
         "offers": offers,
+        "running": await holder.running(desk, facts, history),
         "codes": {one.coupon_id: scan.draw_barcode(offers[one.coupon_id].format, one.code) for one in face.ready[1:]},
         "code": scan.draw_barcode(face.barcode.format, face.barcode.message),
         "history": [(event, HAPPENED[event.kind], _said(event, facts)) for event in history],

@@ -104,6 +104,8 @@ async def test_a_reward_is_used_alone_once_and_its_countdown_ends(shop: Shop, ph
     running = await phone.get(path)
     assert 'data-over="no"' in running.text
     assert 'data-left="300"' in running.text
+    back = f'href="{path}"'
+    assert back in (await phone.get(f"/c/{key}")).text, "whoever looks at the card meanwhile finds back to the clock"
     history = await shop.desk.store.coupon_history(shop.business.id, UUID(coupon["id"]))
     assert [getattr(one, "channel", "") for one in history] == ["alone"]
     owner = await shop.sign_in()
@@ -111,6 +113,7 @@ async def test_a_reward_is_used_alone_once_and_its_countdown_ends(shop: Shop, ph
         assert "Own phone" in (await owner.get(seen)).text
     shop.clock.forward(minutes=5, seconds=1)
     assert 'data-over="yes"' in (await phone.get(path)).text
+    assert back not in (await phone.get(f"/c/{key}")).text
     assert (await shop.redeem(coupon["shown"])).json()["word"] == "already_redeemed"
 
 
