@@ -121,13 +121,17 @@ async def _fold(desk: Desk, fresh: CardFacts, old: CardFacts) -> None:
     """The fresh card goes, and its holder is the one of old. A welcome that was given twice is taken back."""
     now = desk.world.now()
     card = fresh.card
+    both = [one for who in (old, fresh) for one in await desk.store.cards_of(card.business_id, who.customer.id)]
+    held = [one.program_id for one in both if one.left_at is None and one.id != card.id]
+    if len(held) > len(set(held)):
+        return  # there is another card to be joined with one of theirs, which managers do
     event = Event(
         id=desk.world.new_id(), business_id=card.business_id, card_id=card.id, customer_id=card.customer_id, kind="merged", at=now
     )
     gone = Change(of=Card, id=card.id, seen={"entries": 0, "left_at": None}, to={"left_at": now})
     void = [Change(of=Coupon, id=coupon.id, seen={"state": "active"}, to={"state": "voided", "voided_at": now}) for coupon in fresh.coupons]
     counts = counting.voided(fresh.coupons, now, fresh.business.tz)
-    unit = Unit(at=now, due_at=now + SOON, changes=(gone, *void), counts=counts, rows=(event,), touches=(card.id,))
+    unit = Unit(at=now, due_at=now + SOON, changes=(gone, *void), counts=counts, rows=(event,), touches=tuple(one.id for one in both))
     kept = replace(old.customer, consent_at=old.customer.consent_at or fresh.customer.consent_at)
     try:
         await desk.store.merge(Merge(keep=old.customer, kept=kept, other=fresh.customer, cards={card.id: old.card.id}, unit=unit))
