@@ -167,8 +167,8 @@ async def test_the_link_of_the_old_card_never_leaves_two_cards_of_one_program(sh
     keys = []
     async with shop.browser() as first, shop.browser() as second:
         for browser in (first, second):
-            for program in (shop.program, lunch):
-                keys.append(key_in(await fill_in(browser, f"/join/{program.id}", "Hoa", email="hoa@example.com")))
+            paths = [f"/join/{program.id}" for program in (shop.program, lunch)]
+            keys += [key_in(await fill_in(browser, path, "Hoa", email="hoa@example.com")) for path in paths]
             if browser is first:
                 await open_letter(shop, first, keys[0])
         assert (await second.get(f"/c/{keys[0]}")).status_code == 200
