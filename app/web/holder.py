@@ -12,7 +12,7 @@ from litestar.params import FromPath, FromQuery
 
 from app.desk import holder
 from app.desk.join import own_card
-from app.desk.wallets import draw
+from app.desk.wallets import by_key, draw
 from app.problems import STATUS
 from app.store import CardFacts
 from app.web import brand
@@ -141,6 +141,7 @@ async def card(
     try:
         facts = await _of(request, key, own=held(request), letter=letter)
     except LinkSpent:
+        shown_by(request, (await by_key(desk, key)).business)
         return render(request, "card_merged.html", status=STATUS[LinkSpent], headers=PRIVATE)
     if facts.card.key != key or letter:
         return go(f"/c/{facts.card.key}")

@@ -230,6 +230,10 @@ async def test_two_customers_become_one_and_nothing_is_lost(shop: Shop) -> None:
     assert (shown["number"], shown["balance"]) == (ours["number"], 9)
     assert (await shop.stamp(theirs))["card"]["number"] == ours["number"]
     assert (await manager.get(f"/customers/{other.customer.id}")).headers["location"] == f"/customers/{keep.customer.id}"
+    folded = (await manager.get(f"/customers/{keep.customer.id}")).text
+    assert ("Put together with the other card" in folded, "earns and redeems nothing" in folded) == (True, False)
+    link = await shop.browser().get(f"/c/{(await card_now(shop, theirs)).key}")
+    assert (link.status_code, shop.business.name in link.text) == (410, True)
     assert re.findall(r"Also known as</dt><dd>([^<]+)", (await manager.get(f"/customers/{keep.customer.id}/record")).text) == [
         "Nguyễn Hoa · hoa@example.com"
     ]

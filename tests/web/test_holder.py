@@ -134,6 +134,7 @@ async def test_an_insert_gives_once_at_a_tap_and_whoever_has_no_card_joins_first
     join = (await phone.get("/i/first")).headers["location"]
     assert join == f"/join/{shop.program.id}?insert=first"
     page = await phone.get(join)
+    assert "2 stamps for your card" in page.text, "whoever has to join first is told what for"
     nonce = re.search(r'name="nonce" value="([^"]+)"', page.text)
     assert nonce
     joined = await phone.post(join.partition("?")[0], data={"nonce": nonce[1], "name": "Hoa", "insert": "first"})
@@ -145,7 +146,8 @@ async def test_an_insert_gives_once_at_a_tap_and_whoever_has_no_card_joins_first
     assert (await facts_of(shop, key)).card.balance == 2, "looking at it uses nothing up"
     assert (await phone.post("/i/second")).headers["location"] == f"/c/{key}?added=true"
     assert (await facts_of(shop, key)).card.balance == 3
-    assert (await phone.post("/i/second")).status_code == 410
+    for spent in (await phone.post("/i/second"), await phone.get("/i/second")):
+        assert (spent.status_code, f'href="/c/{key}"' in spent.text) == (410, True), "and from there to the card"
     assert (await phone.get("/i/nothing")).status_code == 410
     shop.clock.forward(days=31)
     assert (await phone.get("/i/third")).status_code == 410
