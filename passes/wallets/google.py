@@ -485,8 +485,6 @@ class Drafts:
                 Text(tuple((spoken, f"{words}: {progress}") for spoken, words in _label(points).by)), language, BODY_SHOWN
             ),
         }
-        if face.expires_at is not None:
-            body["validTimeInterval"] = {"end": {"date": face.expires_at.isoformat()}}
         return body
 
     def _picture(self, face: Face, name: str, drawn_from: object) -> str:
