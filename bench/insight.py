@@ -1,7 +1,7 @@
 """The insight page's questions at 10⁵ cards of two years, each with ten visits and two redemptions, on SQLite and PostgreSQL.
 
-``python bench/insight.py 10000`` asks of fewer. Each call is the store's, warm, the median of its rounds; the page asks most of them twice, for
-the period before too.
+``python bench/insight.py 10000`` asks of fewer. Each call is the store's, warm, the median of its rounds; the page asks most of
+them twice, for the period before too.
 """
 
 import asyncio

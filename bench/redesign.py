@@ -36,7 +36,7 @@ from passes.wallets.base import Installation
 
 CARDS = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
 KINDS = sys.argv[2:] or ("sqlite", "postgresql")
-PEER = min(CARDS, 5_000)
+PEER = min(CARDS, 10_000)
 """Cards that are touched and pushed, before and after."""
 BATCH = 200
 EVERY = 0.2
