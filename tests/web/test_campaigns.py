@@ -1,5 +1,6 @@
 """Campaigns and segments as a manager makes them: what is said, to whom, when, and what came of it."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any
@@ -244,6 +245,14 @@ class Meanwhile:
         return await self._store.commit(unit)
 
 
+class Falling(Meanwhile):
+    """The same, of a process that falls just after it has recorded that they are reached."""
+
+    async def commit(self, unit: Unit) -> int:
+        await super().commit(unit)
+        raise ConnectionError
+
+
 async def test_a_campaign_that_is_stopped_while_its_next_cards_are_read_reaches_none_of_them(shop: Shop) -> None:
     hoa, manager = await customer(shop, "Hoa"), await shop.sign_in("Minh")
     one = await make(shop, manager, offer_id=str(shop.offers["cookie"].id))
@@ -255,6 +264,18 @@ async def test_a_campaign_that_is_stopped_while_its_next_cards_are_read_reaches_
     assert "Stopped" in (await manager.get(f"/errands/{one.id}")).text
     assert await shop.desk.store.results([one.id]) == {}
     assert not (await shop.desk.store.card_facts(card_id=hoa["id"])).coupons
+
+
+async def test_a_campaign_is_done_though_somebody_fell_before_saying_so(shop: Shop) -> None:
+    await customer(shop, "Hoa")
+    manager = await shop.sign_in("Minh")
+    one = await make(shop, manager)
+    await manager.post(f"/campaigns/{one.id}/send")
+    await Errands(replace(shop.desk, store=Falling(shop, asyncio.sleep(0)))).step()
+    shop.clock.forward(minutes=1)
+    await work(shop)
+    assert (await only(shop)).state == "done"
+    assert (await shop.desk.store.results([one.id]))[one.id].reached == 1
 
 
 @pytest.mark.parametrize("erased", [True, False])
