@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import Any
 
 import httpx
@@ -16,7 +16,7 @@ from app.desk.letters import Letters
 from app.desk.wallets import draw
 from app.errands import Errands
 from app.sandbox.mail import MailSandbox
-from app.store import Results, Unit
+from app.store import Awaited, Results, Unit
 from passes.campaigns import Campaign
 from passes.cards import Customer
 
@@ -362,6 +362,25 @@ async def test_an_automation_is_set_up_switched_on_and_reaches_each_once(shop: S
     assert (await manager.post(f"/campaigns/{one.id}/stop")).status_code == 303
     shop.clock.forward(days=365)
     assert await Automations(shop.desk).step() == 0
+
+
+class Looking(Meanwhile):
+    """The same, of what happens while an automation looks for those whose time has come."""
+
+    async def awaited(self, *args: Any, **more: Any) -> Sequence[Awaited]:
+        while self._happening:
+            await self._happening.pop()
+        return await self._store.awaited(*args, **more)
+
+
+async def test_an_automation_that_is_paused_while_it_looks_reaches_nobody(shop: Shop) -> None:
+    await customer(shop, "Hoa", birthday="11-20")
+    manager = await shop.sign_in("Minh")
+    one = await make(shop, manager, "/campaigns?kind=birthday", days="0")
+    assert (await manager.post(f"/campaigns/{one.id}/send")).status_code == 303
+    paused = manager.post(f"/campaigns/{one.id}/stop")
+    assert await Automations(replace(shop.desk, store=Looking(shop, paused))).step() == 0
+    assert (await only(shop)).state == "paused"
 
 
 async def test_a_reward_that_waits_is_told_of_without_consent_but_never_by_email_and_not_at_night(shop: Shop, mail: MailSandbox) -> None:
