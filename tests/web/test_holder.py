@@ -78,6 +78,8 @@ async def test_the_holder_s_language_is_the_language_of_what_they_are_told(shop:
 
 async def test_who_agreed_to_offers_stops_them_on_the_card_and_may_want_them_again(shop: Shop, phone: httpx.AsyncClient) -> None:
     key = await key_of(shop, await shop.join("Hoa"))
+    old = await phone.post(f"/c/{key}/offers")
+    assert (old.status_code, f'href="/c/{key}"' in old.text) == (403, True), "a page that is too old leads to the new one"
     await phone.get(f"/c/{key}")
     for wanted, stands in (("true", "Send me no more offers"), ("", "Send me offers now and then"), ("true", "Send me no more offers")):
         answer = await phone.post(f"/c/{key}/offers", data={"wanted": wanted})
