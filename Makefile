@@ -6,7 +6,7 @@ export UV_NATIVE_TLS ?= 1
 # Where Python may not keep what it compiled, each process of a test compiles everything again: three seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run demo test lint bench words pictures
+.PHONY: run demo test facts lint style types bench words pictures
 
 # Your own shop, in this folder; it prints the link with which it begins.
 run: $(UV)
@@ -17,12 +17,19 @@ demo: $(UV)
 
 # Each worker has servers, databases and a browser of its own, and waits for them half of its time: one more than there are
 # cores. More than four would only wait for each other.
-test: lint
+test: style
+	$(MAKE) --no-print-directory -j 2 types facts
+
+facts: $(UV)
 	$(UV) run pytest -q -n $$(($(shell getconf _NPROCESSORS_ONLN) + 1)) --maxprocesses 4 --dist worksteal
 
-lint: $(UV)
+lint: style types
+
+style: $(UV)
 	$(UV) run ruff format --check .
 	$(UV) run ruff check .
+
+types: $(UV)
 	$(UV) run mypy
 
 bench: $(UV)

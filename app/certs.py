@@ -9,6 +9,7 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Final, Literal
@@ -386,6 +387,7 @@ def _read(path: Path) -> x509.Certificate:
         raise ValueError(f"{path} is not a certificate ({error})") from error
 
 
+@lru_cache  # OpenSSL proves an RSA key for 30 ms each time it is read, and the owner's pages look at it, too
 def _rsa(body: bytes) -> RSAPrivateKey:
     try:
         key = load_pem_private_key(body, password=None)

@@ -150,6 +150,8 @@ class CardSeen(msgspec.Struct, frozen=True, kw_only=True):
     visits: int
     visited_at: datetime | None
     left_at: datetime | None
+    merged: bool
+    """It has become part of another card of the same customer's."""
     phones: tuple[InstallationView, ...]
 
 
@@ -179,6 +181,7 @@ async def whole(desk: Desk, business: Business, customer_id: UUID, *, language: 
             visits=card.visits,
             visited_at=look.at(card.visited_at) if card.visited_at else None,
             left_at=look.at(card.left_at) if card.left_at else None,
+            merged=card.left_at is not None and card.customer_id != life.family[0].id,
             phones=tuple(look.installation(one, card) for one in await desk.store.installations(card.id)),
         )
         for card in sorted(life.cards, key=lambda one: (one.left_at is not None, one.joined_at))

@@ -62,6 +62,9 @@ class Errands:
         try:
             # One whose last portion is recorded was not laid down when somebody fell.
             came = last if last is not None and last.last else await STORIES[errand.kind](desk, errand, last)
+            ended = isinstance(came, Portion) and came.last
+            if ended and errand.kind == "campaign":
+                await campaigning.done(desk, errand)
         except (Lost, Duplicate, Overloaded):
             await desk.store.put_errand(errand.id, due_at=now)
         except DatabaseProblem:
@@ -70,7 +73,6 @@ class Errands:
             log.exception("an errand failed", kind=errand.kind, errand=str(errand.id))
             await desk.store.put_errand(errand.id, due_at=desk.world.now() + WAIT)
         else:
-            ended = isinstance(came, Portion) and came.last
             due = desk.world.now() + (came if isinstance(came, timedelta) else timedelta())
             await desk.store.put_errand(errand.id, due_at=due, ended_at=desk.world.now() if ended else None)
             desk.news(errand.business_id)

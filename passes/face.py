@@ -60,7 +60,7 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
 class Face(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a wallet may draw of one card at one version.
 
-    ``expires_at`` and ``voided`` are set only where they are true of the card itself (a card that was left is voided).
+    ``voided`` is true only of the card itself, one that was left: coupons end, cards do not.
     """
 
     card_id: UUID
@@ -91,7 +91,6 @@ class Face(msgspec.Struct, frozen=True, kw_only=True):
     """The event that ``latest`` tells of: a wallet with a budget of notifications asks whether it is worth one."""
     starts_at: datetime | None = None
     """When the next coupon that is not valid yet becomes ready."""
-    expires_at: datetime | None = None
     voided: bool = False
     places: tuple[tuple[float, float], ...] = ()
     """Latitude and longitude of where the card is of use: a phone near by may show it."""
@@ -258,7 +257,7 @@ def _front(drawn: Face, words: Words, progress: str, next_title: Text, zone: Zon
         if first.expires_at is not None:
             lines.append(_until("until", "auxiliary", first.expires_at, words, zone))
     else:
-        lines.append(Line(key="next", place="secondary", label=words.text(N_("Next reward")), value=next_title))
+        lines.append(Line(key="next", place="secondary", label=words.text(N_("Up next")), value=next_title))
         lines.append(Line(key="holder", place="auxiliary", label=words.text(N_("Member")), value=drawn.customer))
     return tuple(lines)
 

@@ -246,7 +246,7 @@ class NotAllowed(Problem):
 
     word = "not_allowed"
     title = N_("Not allowed")
-    sentence = N_("Your role does not allow this. Ask a manager.")
+    sentence = N_("Your role does not allow this. Ask a manager or the owner.")
 
 
 class NotFound(Problem):

@@ -115,13 +115,6 @@ def draw_barcode(form: str, message: str) -> str:
     return f'<svg class="{"segno flat" if form in _FLAT else "segno"}" viewBox="0 0 {width} {height}">{inner}</svg>'
 
 
-def draw_png(text: str, *, scale: int = 8) -> bytes:
-    """A QR code as a PNG with ``scale`` pixels per module; 4 are the edge of legibility for a camera."""
-    out = io.BytesIO()
-    _drawn(text).save(out, kind="png", scale=scale)
-    return out.getvalue()
-
-
 def _drawn(text: str, level: Level = "m") -> segno.QRCode:
     # Trying all masks would take three quarters of the time; any of them is legible.
     return segno.make_qr(text, error=level, mask=4, boost_error=False)

@@ -2,6 +2,22 @@
 
 import os
 
+import pytest
+
 os.environ.setdefault("COUNTERPASS_SANDBOX", "true")
 
 pytest_plugins = ["databases", "shop", "servers", "browsers"]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of those that are marked as long each worker begins its share with some: who comes to one last keeps all others waiting."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    long = [item for item in items if item.get_closest_marker("long")]
+    others = [item for item in items if not item.get_closest_marker("long")]
+    total, items[:] = len(items), []
+    for worker in range(workers):  # as --dist worksteal deals them out
+        mine = long[worker::workers]
+        more = max(0, (total - len(items)) // (workers - worker) - len(mine))
+        items += [*mine, *others[:more]]
+        del others[:more]

@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 import pytest
 
 WARM = """
-import json, os, signal, sys
+import gc, json, os, signal, sys
 from app import asgi, cli, settings
 asgi.create_app(settings.Settings())  # it imports the rest, and opens nothing
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+gc.collect()
+gc.freeze()  # or each server would walk through all of it and make pages of its own of what it shares
 print("warm", flush=True)
 for line in sys.stdin:
     order = json.loads(line)

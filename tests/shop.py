@@ -21,7 +21,7 @@ from app import asgi, settings, world
 from app.certs import make_development_chain
 from app.desk import Desk, enrolment, examples, found
 from app.followers import Followers
-from app.store import Staff
+from app.store import Filter, Past, Staff
 from passes.businesses import Brand, Business, Location
 from passes.offers import Offer
 from passes.programs import Program
@@ -172,6 +172,10 @@ class Shop:
 
     async def redeem(self, code: str, *, who: str = "An", key: str | None = None, language: str = "en") -> httpx.Response:
         return await self.post("redemptions", {"code": code}, who=who, key=key, language=language)
+
+    async def refused(self) -> list[Past]:
+        """What was presented and not redeemed, the newest first."""
+        return list(await self.desk.store.past(self.business.id, Filter(statuses=("refused",))))
 
     async def redeem_photo(self, photo: bytes, *, who: str = "An", kind: str = "image/png") -> httpx.Response:
         headers = {**self.headers(who), "Content-Type": kind}

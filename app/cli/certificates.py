@@ -49,13 +49,11 @@ def folder_of(known: settings.Settings, name: str) -> Path:
 
 
 async def _use(asked: argparse.Namespace, known: settings.Settings) -> int:
-    await opening.must_be_migrated(known)
-    wallet = credentials.apple_wallet(known)
-    certificate = wallet.certificates.get(asked.certificate) if wallet is not None else None
-    if certificate is None:
-        raise ValueError(f"there is no certificate in {folder_of(known, asked.certificate)}: begin with `counterpass certs csr`")
-    async with opening.the_store(known) as (store, _):
-        business = asking.the_one("business", await store.businesses(), asked.business)
+    async with opening.the_business(known, asked.business) as (store, _, business):
+        wallet = credentials.apple_wallet(known)
+        certificate = wallet.certificates.get(asked.certificate) if wallet is not None else None
+        if certificate is None:
+            raise ValueError(f"there is no certificate in {folder_of(known, asked.certificate)}: begin with `counterpass certs csr`")
         await found.sign_with(store, business, asked.certificate, pass_type=certificate.pass_type)
     print(f"{business.name} signs cards of {certificate.pass_type}")
     return 0

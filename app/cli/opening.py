@@ -5,9 +5,11 @@ import os
 from collections.abc import AsyncIterator
 
 from app import asgi, db, doctor, settings, world
+from app.cli import asking
 from app.desk import Desk
 from app.outbound import Outbound
 from app.store import Store
+from passes.businesses import Business
 
 
 @contextlib.asynccontextmanager
@@ -28,6 +30,14 @@ async def the_store(known: settings.Settings) -> AsyncIterator[tuple[Store, worl
     finally:
         await store.close()
         await outbound.close()
+
+
+@contextlib.asynccontextmanager
+async def the_business(known: settings.Settings, wanted: str | None) -> AsyncIterator[tuple[Store, world.World, Business]]:
+    """The same on a database of this version, and the business that is meant. Raises ValueError if none or several may be."""
+    await must_be_migrated(known)
+    async with the_store(known) as (store, real):
+        yield store, real, asking.the_one("business", await store.businesses(), wanted)
 
 
 async def must_be_migrated(known: settings.Settings, *, or_new: bool = False) -> None:

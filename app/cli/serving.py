@@ -3,18 +3,21 @@
 import argparse
 import asyncio
 import gc
+import os
 import signal
 import socket
 import sys
+from typing import Final
 
 import uvicorn
 
-from app import asgi, credentials, db, settings
+from app import asgi, credentials, settings
 from app.cli import asking, opening
-from app.desk.courtesy import Courtesy
 
 GRACE = 2
 """Seconds that requests under way have to finish when the service is told to stop."""
+GENTLY: Final = 5
+"""How nice followers in a process of their own are: where both want the same core, whoever stands at a counter goes first."""
 
 
 def add(commands: asking.Commands) -> None:
@@ -84,12 +87,8 @@ async def _follow(_: argparse.Namespace, known: settings.Settings) -> int:
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    courtesy = Courtesy()
-    async with (
-        asgi.open_desk(known, courtesy=courtesy) as (desk, bell),
-        db.neighbours(known.database_url, courtesy.heard),
-        asgi.following(desk, bell, lease=known.lease),
-    ):
+    os.nice(GENTLY)
+    async with asgi.open_desk(known) as (desk, bell), asgi.following(desk, bell, lease=known.lease):
         print("following: phones are told as cards change", file=sys.stderr, flush=True)
         await stop.wait()
     return 0

@@ -272,12 +272,6 @@ class Cards(Conversing):
         found = await self._read(just(query.ask(text)), heavy=True)
         return [(EVENT.read(row), as_id(row[-1]) if row[-1] is not None else None) for row in found]
 
-    async def refusals(self, business_id: UUID, *, limit: int = 100) -> Sequence[Refusal]:
-        """See app.store.Store."""
-        table = tables.Refusal
-        newest = table.select().where(table.business_id == business_id).order_by(table.at, table.id, ascending=False).limit(limit)
-        return await self._all(REFUSAL, newest)
-
 
 def _by_card(found: Sequence[T]) -> dict[UUID, list[T]]:
     by: dict[UUID, list[T]] = {}

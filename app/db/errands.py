@@ -64,6 +64,11 @@ class Errands(Conversing):
         yield Ask(self._say.clear_errand, (values[0], values[2]))
         return True
 
+    async def portion(self, errand_id: UUID, number: int) -> Portion | None:
+        """See app.store.Store."""
+        table = tables.Portion
+        return await self._one(PORTION, table.select().where((table.errand_id == errand_id) & (table.number == number)))
+
     async def sheet(self, errand_id: UUID, number: int) -> Sheet | None:
         """See app.store.Store."""
         table = tables.Sheet

@@ -94,7 +94,7 @@ class Automations:
             meant = [Meant(waited.card, waited.customer, waited.occasion, waited.coupon_id) for waited in each_once]
             given, failed = await campaigning.given_to(desk, business, one, offer, meant, now=now, or_mint=promised)
             meant = meant[: len(meant) - failed]
-            if not meant:
+            if not meant or not (promised or await _is_on(desk, one)):
                 break
             try:  # the coupon of a birthday is there when the day begins, and the phone says so when the quiet hours end
                 await campaigning.reach(desk, business, one, meant, given, now=now, due_at=quiet)
@@ -104,3 +104,8 @@ class Automations:
             if failed or len(found) < PORTION:
                 break
         return reached
+
+
+async def _is_on(desk: Desk, one: Campaign) -> bool:
+    """Whether nobody has paused it while its next cards were looked for."""
+    return (await campaigning.campaign(desk, one.business_id, one.id)).state == "running"

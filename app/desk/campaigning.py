@@ -171,9 +171,6 @@ async def take_consent_back(desk: Desk, facts: CardFacts) -> None:
 async def story(desk: Desk, errand: Errand, last: Portion | None) -> Portion | timedelta:
     """The errand's next portion: reach the next cards of the segment, with all that comes to each, in one unit."""
     one = await campaign(desk, errand.business_id, errand.id)
-    if last is not None and last.last:  # recorded, but not yet said of the campaign
-        await _becomes(desk, one, "done")
-        return last
     if one.state == "stopped":
         await desk.store.stop_errand(one.business_id, errand.id, desk.world.now())
         return timedelta()
@@ -184,8 +181,8 @@ async def story(desk: Desk, errand: Errand, last: Portion | None) -> Portion | t
     try:
         offer = await running_offer(desk, one)
     except Paused:
+        await _becomes(desk, one, "stopped")  # in this order: whoever falls in between is found stopped
         await desk.store.stop_errand(business.id, errand.id, now)
-        await _becomes(desk, one, "stopped")
         return timedelta()
     await _becomes(desk, one, "sending")
     after = UUID(last.after) if last is not None else None
@@ -205,9 +202,12 @@ async def story(desk: Desk, errand: Errand, last: Portion | None) -> Portion | t
     )
     reached = meant[: len(meant) - failed]
     await reach(desk, business, one, reached, given, now=now, rows=(portion,))
-    if portion.last:
-        await _becomes(desk, one, "done")
     return portion
+
+
+async def done(desk: Desk, errand: Errand) -> None:
+    """All are reached who were meant: the campaign is over, if nobody has stopped it."""
+    await _becomes(desk, await campaign(desk, errand.business_id, errand.id), "done")
 
 
 async def _becomes(desk: Desk, one: Campaign, state: str) -> None:

@@ -5,9 +5,8 @@ from app.desk.read import card_facts
 from app.desk.views import EarnedView
 from app.store import Caller, Duplicate, Lost
 from passes import cards
-from passes.businesses import MANAGERS
 from passes.cards import Event
-from passes.problems import Busy, NotAllowed, ReasonNeeded
+from passes.problems import Busy
 
 
 async def correct(desk: Desk, caller: Caller, which: str, *, amount: int, reason: str, once: Once) -> EarnedView:
@@ -17,11 +16,7 @@ async def correct(desk: Desk, caller: Caller, which: str, *, amount: int, reason
     NotFound, CannotEarn, and LimitReached where the business limits how often one person may.
     """
     business, person = caller.business, caller.person
-    if person.role not in MANAGERS or person.kiosk:
-        raise NotAllowed
-    why = reason.strip()
-    if not why:
-        raise ReasonNeeded
+    why = limits.explained(caller, reason)
     for _ in range(ATTEMPTS):
         now = desk.world.now()
         facts = await card_facts(desk, business.id, which)

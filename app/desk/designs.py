@@ -34,8 +34,8 @@ from passes.words import N_, Text
 
 log = structlog.get_logger()
 
-PORTION: Final = 250
-"""Cards of one unit: a few milliseconds of the writer, so that nobody at a counter notices."""
+PORTION: Final = 125
+"""Cards of one unit: three milliseconds of the writer, so that nobody at a counter notices."""
 WAIT: Final = 5.0
 """Seconds until Google is asked again for a class that it could not take."""
 

@@ -77,8 +77,11 @@ async def give(
 
 
 def there(*cards: Card) -> tuple[Change, ...]:
-    """Whoever gives something to cards compares that none was left, or joined with another one, since it was read."""
-    return tuple(Change(of=Card, id=card.id, seen={"left_at": None}, to={"left_at": None}) for card in cards)
+    """Whoever gives something to cards compares that none was left, joined with another one, or made another customer's since it was read.
+
+    The last shows in its key, which then is another.
+    """
+    return tuple(Change(of=Card, id=card.id, seen={"left_at": None, "key": card.key}, to={"left_at": None}) for card in cards)
 
 
 DRAWN: Final = ("state", "card_id", "customer_id", "issued_at", "valid_from", "expires_at", "batch_id")

@@ -24,6 +24,8 @@ from passes.words import N_
 
 CARD: Final = N_("card")
 COUPON: Final = N_("coupon")
+LONGEST: Final = timedelta(hours=1)
+"""No countdown is longer (Offer.alone_minutes)."""
 
 
 class _Tap:
@@ -119,13 +121,17 @@ async def _fold(desk: Desk, fresh: CardFacts, old: CardFacts) -> None:
     """The fresh card goes, and its holder is the one of old. A welcome that was given twice is taken back."""
     now = desk.world.now()
     card = fresh.card
+    both = [one for who in (old, fresh) for one in await desk.store.cards_of(card.business_id, who.customer.id)]
+    held = [one.program_id for one in both if one.left_at is None and one.id != card.id]
+    if len(held) > len(set(held)):
+        return  # there is another card to be joined with one of theirs, which managers do
     event = Event(
         id=desk.world.new_id(), business_id=card.business_id, card_id=card.id, customer_id=card.customer_id, kind="merged", at=now
     )
     gone = Change(of=Card, id=card.id, seen={"entries": 0, "left_at": None}, to={"left_at": now})
     void = [Change(of=Coupon, id=coupon.id, seen={"state": "active"}, to={"state": "voided", "voided_at": now}) for coupon in fresh.coupons]
     counts = counting.voided(fresh.coupons, now, fresh.business.tz)
-    unit = Unit(at=now, due_at=now + SOON, changes=(gone, *void), counts=counts, rows=(event,), touches=(card.id,))
+    unit = Unit(at=now, due_at=now + SOON, changes=(gone, *void), counts=counts, rows=(event,), touches=tuple(one.id for one in both))
     kept = replace(old.customer, consent_at=old.customer.consent_at or fresh.customer.consent_at)
     try:
         await desk.store.merge(Merge(keep=old.customer, kept=kept, other=fresh.customer, cards={card.id: old.card.id}, unit=unit))
@@ -183,6 +189,21 @@ async def own_coupon(desk: Desk, facts: CardFacts, coupon_id: UUID) -> Own:
     used = presented.used
     alone = used is not None and used.redemption.channel == "alone"
     return Own(presented=presented, until=used.redemption.at + timedelta(minutes=presented.offer.alone_minutes) if used and alone else None)
+
+
+async def running(desk: Desk, facts: CardFacts, history: Sequence[Event]) -> list[Own]:
+    """What was used alone, of this card's history, and is being shown to staff right now: its countdown has not ended."""
+    now = desk.world.now()
+    found = []
+    for event in history:
+        if event.kind == "redeemed" and event.coupon_id and event.at > now - LONGEST:
+            try:
+                own = await own_coupon(desk, facts, event.coupon_id)
+            except NotFound:
+                continue  # its offer is not used alone
+            if own.until and own.until > now:
+                found.append(own)
+    return found
 
 
 async def use_alone(desk: Desk, facts: CardFacts, coupon_id: UUID, location_id: UUID | None, *, nonce: str, language: str) -> None:

@@ -45,8 +45,6 @@ LARGEST: Final = 20 * 1024 * 1024
 ON_A_SHEET: Final = 1000
 SHOWN: Final = 10
 """Lines that are shown as they were read."""
-KEPT: Final = 200
-"""Bad lines that are remembered when the import is over; before, all of them are."""
 KEPT_FOR: Final = timedelta(days=1)
 """How long a file waits for somebody to say yes."""
 LONGEST_LINE: Final = 2000
@@ -99,11 +97,11 @@ class Brought(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SoFar(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the next portion begins, and what was bad up to it: counted, and the first of them."""
+    """Where the next portion begins, and what was bad: counted up to it, and the lines of this portion."""
 
     sheet: int = 0
     bad: dict[Why, int] = {}
-    kept: tuple[Line, ...] = ()
+    lines: tuple[Line, ...] = ()
 
 
 def brought(errand: Errand) -> Brought:
@@ -328,10 +326,11 @@ async def sheet(desk: Desk, errand_id: UUID, number: int) -> Sequence[Line]:
 
 
 async def bad_lines(desk: Desk, errand: Errand, portion: Portion | None) -> AsyncIterator[Line]:
-    """Every line that is not imported and why: all of them before the import is over, the first ones afterwards."""
+    """Every line that is not imported and why: as it is read before the import is over, as its portions found it afterwards."""
     if errand.ended_at is not None or (portion and portion.last):
-        for line in so_far(portion).kept:
-            yield line
+        for number in range(1, portion.number + 1 if portion else 0):
+            for line in so_far(await desk.store.portion(errand.id, number)).lines:
+                yield line
         return
     for number in range(brought(errand).sheets):
         for line in await sheet(desk, errand.id, number):
@@ -401,7 +400,7 @@ async def portion(desk: Desk, errand: Errand, last: Portion | None) -> Portion:
         if not line.why
     ]
     bad = [line for line in lines if line.why]
-    after = SoFar(sheet=been.sheet + 1, bad=dict(Counter(been.bad) + Counter(line.why for line in bad)), kept=(*been.kept, *bad)[:KEPT])
+    after = SoFar(sheet=been.sheet + 1, bad=dict(Counter(been.bad) + Counter(line.why for line in bad)), lines=tuple(bad))
     came = Portion(
         id=desk.world.new_id(),
         business_id=errand.business_id,

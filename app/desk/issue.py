@@ -8,9 +8,8 @@ from app.desk import ATTEMPTS, Desk, Once, Repeated, counting, giving, limits
 from app.desk.read import card_facts, running
 from app.desk.views import CouponView
 from app.store import Caller, Duplicate, Lost
-from passes.businesses import MANAGERS
 from passes.cards import Event
-from passes.problems import Busy, NotAllowed, NotFound, ReasonNeeded
+from passes.problems import Busy, NotFound
 from passes.words import N_
 
 
@@ -30,11 +29,7 @@ async def issue(desk: Desk, caller: Caller, card_id: UUID, offer_id: UUID, *, re
     compensated as often today as one may.
     """
     business, person = caller.business, caller.person
-    if person.role not in MANAGERS or person.kiosk:
-        raise NotAllowed
-    why = reason.strip()
-    if not why:
-        raise ReasonNeeded
+    why = limits.explained(caller, reason)
     offer = await running(desk, business.id, offer_id)
     for _ in range(ATTEMPTS):
         now = desk.world.now()

@@ -12,9 +12,9 @@ from passes.coupons import Coupon
 
 
 def balanced(card: Card, earned: Earned, **more: object) -> Change:
-    """The card with its new balance, if nothing was written into its ledger meanwhile and it was not left."""
+    """The card with its new balance, if nothing was written into its ledger meanwhile, it was not left, and is the same customer's."""
     to = {"entries": card.entries + len(earned.lines), "balance": earned.balance, **more}
-    return Change(of=Card, id=card.id, seen={"entries": card.entries, "left_at": None}, to=to)
+    return Change(of=Card, id=card.id, seen={"entries": card.entries, "left_at": None, "key": card.key}, to=to)
 
 
 def lines(desk: Desk, because: Event, card: Card, earned: Earned, *, staff_id: UUID, location_id: UUID) -> tuple[Entry, ...]:

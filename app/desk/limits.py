@@ -1,4 +1,4 @@
-"""How often one member of staff may do something on one day, where the business limits it."""
+"""What one member of staff may do: with a reason, and on one day as often as the business says."""
 
 from datetime import datetime
 from typing import Literal
@@ -6,12 +6,21 @@ from uuid import UUID
 
 from app.desk import Desk
 from app.store import Caller, Tally
-from passes.businesses import Business
-from passes.problems import LimitReached
+from passes.businesses import MANAGERS, Business
+from passes.problems import LimitReached, NotAllowed, ReasonNeeded
 from passes.words import N_
 
 Limited = Literal["redemptions", "stamps", "corrections", "goodwill", "compensations"]
 """The fields of passes.businesses.Limits."""
+
+
+def explained(caller: Caller, reason: str) -> str:
+    """Why a manager does it: nobody below one may, and nobody without a reason. Raises NotAllowed, ReasonNeeded."""
+    if caller.person.role not in MANAGERS or caller.person.kiosk:
+        raise NotAllowed
+    if not (why := reason.strip()):
+        raise ReasonNeeded
+    return why
 
 
 async def within(desk: Desk, caller: Caller, kind: Limited, now: datetime) -> tuple[Tally, ...]:

@@ -200,7 +200,7 @@ class Evenings:
     async def _goodwill(self, desk: Desk) -> None:
         reason = "Was on holiday"
         await redeem.honour(desk, self._thu, self._old_code, reason=reason, channel="typed", once=FORGOTTEN)
-        ((card, _),) = await self._cards(desk, 1)
+        card = next(card for card, _ in await self._cards(desk, 20) if card.balance)
         await correcting.correct(desk, self._lan, card.number, amount=-1, reason="Stamped twice", once=FORGOTTEN)
 
     async def _notes(self, desk: Desk) -> None:

@@ -107,10 +107,6 @@ class Cards(Protocol):
         """What happened to cards after a place on the clock, in order, each with the offer of its coupon."""
         ...
 
-    async def refusals(self, business_id: UUID, *, limit: int = 100) -> Sequence[Refusal]:
-        """The newest refusals first."""
-        ...
-
     async def coupons(
         self,
         business_id: UUID,

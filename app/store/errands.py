@@ -33,6 +33,10 @@ class Errands(Protocol):
         """Stop one that has not ended; what it did stays, and no portion is recorded any more: one that comes now is a Duplicate."""
         ...
 
+    async def portion(self, errand_id: UUID, number: int) -> Portion | None:
+        """One of an errand's portions, from 0."""
+        ...
+
     async def sheet(self, errand_id: UUID, number: int) -> Sheet | None:
         """A piece of the errand's file, from 0."""
         ...

@@ -172,6 +172,20 @@ FIELDS: Final = {
     "made_by": N_("By"),
     "staff_id": N_("Staff"),
     "merged_into": N_("Merged into"),
+    "total": N_("How many"),
+    "gives": N_("Stamps or points each"),
+    "folder": N_("Design"),
+    "facts": N_("What stands where on an iPhone"),
+    "cards": N_("Only these cards"),
+    "joined_within": N_("Joined in the last … days"),
+    "joined_before": N_("Joined more than … days ago"),
+    "visited_within": N_("Came in the last … days"),
+    "not_visited_for": N_("Not come for … days"),
+    "balance_from": N_("Stamps or points, at least"),
+    "balance_to": N_("Stamps or points, at most"),
+    "birthday_month": N_("Birthday in"),
+    "waiting": N_("A reward is ready"),
+    "text": N_("Name, e-mail or phone contains"),
 }
 """What the fields are called; one that is not here is called as it is."""
 SAID: Final = {

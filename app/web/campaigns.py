@@ -10,7 +10,6 @@ from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 from msgspec.structs import replace
 
-from app.customers import PAGE
 from app.desk import campaigning, designs, segments, wallets
 from app.post import Undelivered
 from app.store import CardFacts, Results
@@ -18,7 +17,7 @@ from app.web import errands
 from app.web.design import drawings
 from app.web.forms import Line, Name, Wrong, filled_in, fresh, seen, wrong
 from app.web.pages import go, is_fragment, render, shown_by
-from app.web.segments import Asked, editor, meant
+from app.web.segments import MOST_PICKED, Asked, editor, meant
 from app.web.sessions import managers
 from app.web.signing_in import me
 from app.web.wire import Ask, desk_of
@@ -122,18 +121,18 @@ async def new(
 class Picked(msgspec.Struct, frozen=True, kw_only=True):
     """Customers who were ticked in a list."""
 
-    customers: Annotated[tuple[UUID, ...], msgspec.Meta(max_length=PAGE)] = ()
+    customers: Annotated[tuple[UUID, ...], msgspec.Meta(max_length=MOST_PICKED)] = ()
 
 
 @post("/campaigns/picked", guards=[managers], status_code=200)
 async def picked(request: Ask) -> Response[Any]:
     """The form for another one to those who were picked by hand; back to the list when nobody was, for no rule at all means everybody."""
     asked, desk, business = await filled_in(request, Picked), desk_of(request), me(request).business
-    known = await desk.store.people(business.id, ids=asked.customers) if asked.customers else ()
+    known = await desk.store.people(business.id, ids=asked.customers, limit=MOST_PICKED) if asked.customers else ()
     if len(known) < len(set(asked.customers)):
         raise NotFound(what=N_("customer"))
     cards = tuple(card.id for one in known for card in one.cards if card.left_at is None)
-    return await _edit(request, None, Rules(cards=cards), kind=None) if cards else go("/customers")
+    return await _edit(request, None, Rules(cards=cards), kind=None) if cards else go("/customers?unpicked=true")
 
 
 async def _filled(request: Ask, kind: Kind | None) -> dict[str, Any]:

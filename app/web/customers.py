@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response, get, post
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
 from litestar.status_codes import HTTP_400_BAD_REQUEST
 
@@ -153,18 +153,18 @@ def _lately(known: Known) -> datetime | None:
     return max((card.visited_at for card in known.cards if card.visited_at), default=None)
 
 
-async def _list(request: Ask, asked: Asked) -> Response[str]:
+async def _list(request: Ask, asked: Asked, *, unpicked: bool = False) -> Response[str]:
     store, business = desk_of(request).store, me(request).business
     facts = await _rows(request, asked)
     facts["alike"] = len(await store.alike(business.id, limit=seen.ALIKE))
     facts["segments"] = [(one.id, one.name) for one in await store.segments(business.id)]
-    return render(request, "customers.html", orders=ORDERS, **facts)
+    return render(request, "customers.html", orders=ORDERS, unpicked=unpicked, **facts)
 
 
 @get("/customers", guards=[managers])
-async def customers(request: Ask) -> Response[str]:
-    """The list."""
-    return await _list(request, _of_address(request))
+async def customers(request: Ask, *, unpicked: FromQuery[bool] = False) -> Response[str]:
+    """The list. ``unpicked``: somebody wanted to write to those who are ticked, and nobody was."""
+    return await _list(request, _of_address(request), unpicked=unpicked)
 
 
 @post("/customers", guards=[managers], status_code=200)
@@ -214,7 +214,9 @@ async def _whole(request: Ask, customer_id: UUID) -> seen.Whole:
     return await seen.whole(desk, business, customer_id, language=language_of(request, desk.words))
 
 
-async def _customer(request: Ask, customer_id: UUID, *, wrong: Wrong | None = None, which: UUID | str = "") -> Response[str]:
+async def _customer(
+    request: Ask, customer_id: UUID, *, wrong: Wrong | None = None, which: UUID | str = "", saved: str = ""
+) -> Response[str]:
     desk, business = desk_of(request), me(request).business
     whole = await _whole(request, customer_id)
     drawn = [draw(facts, desk.words, desk.world.now()) for facts in (await desk.store.cards_facts(_live(whole))).values()]
@@ -226,6 +228,7 @@ async def _customer(request: Ask, customer_id: UUID, *, wrong: Wrong | None = No
         "nonce": desk.world.token(),
         "drawn_from": forms.seen(whole.customer),
         "which": which,
+        "saved": saved,
         "why": TITLES,
         "born": born,
         "paint": brand.paint_address(drawn[0].brand) if drawn else "",
@@ -239,12 +242,12 @@ def _live(whole: seen.Whole) -> list[UUID]:
 
 
 @get("/customers/{customer_id:uuid}", guards=[managers])
-async def customer(request: Ask, customer_id: FromPath[UUID]) -> Response[Any]:
-    """One customer; who was merged leads to whom they were merged into."""
+async def customer(request: Ask, customer_id: FromPath[UUID], *, saved: FromQuery[str] = "") -> Response[Any]:
+    """One customer; who was merged leads to whom they were merged into. ``saved``: what of the page was just saved."""
     life = await desk_of(request).store.life(me(request).business.id, customer_id, limit=1)
     if life is not None and life.family[0].id != customer_id:
         return go(f"/customers/{life.family[0].id}")
-    return await _customer(request, customer_id)
+    return await _customer(request, customer_id, saved=saved)
 
 
 async def _told(request: Ask) -> Told:
@@ -291,7 +294,7 @@ async def change(request: Ask, customer_id: FromPath[UUID]) -> Response[Any]:
             ) from None
     except Wrong as refused:
         return await _customer(request, customer_id, wrong=refused, which="who")
-    return go(f"/customers/{customer_id}")
+    return go(f"/customers/{customer_id}?saved=who#who")
 
 
 @post("/customers/{customer_id:uuid}/note", guards=[managers])
@@ -303,7 +306,7 @@ async def note(request: Ask, customer_id: FromPath[UUID]) -> Response[Any]:
     except Wrong as refused:
         return await _customer(request, customer_id, wrong=refused, which="note")
     await knowing.note(desk_of(request), actor.business, actor.staff.id, customer_id, said.note)
-    return go(f"/customers/{customer_id}#note")
+    return go(f"/customers/{customer_id}?saved=note#notes")
 
 
 async def _on_card(request: Ask, customer_id: UUID, card_id: UUID, story: Story, *, nonce: str, field: str) -> Response[Any]:
@@ -322,7 +325,7 @@ async def _on_card(request: Ask, customer_id: UUID, card_id: UUID, story: Story,
         field = "reason" if isinstance(problem, ReasonNeeded) else field
     if refused:
         return await _customer(request, customer_id, wrong=await against(request, field, refused), which=card_id)
-    return go(f"/customers/{customer_id}")
+    return go(f"/customers/{customer_id}#card-{card_id}")
 
 
 @post("/customers/{customer_id:uuid}/cards/{card_id:uuid}/stamps", guards=[managers])

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response, get, post
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 
 from app.desk import campaigning
 from app.store import Errand, ErrandKind, Portion
@@ -51,12 +51,12 @@ def view(errand: Errand, portion: Portion | None) -> ErrandView:
 
 
 @get("/errands/{errand_id:uuid}", guards=[managers])
-async def errand(request: Ask, errand_id: FromPath[UUID]) -> Response[str]:
-    """How far it is, as a page, or as the fragment that the page's script asks for."""
+async def errand(request: Ask, errand_id: FromPath[UUID], offer_id: FromQuery[UUID | None] = None) -> Response[str]:
+    """How far it is, as a page, or as the fragment that the page's script asks for. From a change of an offer it leads back to that."""
     found = await desk_of(request).store.errand(me(request).business.id, errand_id)
     if found is None:
         raise NotFound(what=N_("errand"))
-    return render(request, "errand_fragment.html" if is_fragment(request) else "errand.html", errand=view(*found))
+    return render(request, "errand_fragment.html" if is_fragment(request) else "errand.html", errand=view(*found), offer_id=offer_id)
 
 
 @post("/errands/{errand_id:uuid}/stop", guards=[managers])

@@ -12,7 +12,7 @@ from litestar.params import FromPath, FromQuery
 
 from app.desk import holder
 from app.desk.join import own_card
-from app.desk.wallets import draw
+from app.desk.wallets import by_key, draw
 from app.problems import STATUS
 from app.store import CardFacts
 from app.web import brand
@@ -106,6 +106,7 @@ async def _drawn(request: Ask, facts: CardFacts) -> dict[str, Any]:
         "facts": facts,
         "face": face,
         "offers": offers,
+        "running": await holder.running(desk, facts, history),
         "codes": {one.coupon_id: scan.draw_barcode(offers[one.coupon_id].format, one.code) for one in face.ready[1:]},
         "code": scan.draw_barcode(face.barcode.format, face.barcode.message),
         "history": [(event, HAPPENED[event.kind], _said(event, facts)) for event in history],
@@ -140,6 +141,7 @@ async def card(
     try:
         facts = await _of(request, key, own=held(request), letter=letter)
     except LinkSpent:
+        shown_by(request, (await by_key(desk, key)).business)
         return render(request, "card_merged.html", status=STATUS[LinkSpent], headers=PRIVATE)
     if facts.card.key != key or letter:
         return go(f"/c/{facts.card.key}")

@@ -123,7 +123,6 @@ async def shown(request: Ask, import_id: FromPath[UUID]) -> Response[str]:
         bad=bad,
         counted=[(WHY[why], n) for why, n in sorted(counted.items(), key=lambda one: -one[1])],
         why=WHY,
-        kept=imports.KEPT,
     )
 
 

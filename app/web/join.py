@@ -123,9 +123,25 @@ async def _page(
         nonce=typed.nonce if typed else desk.world.token(),
         another=another,
         insert=insert,
+        gives=await _gives(desk, program, insert) if insert else 0,
         colours=brand.card_address(face.brand),
         **pictures(face),
     )
+
+
+async def _gives(desk: Desk, program: Program, insert: str) -> int:
+    """What an insert adds to a card of this program; nothing where it can add nothing any more."""
+    try:
+        found = await holder.insert(desk, insert)
+    except LinkSpent:
+        return 0
+    return found.insert.gives if found.program.id == program.id else 0
+
+
+def _spent(request: Ask) -> Response[str]:
+    """What an insert gave is gone; whoever has one card here finds back to it."""
+    own = held(request)
+    return render(request, "insert_spent.html", status=STATUS[LinkSpent], headers=PRIVATE, own=own[0] if len(own) == 1 else "")
 
 
 async def _offered(request: Ask, program_id: UUID, location_id: UUID | None, *, another: bool, insert: str) -> Response[Any]:
@@ -237,7 +253,7 @@ async def insert(request: Ask, secret: FromPath[str]) -> Response[Any]:
     try:
         found = await holder.insert(desk, secret)
     except LinkSpent:
-        return render(request, "insert_spent.html", status=STATUS[LinkSpent], headers=PRIVATE)
+        return _spent(request)
     shown_by(request, found.business)
     own = await joining.own_card(desk, found.program, held(request, found.program))
     if own is None:
@@ -259,12 +275,15 @@ async def insert(request: Ask, secret: FromPath[str]) -> Response[Any]:
 async def open_insert(request: Ask, secret: FromPath[str]) -> Response[Any]:
     """What it gives is on the card of this browser."""
     desk = desk_of(request)
-    found = await holder.insert(desk, secret)
-    shown_by(request, found.business)
-    own = await joining.own_card(desk, found.program, held(request, found.program))
-    if own is None:
-        return go(f"/join/{found.program.id}?insert={secret}")
-    await holder.use_insert(desk, secret, own, language=language_of(request, desk.words))
+    try:
+        found = await holder.insert(desk, secret)
+        shown_by(request, found.business)
+        own = await joining.own_card(desk, found.program, held(request, found.program))
+        if own is None:
+            return go(f"/join/{found.program.id}?insert={secret}")
+        await holder.use_insert(desk, secret, own, language=language_of(request, desk.words))
+    except LinkSpent:
+        return _spent(request)
     return go(f"/c/{own.card.key}?added=true")
 
 

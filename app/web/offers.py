@@ -178,7 +178,7 @@ async def change(request: Ask, offer_id: FromPath[UUID]) -> Response[Any]:
         return render(request, "offer_reach.html", offer=offer, became=became, touched=touched, typed=await typed_in(request))
     became, errand = await offers.change(desk, member, offer, became, given=said.reach == "given")
     if errand:
-        return go(f"/errands/{errand.id}")
+        return go(f"/errands/{errand.id}?offer_id={became.id}")
     return go(f"/offers/{became.id}" if became.id != offer.id else "/offers")
 
 

@@ -165,8 +165,6 @@ class Apple:
             STYLE: {**design.skeleton[STYLE], **_fields(face.lines, texts)},
             **_colours(face.brand),
         }
-        if face.expires_at is not None:
-            content["expirationDate"] = face.expires_at.isoformat(timespec="seconds")
         if face.voided:
             content["voided"] = True
         if face.places:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from hashlib import blake2b, sha256
 from http import HTTPStatus
 from typing import Any, ClassVar, Final, Literal
@@ -165,6 +166,14 @@ class _Refused(msgspec.Struct):
     error_description: str = ""
 
 
+@lru_cache
+def _opened(data: bytes) -> tuple[str, str, Signer]:
+    """Whose account it is, where it asks for tokens, and what signs; once, as OpenSSL proves an RSA key for 30 ms each time."""
+    info = msgspec.json.decode(data, type=dict[str, Any])
+    credentials = service_account.Credentials.from_service_account_info(info)  # type: ignore[no-untyped-call]
+    return credentials.service_account_email, info["token_uri"], credentials.signer
+
+
 class Account:
     """A service account: it signs as itself, and exchanges a signature for an access token. Its key stays inside."""
 
@@ -180,9 +189,8 @@ class Account:
     def from_json(cls, data: bytes) -> "Account":
         """The account in a JSON key file of the Google Cloud console. Raises ValueError, which never quotes the file."""
         try:
-            info = msgspec.json.decode(data, type=dict[str, Any])
-            credentials = service_account.Credentials.from_service_account_info(info)  # type: ignore[no-untyped-call]
-            return cls(email=credentials.service_account_email, token_url=info["token_uri"], signer=credentials.signer)
+            email, token_url, signer = _opened(data)
+            return cls(email=email, token_url=token_url, signer=signer)
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 "this is not the JSON key of a Google service account (Cloud console: Service accounts, Keys, Add key)"
@@ -485,8 +493,6 @@ class Drafts:
                 Text(tuple((spoken, f"{words}: {progress}") for spoken, words in _label(points).by)), language, BODY_SHOWN
             ),
         }
-        if face.expires_at is not None:
-            body["validTimeInterval"] = {"end": {"date": face.expires_at.isoformat()}}
         return body
 
     def _picture(self, face: Face, name: str, drawn_from: object) -> str:

@@ -1,6 +1,7 @@
 """The signature of a pass: a detached CMS over its manifest, made with a certificate that is read once."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final, NamedTuple
 
@@ -58,6 +59,7 @@ class Certificate:
         return f"Certificate({self.pass_type!r}, team={self.team!r}, not_after={self.not_after:%Y-%m-%d})"
 
     @classmethod
+    @lru_cache  # OpenSSL proves an RSA key for 30 ms each time it is read
     def from_pem(cls, certificate: bytes, key: bytes, wwdr: bytes) -> "Certificate":
         """From three PEM files. Raises ValueError, saying which is wrong; whether it is valid today is not asked here."""
         leaf, intermediate = x509.load_pem_x509_certificate(certificate), x509.load_pem_x509_certificate(wwdr)

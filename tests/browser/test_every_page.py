@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 from playwright.async_api import Page, expect
 from visits import DESKTOP, PHONE, SMALLEST, TABLET, Visit, sees, types
@@ -14,6 +15,7 @@ from app.errands import Errands
 from passes import codes
 from passes.programs import Asks
 
+pytestmark = pytest.mark.long
 SCREENS = [(PHONE, "light"), (TABLET, "dark"), (DESKTOP, "light")]
 COLOURS = [(PHONE, "dark"), (DESKTOP, "dark")]
 """Where nothing is another than by day but the colours: only these are judged again."""
@@ -72,6 +74,7 @@ async def test_pages_of_owners(visit: Visit, axe: str) -> None:
         "/redemptions",
         "/redemptions?view=trends",
         "/insight",
+        f"/insight/staff/{visit.shop.staff['An'].id}",
         f"/redemptions/coupons/{story}",
         "/staff",
         "/counters",

@@ -87,6 +87,7 @@ async def press(page: Page, name: str | re.Pattern[str]) -> None:
     await page.get_by_role("button", name=name).locator("visible=true").first.click()
 
 
+@pytest.mark.long
 async def test_a_shop_goes_from_nothing_to_customers_who_come_back(evening: Evening, axe: str) -> None:
     owner = await evening.browser()
     await owner.goto(evening.link)

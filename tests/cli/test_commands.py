@@ -386,6 +386,7 @@ async def test_followers_in_a_process_of_their_own_tell_the_phones(folder: Folde
             await phone.add((await client.get(card["links"]["apple"])).content)
             await client.post(f"/api/v1/cards/{card['id']}/earnings", json={"count": 3}, headers=headers | {"Idempotency-Key": "2"})
             await phone.until(lambda: next(iter(phone.passes.values())).fields["progress"].value == "3/5")
+            assert os.getpriority(os.PRIO_PROCESS, service.pid) < os.getpriority(os.PRIO_PROCESS, followers.pid)  # the counter goes first
             await phone.close()
             await outbound.close()
             for process in (service, followers):

@@ -74,6 +74,7 @@ def judge_what_it_left(folder: Path, unpacked: Path) -> None:
     assert json.loads(claims)["payload"]["loyaltyObjects"] == [{"id": object_["id"], "classId": class_["id"]}]
 
 
+@pytest.mark.long
 async def test_the_main_job_is_seen_on_the_phones_on_both_databases(tmp_path: Path, postgresql_url: str) -> None:
     played = await asyncio.gather(
         play("--keep", "on-sqlite", cwd=tmp_path), play("--keep", "on-postgresql", "--database", postgresql_url, cwd=tmp_path)

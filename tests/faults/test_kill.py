@@ -3,7 +3,10 @@
 import asyncio
 import random
 
+import pytest
 from premises import Customer, Premises, Promise
+
+pytestmark = pytest.mark.long
 
 ROUNDS = 20
 TOGETHER = 5

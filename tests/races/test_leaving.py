@@ -9,9 +9,10 @@ import pytest
 from msgspec.structs import replace
 from shop import Shop, open_shop
 
-from app.desk import forgetting, giving, holder, join, leaving, merging
+from app.desk import forgetting, giving, holder, join, leaving, ledger, merging
 from app.desk.join import Newcomer
 from app.store import CardFacts, Lost, Merge, Unit
+from passes.cards import Earned
 
 TEN = 10
 
@@ -71,6 +72,21 @@ async def test_what_is_given_to_a_card_that_was_left_since_it_was_read_is_lost(s
     now = shop.clock()
     with pytest.raises(Lost):
         await shop.desk.store.commit(Unit(at=now, due_at=now, changes=giving.there(facts.card), rows=given.rows, touches=(facts.card.id,)))
+
+
+async def test_what_is_given_to_a_card_that_has_come_to_another_customer_since_it_was_read_is_lost(shop: Shop) -> None:
+    lunch = replace(shop.program, id=shop.desk.world.new_id())
+    await shop.desk.store.commit(Unit(at=shop.clock(), due_at=shop.clock(), rows=(lunch,)))
+    keep = await facts_of(shop, await shop.join("Hoa"))
+    joined = await shop.post("join", {"program_id": str(lunch.id), "name": "Hoa"})
+    other = await facts_of(shop, joined.json()["card"])
+    given = await giving.give(shop.desk, shop.business, [shop.offers["coffee"]], now=shop.clock(), card=other.card)
+    stamped = ledger.balanced(other.card, Earned(balance=1, lines=(("earned", 1, 1),), goals=()))
+    await merging.merge(shop.desk, shop.business, shop.staff["Minh"].id, keep.customer.id, other.customer.id)
+    for changes in (giving.there(other.card), (stamped,)):
+        unit = Unit(at=shop.clock(), due_at=shop.clock(), changes=changes, rows=given.rows, touches=(other.card.id,))
+        with pytest.raises(Lost):
+            await shop.desk.store.commit(unit)
 
 
 async def test_who_joins_a_second_program_while_they_are_merged_has_a_card_of_somebody_who_is_there(shop: Shop) -> None:

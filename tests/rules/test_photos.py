@@ -18,7 +18,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 
 from passes import pictures, scan
 from passes.problems import Problem, UnreadablePhoto
-from passes.scan import draw_png, draw_svg, read_photo
+from passes.scan import draw_svg, read_photo
 
 pictures.formats()  # from now on Pillow writes HEIC too
 
@@ -29,6 +29,13 @@ GREY = 128
 def file(picture: Image.Image, kind: str = "PNG", **how: Any) -> bytes:
     out = io.BytesIO()
     picture.save(out, kind, **how)
+    return out.getvalue()
+
+
+def draw_png(text: str, *, scale: int = 8) -> bytes:
+    """What is drawn, with so many pixels per module; 4 are the edge of legibility for a camera."""
+    out = io.BytesIO()
+    scan._drawn(text).save(out, kind="png", scale=scale)
     return out.getvalue()
 
 

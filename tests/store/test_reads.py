@@ -7,7 +7,7 @@ import pytest
 from cafe import NOON, Cafe
 from msgspec.structs import replace
 
-from app.store import Alarm, Change, GoogleClass, Store, Tally, Unit
+from app.store import Alarm, Change, Filter, GoogleClass, Store, Tally, Unit
 from app.world import new_id
 from passes.cards import Card, Entry
 from passes.coupons import Coupon, Refusal, Reversal
@@ -113,7 +113,7 @@ async def test_another_business_sees_nothing(cafe: Cafe) -> None:
         store.coupon_history(foreign, coupon.id),
         store.card_history(foreign, card.id),
         store.ledger(foreign, card.id),
-        store.refusals(foreign),
+        store.past(foreign, Filter()),
     ):
         assert await empty == []
     assert await store.staff(foreign) == [other.an]
@@ -178,7 +178,7 @@ async def test_many_cards_come_at_once_each_with_its_own(cafe: Cafe) -> None:
         assert set(facts.offers) == {(cafe, other)[number % 2].offer.id}
 
 
-async def test_the_ledger_the_history_and_the_refusals_keep_their_order(cafe: Cafe) -> None:
+async def test_the_ledger_and_the_history_keep_their_order(cafe: Cafe) -> None:
     card = await cafe.card()
     entries = [_entry(cafe, card, number) for number in range(1, 6)]
     await cafe.commit(*reversed(entries))
@@ -186,10 +186,6 @@ async def test_the_ledger_the_history_and_the_refusals_keep_their_order(cafe: Ca
     for number in range(5):
         await cafe.commit(cafe.event(card, "message", amount=number))
     assert [event.amount for event in await cafe.store.card_history(cafe.business.id, card.id, limit=3)] == [4, 3, 2]
-    coupon = await cafe.coupon(card)
-    refused = [replace(_refusal(cafe, coupon), id=new_id(), at=NOON + timedelta(seconds=number)) for number in range(5)]
-    await cafe.commit(*refused)
-    assert await cafe.store.refusals(cafe.business.id, limit=2) == [refused[4], refused[3]]
 
 
 async def test_a_coupons_story_is_told_from_the_beginning(cafe: Cafe) -> None:

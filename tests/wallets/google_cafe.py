@@ -29,7 +29,7 @@ WORDS = Words(
             "Points": "Điểm",
             "Reward": "Quà",
             "READY": "SẴN SÀNG",
-            "Next reward": "Quà tiếp theo",
+            "Up next": "Kế tiếp",
             "Valid until": "Dùng đến hết",
             "Member": "Thành viên",
             "Card number": "Số thẻ",

@@ -6,13 +6,19 @@ import re
 from pathlib import Path
 
 import httpx
+import msgspec
+import pytest
 from databases import BOTH
 from msgspec.structs import replace
 from shop import Shop
 
 from app.desk.audit import revise
 from app.web import audit
-from passes.offers import Days
+from passes.businesses import Brand, Location
+from passes.campaigns import Campaign, Rules
+from passes.designs import Design
+from passes.offers import Days, Offer
+from passes.programs import Program
 from passes.words import text
 
 
@@ -98,3 +104,8 @@ def test_every_word_that_is_written_is_said() -> None:
     }
     assert "offer.changed" in written
     assert [one for one in sorted(written) if one.partition(".")[2] not in audit.DONE] == []
+
+
+@pytest.mark.parametrize("thing", [Brand, Campaign, Design, Location, Offer, Program, Rules])
+def test_every_field_of_what_is_changed_has_a_name(thing: type[msgspec.Struct]) -> None:
+    assert {field.name for field in msgspec.structs.fields(thing)} - {"id", "business_id"} <= set(audit.FIELDS)

@@ -1,7 +1,8 @@
 """Campaigns and segments as a manager makes them: what is said, to whom, when, and what came of it."""
 
+import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import Any
 
 import httpx
@@ -9,13 +10,13 @@ import pytest
 from msgspec.structs import replace
 from shop import Shop, open_shop
 
-from app.desk import found, merging
+from app.desk import forgetting, found, merging
 from app.desk.automations import Automations
 from app.desk.letters import Letters
 from app.desk.wallets import draw
 from app.errands import Errands
 from app.sandbox.mail import MailSandbox
-from app.store import Results, Unit
+from app.store import Awaited, Results, Unit
 from passes.campaigns import Campaign
 from passes.cards import Customer
 
@@ -229,30 +230,73 @@ async def test_a_stopped_campaign_reaches_nobody_more_and_a_sent_one_is_not_chan
     assert str(draft.id) not in (await manager.get("/campaigns")).text
 
 
-class StoppedFirst:
-    """A database in which somebody stops a campaign after its next cards were read, and before they are reached."""
+class Meanwhile:
+    """A database in which something happens after a campaign's next cards were read, and before they are reached."""
 
-    def __init__(self, shop: Shop, manager: httpx.AsyncClient, one: Campaign) -> None:
-        self._store, self._manager, self._path = shop.desk.store, manager, f"/campaigns/{one.id}/stop"
+    def __init__(self, shop: Shop, happens: Awaitable[Any]) -> None:
+        self._store, self._happening = shop.desk.store, [happens]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
     async def commit(self, unit: Unit) -> int:
-        assert (await self._manager.post(self._path)).status_code == 303
+        while self._happening:
+            await self._happening.pop()
         return await self._store.commit(unit)
+
+
+class Falling(Meanwhile):
+    """The same, of a process that falls just after it has recorded that they are reached."""
+
+    async def commit(self, unit: Unit) -> int:
+        await super().commit(unit)
+        raise ConnectionError
 
 
 async def test_a_campaign_that_is_stopped_while_its_next_cards_are_read_reaches_none_of_them(shop: Shop) -> None:
     hoa, manager = await customer(shop, "Hoa"), await shop.sign_in("Minh")
     one = await make(shop, manager, offer_id=str(shop.offers["cookie"].id))
     await manager.post(f"/campaigns/{one.id}/send")
-    assert await Errands(replace(shop.desk, store=StoppedFirst(shop, manager, one))).step()
+    stopped = manager.post(f"/campaigns/{one.id}/stop")
+    assert await Errands(replace(shop.desk, store=Meanwhile(shop, stopped))).step()
     await work(shop)
     assert (await only(shop)).state == "stopped"
     assert "Stopped" in (await manager.get(f"/errands/{one.id}")).text
     assert await shop.desk.store.results([one.id]) == {}
     assert not (await shop.desk.store.card_facts(card_id=hoa["id"])).coupons
+
+
+async def test_a_campaign_is_done_though_somebody_fell_before_saying_so(shop: Shop) -> None:
+    await customer(shop, "Hoa")
+    manager = await shop.sign_in("Minh")
+    one = await make(shop, manager)
+    await manager.post(f"/campaigns/{one.id}/send")
+    await Errands(replace(shop.desk, store=Falling(shop, asyncio.sleep(0)))).step()
+    shop.clock.forward(minutes=1)
+    await work(shop)
+    assert (await only(shop)).state == "done"
+    assert (await shop.desk.store.results([one.id]))[one.id].reached == 1
+
+
+@pytest.mark.parametrize("erased", [True, False])
+async def test_who_is_merged_or_forgotten_while_a_campaign_reaches_them_has_nothing_on_a_card_that_is_left(
+    shop: Shop, *, erased: bool
+) -> None:
+    keep, other = await customer(shop, "Hoa"), await customer(shop, "Mai")
+    manager = await shop.sign_in("Minh")
+    one = await make(shop, manager, offer_id=str(shop.offers["cookie"].id))
+    await manager.post(f"/campaigns/{one.id}/send")
+    first, second = (await who(shop, keep)).id, (await who(shop, other)).id
+    if erased:
+        happens = forgetting.forget(shop.desk, shop.business, second, by=None)
+    else:
+        happens = merging.merge(shop.desk, shop.business, shop.staff["Minh"].id, first, second)
+    assert await Errands(replace(shop.desk, store=Meanwhile(shop, happens))).step()
+    await work(shop)
+    stays, gone = [await shop.desk.store.card_facts(card_id=card["id"]) for card in (keep, other)]
+    assert gone.card.left_at is not None
+    assert ([coupon.state for coupon in stays.coupons], list(gone.coupons)) == (["active"], [])
+    assert (await shop.desk.store.results([one.id]))[one.id].reached == 1
 
 
 async def test_a_form_keeps_what_was_typed_and_says_what_is_wrong(shop: Shop) -> None:
@@ -318,6 +362,25 @@ async def test_an_automation_is_set_up_switched_on_and_reaches_each_once(shop: S
     assert (await manager.post(f"/campaigns/{one.id}/stop")).status_code == 303
     shop.clock.forward(days=365)
     assert await Automations(shop.desk).step() == 0
+
+
+class Looking(Meanwhile):
+    """The same, of what happens while an automation looks for those whose time has come."""
+
+    async def awaited(self, *args: Any, **more: Any) -> Sequence[Awaited]:
+        while self._happening:
+            await self._happening.pop()
+        return await self._store.awaited(*args, **more)
+
+
+async def test_an_automation_that_is_paused_while_it_looks_reaches_nobody(shop: Shop) -> None:
+    await customer(shop, "Hoa", birthday="11-20")
+    manager = await shop.sign_in("Minh")
+    one = await make(shop, manager, "/campaigns?kind=birthday", days="0")
+    assert (await manager.post(f"/campaigns/{one.id}/send")).status_code == 303
+    paused = manager.post(f"/campaigns/{one.id}/stop")
+    assert await Automations(replace(shop.desk, store=Looking(shop, paused))).step() == 0
+    assert (await only(shop)).state == "paused"
 
 
 async def test_a_reward_that_waits_is_told_of_without_consent_but_never_by_email_and_not_at_night(shop: Shop, mail: MailSandbox) -> None:

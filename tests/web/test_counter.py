@@ -392,7 +392,7 @@ async def test_a_business_that_asks_first_sees_what_it_would_give_and_redeems_at
 async def test_looking_records_nothing(shop: Shop, till: Till) -> None:
     await rule(shop, asks_first=True)
     await till.present("hello")
-    assert await shop.desk.store.refusals(shop.business.id) == []
+    assert await shop.refused() == []
 
 
 # --- A photo ---

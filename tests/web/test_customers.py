@@ -230,6 +230,10 @@ async def test_two_customers_become_one_and_nothing_is_lost(shop: Shop) -> None:
     assert (shown["number"], shown["balance"]) == (ours["number"], 9)
     assert (await shop.stamp(theirs))["card"]["number"] == ours["number"]
     assert (await manager.get(f"/customers/{other.customer.id}")).headers["location"] == f"/customers/{keep.customer.id}"
+    folded = (await manager.get(f"/customers/{keep.customer.id}")).text
+    assert ("Put together with the other card" in folded, "earns and redeems nothing" in folded) == (True, False)
+    link = await shop.browser().get(f"/c/{(await card_now(shop, theirs)).key}")
+    assert (link.status_code, shop.business.name in link.text) == (410, True)
     assert re.findall(r"Also known as</dt><dd>([^<]+)", (await manager.get(f"/customers/{keep.customer.id}/record")).text) == [
         "Nguyễn Hoa · hoa@example.com"
     ]
@@ -307,5 +311,9 @@ async def test_who_is_ticked_in_the_list_is_written_to_and_nobody_ticked_is_not_
     assert card["number"] in page
     assert other["number"] not in page
     answer = await manager.post("/campaigns/picked", data={})
-    assert (answer.status_code, answer.headers["location"]) == (303, "/customers")
+    assert (answer.status_code, "Nobody is ticked" in (await manager.get(answer.headers["location"])).text) == (303, True)
+    cards = [await shop.join(f"Guest {n}") for n in range(55)]
+    many = [str(one.customer.id) for one in await shop.desk.store.people(shop.business.id, limit=100)]
+    page = (await manager.post("/campaigns/picked", data={"customers": many})).text
+    assert all(one["number"] in page for one in cards), "more than one page of the list"
     assert f'value="{person.customer.id}"' in (await manager.get(f"/customers/{person.customer.id}")).text

@@ -17,6 +17,7 @@ from shop import Shop, open_shop
 from app.desk import designs
 from app.errands import Errands
 from passes.designs import Design
+from passes.wallets.google import POINTS_LABEL_SHOWN
 
 
 def photo(size: tuple[int, int] = (800, 400), kind: str = "JPEG", colour: str = "#aa5533", **more: object) -> bytes:
@@ -219,6 +220,15 @@ async def test_a_design_goes_out_as_a_file_and_comes_in_elsewhere_to_be_looked_a
     directory = bytearray(_zip({"design.json": b"{}"}))
     directory[-6:-2] = (1 << 24).to_bytes(4, "little")  # it says that it begins before the file does
     assert (await take(bytes(directory))).headers["x-problem"] == "bad_design"
+
+
+async def test_labels_are_as_short_as_google_shows_them_in_every_language(shop: Shop) -> None:
+    offers = await designs.offers_of(shop.desk, shop.program)
+    for state in designs.STATES:
+        for unit in ("stamps", "points"):
+            face = designs.example(shop.desk, shop.business, replace(shop.program, unit=unit), offers, state)
+            labels = [one for line in face.lines if line.key in ("progress", "status", "next") for _, one in line.label.by]
+            assert [one for one in labels if len(one) > POINTS_LABEL_SHOWN] == []
 
 
 def _zip(files: dict[str, bytes]) -> bytes:

@@ -78,6 +78,8 @@ async def test_the_holder_s_language_is_the_language_of_what_they_are_told(shop:
 
 async def test_who_agreed_to_offers_stops_them_on_the_card_and_may_want_them_again(shop: Shop, phone: httpx.AsyncClient) -> None:
     key = await key_of(shop, await shop.join("Hoa"))
+    old = await phone.post(f"/c/{key}/offers")
+    assert (old.status_code, f'href="/c/{key}"' in old.text) == (403, True), "a page that is too old leads to the new one"
     await phone.get(f"/c/{key}")
     for wanted, stands in (("true", "Send me no more offers"), ("", "Send me offers now and then"), ("true", "Send me no more offers")):
         answer = await phone.post(f"/c/{key}/offers", data={"wanted": wanted})
@@ -104,6 +106,8 @@ async def test_a_reward_is_used_alone_once_and_its_countdown_ends(shop: Shop, ph
     running = await phone.get(path)
     assert 'data-over="no"' in running.text
     assert 'data-left="300"' in running.text
+    back = f'href="{path}"'
+    assert back in (await phone.get(f"/c/{key}")).text, "whoever looks at the card meanwhile finds back to the clock"
     history = await shop.desk.store.coupon_history(shop.business.id, UUID(coupon["id"]))
     assert [getattr(one, "channel", "") for one in history] == ["alone"]
     owner = await shop.sign_in()
@@ -111,6 +115,7 @@ async def test_a_reward_is_used_alone_once_and_its_countdown_ends(shop: Shop, ph
         assert "Own phone" in (await owner.get(seen)).text
     shop.clock.forward(minutes=5, seconds=1)
     assert 'data-over="yes"' in (await phone.get(path)).text
+    assert back not in (await phone.get(f"/c/{key}")).text
     assert (await shop.redeem(coupon["shown"])).json()["word"] == "already_redeemed"
 
 
@@ -131,6 +136,7 @@ async def test_an_insert_gives_once_at_a_tap_and_whoever_has_no_card_joins_first
     join = (await phone.get("/i/first")).headers["location"]
     assert join == f"/join/{shop.program.id}?insert=first"
     page = await phone.get(join)
+    assert "2 stamps for your card" in page.text, "whoever has to join first is told what for"
     nonce = re.search(r'name="nonce" value="([^"]+)"', page.text)
     assert nonce
     joined = await phone.post(join.partition("?")[0], data={"nonce": nonce[1], "name": "Hoa", "insert": "first"})
@@ -142,7 +148,8 @@ async def test_an_insert_gives_once_at_a_tap_and_whoever_has_no_card_joins_first
     assert (await facts_of(shop, key)).card.balance == 2, "looking at it uses nothing up"
     assert (await phone.post("/i/second")).headers["location"] == f"/c/{key}?added=true"
     assert (await facts_of(shop, key)).card.balance == 3
-    assert (await phone.post("/i/second")).status_code == 410
+    for spent in (await phone.post("/i/second"), await phone.get("/i/second")):
+        assert (spent.status_code, f'href="/c/{key}"' in spent.text) == (410, True), "and from there to the card"
     assert (await phone.get("/i/nothing")).status_code == 410
     shop.clock.forward(days=31)
     assert (await phone.get("/i/third")).status_code == 410

@@ -96,13 +96,13 @@ def figures(page: httpx.Response) -> list[str]:
 async def test_nothing_is_imported_unless_somebody_says_so_and_then_all_that_is_good(shop: Shop) -> None:
     manager = await shop.sign_in("Minh")
     old = (await shop.cookie()).replace("-", "")
-    file = "\n".join(["code", *(f"TILL{n:05}" for n in range(2500)), "TILL00007", "", old]).encode()
+    file = "\n".join(["code", *(f"TILL{n:05}" for n in range(2500)), "TILL00007", *[""] * 251, old]).encode()
     page = await upload(shop, manager, file)
     shown = await manager.get(page)
-    assert figures(shown) == ["2,503", "2,500", "3"]
+    assert figures(shown) == ["2,753", "2,500", "253"]
     assert "Known already" in shown.text
     report = (await manager.get(f"{page}/bad.csv")).text.splitlines()
-    assert [line.split(",")[0] for line in report[1:]] == ["2502", "2503", "2504"]
+    assert [line.split(",")[0] for line in report[1:]] == [str(n) for n in range(2502, 2755)]
     assert "(line 9)" in report[1]
     assert await shop.desk.store.pools(shop.business.id) == {}
     for _ in range(2):
@@ -110,12 +110,13 @@ async def test_nothing_is_imported_unless_somebody_says_so_and_then_all_that_is_
     errands = Errands(shop.desk)
     assert await errands.step()
     half = await manager.get(page, headers={})
-    assert "1,000 of 2,503" in half.text
+    assert "1,000 of 2,753" in half.text
     while await Errands(shop.desk).step():  # whoever goes on: it is another one, as after a crash
         pass
     over = await manager.get(page)
-    assert "2,500 of 2,503" in over.text
-    assert "3 not possible" in over.text
+    assert "2,500 of 2,753" in over.text
+    assert "253 not possible" in over.text
+    assert (await manager.get(f"{page}/bad.csv")).text.splitlines() == report, "all of them are remembered"
     assert await shop.desk.store.pools(shop.business.id) == {shop.offers["coffee"].id: 2500}
     (business,) = await shop.desk.store.businesses()
     assert business.imported

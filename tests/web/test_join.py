@@ -1,5 +1,7 @@
 """A customer joins: by a till that is trusted, and by themselves on the program's page."""
 
+import asyncio
+import itertools
 import re
 from uuid import UUID
 
@@ -11,6 +13,9 @@ from shop import Shop
 from app.desk import join as joining
 from app.desk import merging
 from app.desk.join import Newcomer
+from app.desk.letters import Letters
+from app.desk.signing_in import key
+from app.post import Letter
 from app.store import CardFacts
 from passes import contacts
 from passes.contacts import value_of
@@ -155,6 +160,23 @@ async def test_a_stranger_learns_nothing_and_the_link_of_the_old_card_makes_one_
         assert [coupon.state for coupon in kept.coupons if coupon.state == "active"] == ["active"]
 
 
+async def test_the_link_of_the_old_card_never_leaves_two_cards_of_one_program(shop: Shop) -> None:
+    await change(shop, asks=Asks(email="required"))
+    lunch = replace(shop.program, id=shop.desk.world.new_id())
+    await shop.desk.commit(shop.clock(), rows=(lunch,))
+    keys = []
+    async with shop.browser() as first, shop.browser() as second:
+        for browser in (first, second):
+            paths = [f"/join/{program.id}" for program in (shop.program, lunch)]
+            keys += [key_in(await fill_in(browser, path, "Hoa", email="hoa@example.com")) for path in paths]
+            if browser is first:
+                await open_letter(shop, first, keys[0])
+        assert (await second.get(f"/c/{keys[0]}")).status_code == 200
+    for key_ in keys:
+        held = await shop.desk.store.cards_of(shop.business.id, (await facts_of(shop, key_)).customer.id)
+        assert sorted(one.program_id for one in held if one.left_at is None) == sorted([shop.program.id, lunch.id])
+
+
 @BOTH
 async def test_an_address_is_whose_mail_it_is_and_not_who_was_first_to_type_it(shop: Shop) -> None:
     await change(shop, asks=Asks(email="required"))
@@ -230,9 +252,9 @@ async def test_a_paused_program_says_so_and_too_many_from_one_place_wait(shop: S
 
 
 async def test_a_cookie_that_holds_no_key_is_no_card(shop: Shop) -> None:
-    for key in ("%00", "%E2%98%83", "a" * 65):
+    for held in ("%00", "%E2%98%83", "a" * 65):
         async with shop.browser() as browser:
-            cookie = {"Cookie": f"card-{shop.program.id.hex}={key}"}
+            cookie = {"Cookie": f"card-{shop.program.id.hex}={held}"}
             assert (await browser.get(f"/join/{shop.program.id}", headers=cookie)).status_code == 200
 
 
@@ -269,3 +291,43 @@ async def test_the_link_of_a_card_is_written_to_whose_address_it_is(shop: Shop) 
     assert (again.to, f"/c/{first.card.key}\n" in again.text) == ("Hoa@example.com", True), "of the card that they have"
     assert not any(name in letter.text for letter in (welcome, again) for name in ("Hoa", "Somebody")), "names may be anything"
     assert (once_more.to, nothing) == (again.to, ()), "three letters a day"
+
+
+async def test_a_flood_refuses_nobody_and_fills_no_mailboxes(shop: Shop) -> None:
+    sent: list[Letter] = []
+
+    async def post(letter: Letter) -> None:
+        sent.append(letter)
+
+    desk, turn = replace(shop.desk, post=post), itertools.count()
+
+    async def written_to(email: str) -> list[str]:
+        """Somebody joins with this address, and is let in: to whom letters go then."""
+        sent.clear()
+        newcomer, number = Newcomer(name="Hoa", email=email), next(turn)
+        _, new = await joining.come(desk, shop.program, shop.business, newcomer, nonce=f"{number:024}", address=f"192.0.2.{number}")
+        assert new
+        while await Letters(desk).step():
+            pass
+        return [letter.to for letter in sent]
+
+    async def struck(name: str, times: int) -> None:
+        """So much has happened already."""
+        now = shop.clock()
+        strikes = (shop.desk.store.strike(key(*name.split("|")), at=now, fresh=now - joining.SLOT) for _ in range(times))
+        await asyncio.gather(*strikes)
+
+    slot = int(shop.clock().timestamp() // joining.SLOT.total_seconds()) % 6
+    await struck(f"join|{shop.program.id}:{slot}", joining.IN_ALL - 1)
+    assert await written_to("one@example.com") == ["one@example.com"]
+    assert await written_to("two@example.com") == [], "this was one too many in ten minutes"
+    shop.clock.forward(minutes=10)
+    assert await written_to("three@example.com") == ["three@example.com"]
+    # And slowly, over a day: to addresses of which nobody knows whose they are, so many letters and no more.
+    await struck(f"letters|{shop.program.id}:{shop.clock().date()}", joining.A_DAY - 3)
+    assert await written_to("four@example.com") == ["four@example.com"]
+    assert await written_to("five@example.com") == []
+    await prove(shop, "one@example.com")
+    assert await written_to("one@example.com") == ["one@example.com"], "whose it is, is known"
+    shop.clock.forward(days=1)
+    assert await written_to("six@example.com") == ["six@example.com"]

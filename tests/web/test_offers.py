@@ -114,7 +114,9 @@ async def test_a_shorter_validity_says_which_coupons_end_when_and_spares_them_un
     form = filled(await owner.get(path)) | {"days": "40", "reach": "given"}
     errand = (await owner.post(path, data=form)).headers["location"]
     await work(shop)
-    assert "Finished" in (await owner.get(errand)).text
+    over = (await owner.get(errand)).text
+    assert "Finished" in over
+    assert f'href="{path}"' in over, "and it leads back to the offer"
     ends = {one.expires_at for one in await shop.desk.store.coupons(shop.business.id, offer_id=changed.id)}
     assert ends == {datetime(2026, *day, 16, 59, 59, tzinfo=UTC) if day[0] > 5 else datetime(2027, *day, 16, 59, 59, tzinfo=UTC)
                     for day in ((12, 20), (1, 9), (1, 19))}  # fmt: skip
