@@ -379,7 +379,7 @@ async def sheets(request: Ask, batch_id: FromPath[UUID], part: FromQuery[int] = 
             code=codes.joined(one.code, offer.prefix),
             shown=codes.group(one.code, offer.prefix),
             title=offer.title.said(language),
-            until=t("Valid until {day}", day=say.day(one.expires_at.astimezone(business.tz).date())) if one.expires_at else "",
+            until=t("Valid until {day}", day=say.day(one.expires_at.astimezone(business.tz).date(), year=True)) if one.expires_at else "",
             terms=offer.terms.said(language) if offer.terms else "",
         )
         for one in wanted

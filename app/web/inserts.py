@@ -76,7 +76,7 @@ async def make(request: Ask) -> Response[Any]:
         (N_("A point for your card"), N_("{n} points for your card")),
     )
     gift = say.count(said.gives, *(stamps if unit == "stamps" else points))
-    until = t("Valid until {day}", day=say.day(said.until)) if said.until else ""
+    until = t("Valid until {day}", day=say.day(said.until, year=True)) if said.until else ""
     slips = [
         printing.Slip(code=link, shown=t(N_("Scan it with your phone")), title=made.program.name.said(language), until=gift, terms=until)
         for link in made.links

@@ -46,9 +46,9 @@ class Saying:
         """The same moment beyond doubt: "Thursday 12 November 2026, 14:05:09"."""
         return self._words.said(self._language, FULLY, at=moment.astimezone(self._zone))
 
-    def day(self, on: date) -> str:
-        """A day of the business's calendar: "12 Nov", with the year when it is another one."""
-        return self._words.said(self._language, DAY_THIS_YEAR if on.year == self._now.year else DAY, on=on)
+    def day(self, on: date, *, year: bool = False) -> str:
+        """A day of the business's calendar: "12 Nov", with the year when it is another one, or when asked for: paper is read later."""
+        return self._words.said(self._language, DAY_THIS_YEAR if on.year == self._now.year and not year else DAY, on=on)
 
     def weekday(self, day: int) -> str:
         """A day of the week (0 is Monday), short: "Mon", "T2"."""

@@ -51,6 +51,7 @@ def test_the_full_moment_leaves_no_doubt() -> None:
 def test_a_day_has_its_year_when_it_is_another_one() -> None:
     assert (reader("en").day(date(2026, 3, 9)), reader("en").day(date(2025, 3, 9))) == ("9 Mar", "9 Mar 2025")
     assert (reader("vi").day(date(2026, 3, 9)), reader("vi").day(date(2025, 3, 9))) == ("9/3", "9/3/2025")
+    assert reader("en").day(date(2026, 3, 9), year=True) == "9 Mar 2026", "on paper, which is read later"
 
 
 def test_numbers_and_shares_are_written_as_the_reader_writes_them() -> None:
