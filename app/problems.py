@@ -75,6 +75,14 @@ class WrongMediaType(Problem):
     sentence = N_("Send the body as {accepted}.")
 
 
+class ChangedSince(Problem):
+    """The change was only of what the caller has seen (If-Match), and that has changed since."""
+
+    word = "changed_since"
+    title = N_("Changed since you read it")
+    sentence = N_("This has changed since you read it. Nothing was saved: read it again, and change what is still to change.")
+
+
 class KeyMissing(Problem):
     """A call that changes something needs an Idempotency-Key, so that a retry cannot hurt."""
 
@@ -179,6 +187,7 @@ STATUS: Final[Mapping[type[Problem], int]] = {
     problems.WalletNotConfigured: HTTPStatus.NOT_FOUND,
     problems.WalletUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     problems.ChangedMeanwhile: HTTPStatus.CONFLICT,
+    problems.ContactTaken: HTTPStatus.CONFLICT,
     problems.StillReaching: HTTPStatus.CONFLICT,
     problems.PoolEmpty: HTTPStatus.CONFLICT,
     problems.NotLater: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -200,6 +209,7 @@ STATUS: Final[Mapping[type[Problem], int]] = {
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     WrongMethod: HTTPStatus.METHOD_NOT_ALLOWED,
     WrongMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    ChangedSince: HTTPStatus.PRECONDITION_FAILED,
     KeyMissing: HTTPStatus.BAD_REQUEST,
     KeyInFlight: HTTPStatus.CONFLICT,
     KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -327,6 +327,14 @@ class ChangedMeanwhile(Problem):
     sentence = N_("Somebody else has changed this meanwhile. Nothing was saved: look at it again, and change what is still to change.")
 
 
+class ContactTaken(Problem):
+    """Another customer of the business is known by this e-mail address or phone number: perhaps they are one person."""
+
+    word = "contact_taken"
+    title = N_("Another customer has it")
+    sentence = N_("Another customer has this address or number. Are they one person? Merge them.")
+
+
 class StillReaching(Problem):
     """The goals of a program move again before all its cards have what the last move means for them."""
 

@@ -11,12 +11,8 @@ from app.store import Contact, Duplicate
 from passes import contacts
 from passes.businesses import Business
 from passes.cards import Customer
-from passes.problems import ChangedMeanwhile, NotFound
+from passes.problems import ChangedMeanwhile, ContactTaken, NotFound
 from passes.words import N_
-
-
-class ContactTaken(Exception):
-    """Another customer of the business is known by this address or number already: perhaps they are one person."""
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):

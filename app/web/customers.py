@@ -16,7 +16,7 @@ from app import customers as seen
 from app.customers import Happened, Wanted
 from app.desk import correcting, earn, forgetting, merging
 from app.desk import customers as knowing
-from app.desk.customers import ContactTaken, Told
+from app.desk.customers import Told
 from app.desk.wallets import draw
 from app.problems import TITLES, InvalidRequest
 from app.store import Caller, Known, Mark, PeopleOrder
@@ -30,7 +30,7 @@ from app.web.signing_in import me
 from app.web.wire import Answering, Ask, desk_of
 from passes import codes
 from passes.contacts import country_of, value_of
-from passes.problems import CannotEarn, LimitReached, NotFound, Problem, ReasonNeeded
+from passes.problems import CannotEarn, ContactTaken, LimitReached, NotFound, Problem, ReasonNeeded
 from passes.words import N_
 
 ORDERS: Final = (("newest", N_("Newest first")), ("visited", N_("Last visit first")), ("visits", N_("Most visits first")))
@@ -287,11 +287,8 @@ async def change(request: Ask, customer_id: FromPath[UUID]) -> Response[Any]:
         told = await _told(request)
         try:
             await knowing.change(desk_of(request), actor.business, actor.staff.id, customer_id, told)
-        except ContactTaken:
-            field = "email" if told.email.strip() else "phone"
-            raise await wrong(
-                request, {field: N_("Another customer has this address or number. Are they one person? Merge them.")}
-            ) from None
+        except ContactTaken as taken:
+            raise await wrong(request, {"email" if told.email.strip() else "phone": taken.sentence}) from None
     except Wrong as refused:
         return await _customer(request, customer_id, wrong=refused, which="who")
     return go(f"/customers/{customer_id}?saved=who#who")

@@ -1,0 +1,150 @@
+"""What every GET of the API has in common: a page of a list and its cursor, only some fields, and what has not changed since."""
+
+import hashlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from http import HTTPStatus
+from typing import Annotated, Any, Final, TypeVar
+from uuid import UUID
+
+import msgspec
+from litestar import Response
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import QueryParameter
+
+from app.problems import ChangedSince, InvalidRequest
+from app.store import Place, Scope
+from app.web.api.calls import call
+from app.web.wire import Ask, bare
+from passes.problems import Problem
+
+Row = TypeVar("Row")
+
+USUAL: Final = 50
+MOST: Final = 200
+"""Rows of a page."""
+LONGEST: Final = 200
+"""Characters of a cursor that can be ours."""
+Limit = Annotated[int, QueryParameter(ge=1, le=MOST, description="How many at most.")]
+"""A handler's ``limit``: it reads one row more, so that ``page_of`` knows whether there is a next page."""
+After = Annotated[str, QueryParameter(max_length=LONGEST, description="Where the page begins: `next` of the page before.")]
+"""A handler's ``after``; ``place_asked`` or ``seq_asked`` read it."""
+_SEQ: Final = Annotated[int, msgspec.Meta(ge=0, lt=2**63)]
+_PLACE: Final = tuple[Annotated[datetime, msgspec.Meta(tz=True)], UUID]
+
+
+# --- How it is declared ---
+
+
+@cache
+def page(of: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """The answer of a list of these: ``call(…, answers=page(CouponView))``. ``next`` is the cursor of the next page, null at the end.
+
+    A Struct of its own for each: OpenAPI describes one that is generic without what it is a list of.
+    """
+    return msgspec.defstruct(
+        f"PageOf{of.__name__}",
+        [("data", tuple[of, ...]), ("next", str | None)],  # type: ignore[valid-type]
+        frozen=True,
+        kw_only=True,
+        namespace={"__doc__": "A page of a list; `next` is where the next page begins (as `after`), null at the end."},
+    )
+
+
+def reading(*scopes: Scope, answers: Any, refuses: Sequence[type[Problem]] = ()) -> dict[str, Any]:
+    """How a GET that answers by ``answer`` or ``page_of`` is declared: as any call, and it may say that nothing has changed."""
+    declared = call(*scopes, answers=answers, refuses=refuses)
+    declared["responses"][HTTPStatus.NOT_MODIFIED] = ResponseSpec(
+        None, generate_examples=False, description="What you have (`If-None-Match`) is how it is."
+    )
+    return declared
+
+
+# --- Where a page begins ---
+
+
+def place_asked(after: str) -> Place | None:
+    """Where a list in order of (at, id) goes on, None at its beginning. Raises InvalidRequest for a cursor that is not ours."""
+    if not after:
+        return None
+    try:
+        at, id_ = _read(after, _PLACE)
+        return Place(at.astimezone(UTC), id_)
+    except OverflowError:
+        raise InvalidRequest(errors="after: not a cursor of this list") from None
+
+
+def seq_asked(after: str) -> int:
+    """Where the log goes on, 0 at its beginning. Raises InvalidRequest for a cursor that is not ours."""
+    seq: int = _read(after, _SEQ) if after else 0
+    return seq
+
+
+def _read(after: str, of: Any) -> Any:
+    try:
+        return msgspec.json.decode(urlsafe_b64decode(after + "=" * (-len(after) % 4)), type=of)
+    except (ValueError, msgspec.DecodeError):  # UnicodeError and binascii.Error are ValueErrors
+        raise InvalidRequest(errors="after: not a cursor of this list") from None
+
+
+def cursor(place: Place | int) -> str:
+    """A place in a list as the caller brings it back: opaque, so that nobody counts on what is in it."""
+    said = place if isinstance(place, int) else (place.at, place.id)
+    return urlsafe_b64encode(msgspec.json.encode(said)).rstrip(b"=").decode()
+
+
+# --- The answer ---
+
+
+def page_of(request: Ask, rows: Sequence[Row], view: Callable[[Row], msgspec.Struct], place: Callable[[Row], Place | int]) -> Response[Any]:
+    """A page of ``rows``, of which the handler has read one more than its ``limit``, each as its view; ``place`` is where a row stands.
+
+    Of each only the ``fields`` that are asked for.
+    """
+    limit = int(request.query_params.get("limit", USUAL))
+    shown = rows[:limit]
+    more = cursor(place(shown[-1])) if len(rows) > limit else None
+    return _tagged(request, {"data": [_some(request, view(row)) for row in shown], "next": more})
+
+
+def answer(request: Ask, view: msgspec.Struct) -> Response[Any]:
+    """One thing, of which only the ``fields`` that are asked for; 304 if the caller has it as it is."""
+    return _tagged(request, _some(request, view))
+
+
+def unchanged(request: Ask, view: msgspec.Struct) -> None:
+    """A change with If-Match is only of what the caller has seen. ``view`` is what a GET answers now. Raises ChangedSince."""
+    if (seen := request.headers.get("if-match")) is not None and not _among(_tag(msgspec.json.encode(view)), seen, weak=False):
+        raise ChangedSince
+
+
+def _some(request: Ask, view: msgspec.Struct) -> object:
+    """What of a view is asked for (``fields=id,code``). It stands in no schema: there, what is always there is required."""
+    asked = request.query_params.get("fields")
+    if asked is None:
+        return view
+    wanted = {name.strip() for name in asked.split(",")}
+    names = dict(zip(view.__struct_encode_fields__, view.__struct_fields__, strict=True))
+    if strange := wanted - names.keys():
+        raise InvalidRequest(errors=f"fields: {', '.join(sorted(strange))[:LONGEST]}; there are {', '.join(names)}")
+    return {said: getattr(view, name) for said, name in names.items() if said in wanted}
+
+
+def _tagged(request: Ask, body: object) -> Response[Any]:
+    written = msgspec.json.encode(body)
+    headers = {"ETag": _tag(written), "Cache-Control": "private, no-cache", "Vary": "Accept-Language"}
+    if _among(headers["ETag"], request.headers.get("if-none-match", ""), weak=True):
+        return bare(HTTPStatus.NOT_MODIFIED, headers)
+    return Response(written, media_type="application/json", headers=headers)
+
+
+def _tag(body: bytes) -> str:
+    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+
+
+def _among(tag: str, header: str, *, weak: bool) -> bool:
+    """Whether a tag is one of those in a header (RFC 9110, 13.1). Ours have no comma in them."""
+    said = (one.strip() for one in header.split(","))
+    return any(one in ("*", tag) or (weak and one == f"W/{tag}") for one in said)
