@@ -44,19 +44,36 @@ class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True, rename={"kind":
 
 
 def call(
-    *scopes: Scope, answers: Any, status: Literal[200, 201, 202] = 200, refuses: Sequence[type[Problem]] = (), changes: bool = False
+    *scopes: Scope,
+    answers: Any,
+    status: Literal[200, 201, 202, 204] = 200,
+    refuses: Sequence[type[Problem]] = (),
+    changes: bool = False,
+    also: Sequence[int] = (),
+    takes: Sequence[str] = (),
+    gives: str = "application/json",
 ) -> dict[str, Any]:
     """What a route handler is declared with: ``@post("/look-ups", **call("redeem", "read", answers=Verdict, refuses=(…,)))``.
 
     A key needs one of ``scopes``; none is for every key. ``answers`` is the body's type, ``refuses`` are the problems that are this
-    call's own, and ``changes`` says that it needs an Idempotency-Key (it then runs through ``wire.once``).
+    call's own, and ``changes`` says that it needs an Idempotency-Key (it then runs through ``wire.once``). ``also`` are statuses with
+    the same body (200 where it found what it would make), ``takes`` the media types of a body that is no JSON, ``gives`` that of the
+    answer. The document of the API is made of all this, of the handler's signature and of its docstring (described.py).
     """
     by_status: dict[int, list[type[Problem]]] = defaultdict(list)
     for problem in (*refuses, *ALWAYS, *(CHANGING if changes else ())):
         by_status[problems.STATUS[problem]].append(problem)
     return {
         "status_code": status,
-        "opt": {"scopes": scopes, "changes": changes, "answers": answers},
+        "opt": {
+            "scopes": scopes,
+            "changes": changes,
+            "answers": answers,
+            "refuses": refuses,
+            "also": also,
+            "takes": takes,
+            "gives": gives,
+        },
         "security": [{"key": list(scopes)}],
         "responses": {
             status: ResponseSpec(answers, generate_examples=False),
