@@ -229,10 +229,13 @@ TITLES: Final[Mapping[str, str]] = {kind.word: kind.title for kind in STATUS}
 """Each problem in a few words, by its machine word: why something was refused, where only the word is kept."""
 
 
-def document(problem: Problem, words: Words, language: str, zone: ZoneInfo, *, moment: Moment | None = None) -> dict[str, object]:
+def document(
+    problem: Problem, words: Words, language: str, zone: ZoneInfo, *, moment: Moment | None = None, base: str = ""
+) -> dict[str, object]:
     """The problem document: what RFC 9457 names, then ``word``, ``say`` (for the customer) and ``facts``.
 
-    ``moment``: how its sentences say a moment where people read them; else as "2026-11-22 14:05", which programs may read too.
+    Its ``type`` is a page of the house at ``base`` (``https://cards.example``), which explains it. ``moment``: how its sentences say a
+    moment where people read them; else as "2026-11-22 14:05", which programs may read too.
     """
 
     def unless_said(at: datetime) -> str:
@@ -250,7 +253,7 @@ def document(problem: Problem, words: Words, language: str, zone: ZoneInfo, *, m
                 return value
 
     return {
-        "type": TYPE + problem.word,
+        "type": base + TYPE + problem.word,
         "title": words.said(language, problem.title),
         "status": STATUS[type(problem)],
         "detail": problem.detail(words, language, moment),
@@ -260,6 +263,8 @@ def document(problem: Problem, words: Words, language: str, zone: ZoneInfo, *, m
     }
 
 
-def encoded(problem: Problem, words: Words, language: str, zone: ZoneInfo, *, moment: Moment | None = None) -> tuple[int, bytes]:
+def encoded(
+    problem: Problem, words: Words, language: str, zone: ZoneInfo, *, moment: Moment | None = None, base: str = ""
+) -> tuple[int, bytes]:
     """The status and the body of a problem's answer."""
-    return STATUS[type(problem)], msgspec.json.encode(document(problem, words, language, zone, moment=moment))
+    return STATUS[type(problem)], msgspec.json.encode(document(problem, words, language, zone, moment=moment, base=base))

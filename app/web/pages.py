@@ -145,7 +145,8 @@ def document(request: Connection, problem: Problem) -> dict[str, object]:
     """A problem's document (app.problems.document) in the page's language and the business's zone, its moments as pages say them."""
     desk, business = desk_of(request), business_of(request)
     zone = business.tz if business else UTC_ZONE
-    return problems.document(problem, desk.words, language_of(request, desk.words), zone, moment=saying_of(request).dated)
+    language, moment = language_of(request, desk.words), saying_of(request).dated
+    return problems.document(problem, desk.words, language, zone, moment=moment, base=desk.public_url)
 
 
 def is_fragment(request: Connection) -> bool:

@@ -1,7 +1,8 @@
 """What every call has in common: who asks, in which language, once only, and how a refusal is written."""
 
 import hashlib
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from http import HTTPStatus
@@ -50,6 +51,11 @@ log = structlog.get_logger()
 
 UTC_ZONE: Final = ZoneInfo("UTC")
 LONGEST_KEY: Final = 255
+QUOTED: Final = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"')
+ESCAPED: Final = re.compile(r'\\(["\\])')
+BARE: Final = re.compile(r"[ !#-+\--~]+")
+NOT_KEPT: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE})
+"""Answers that say nothing about the request but that now is not the time: the next try is a new one."""
 RETRY_DATABASE: Final = 2
 """Seconds after which a database that did not answer is worth asking again."""
 BEARER: Final = "bearer"
@@ -121,7 +127,7 @@ class Answering:
         self.status = self._made = status
         self.body = b""
         self.kept = False
-        self._words = desk.words
+        self._words, self._base = desk.words, desk.public_url
         self._row = (caller.person.counter_id, key, caller.business.id, digest)
 
     def done(self, view: object, caller: Caller, now: datetime, *, new: bool = True) -> tuple[Kept, ...]:  # noqa: ARG002 (the caller is in the row)
@@ -132,7 +138,9 @@ class Answering:
 
     def refused(self, problem: Problem, caller: Caller, now: datetime) -> tuple[Kept, ...]:
         """The answer of a story that was refused."""
-        self.status, self.body = problems.encoded(problem, self._words, self.language, caller.business.tz, moment=self.moment)
+        self.status, self.body = problems.encoded(
+            problem, self._words, self.language, caller.business.tz, moment=self.moment, base=self._base
+        )
         self.kept = True
         return self._keep(now)
 
@@ -142,6 +150,21 @@ class Answering:
 
 
 Story = Callable[[Answering], Awaitable[object]]
+
+
+def key_of(headers: Sequence[str]) -> str:
+    """The one Idempotency-Key of a request: a string as structured fields write it (RFC 9651, 3.3.3), or as it is, without quotes.
+
+    Both name the same key. Raises KeyMissing for none, for two, and for what is not 1 to 255 printable ASCII characters.
+    """
+    said = headers[0].strip() if len(headers) == 1 else ""
+    if found := QUOTED.fullmatch(said):
+        said = ESCAPED.sub(r"\1", found[1])
+    elif not BARE.fullmatch(said):  # a comma stands between two of them that a proxy has put into one header
+        raise KeyMissing
+    if not 1 <= len(said) <= LONGEST_KEY:
+        raise KeyMissing
+    return said
 
 
 async def once(
@@ -156,9 +179,7 @@ async def once(
     the first.
     """
     desk, caller = desk_of(request), caller_of(request)
-    key = key or request.headers.get("idempotency-key", "").strip().strip('"')
-    if not key or len(key) > LONGEST_KEY or not key.isprintable():
-        raise KeyMissing
+    key = key_of([key] if key else request.headers.getall("idempotency-key", []))
     digest = hashlib.sha256(b"\0".join((request.method.encode(), request.scope["path"].encode(), await request.body()))).digest()
     in_flight: set[tuple[object, str]] = request.app.state.in_flight
     mine = (caller.person.counter_id, key)
@@ -181,7 +202,7 @@ async def once(
         try:
             await story(answering)
         except Problem as problem:
-            if not answering.kept and not isinstance(problem, Busy):
+            if not answering.kept and problems.STATUS[type(problem)] not in NOT_KEPT:
                 now = desk.world.now()
                 try:
                     await desk.commit(now, rows=answering.refused(problem, caller, now))
@@ -213,7 +234,7 @@ def answer(request: Ask, problem: Problem) -> Response[bytes]:
     desk = desk_of(request)
     caller: Caller | None = request.scope.get("state", {}).get("caller")
     zone = caller.business.tz if caller else UTC_ZONE
-    status, body = problems.encoded(problem, desk.words, language_of(request, desk.words), zone)
+    status, body = problems.encoded(problem, desk.words, language_of(request, desk.words), zone, base=desk.public_url)
     headers = {}
     if "retry_after" in problem.facts:
         headers["Retry-After"] = str(problem.facts["retry_after"])

@@ -85,7 +85,7 @@ async def look_up(data: JSONBody[LookUp], request: Ask) -> Verdict:
     language = language_of(request, desk.words)
 
     def document(problem: Problem) -> dict[str, object]:
-        return problems.document(problem, desk.words, language, caller.business.tz)
+        return problems.document(problem, desk.words, language, caller.business.tz, base=desk.public_url)
 
     return await present.look_up(desk, caller, data.code, language=language, problem=document)
 
