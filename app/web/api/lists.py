@@ -56,6 +56,7 @@ def page(of: type[msgspec.Struct]) -> type[msgspec.Struct]:
 def reading(*scopes: Scope, answers: Any, refuses: Sequence[type[Problem]] = ()) -> dict[str, Any]:
     """How a GET that answers by ``answer`` or ``page_of`` is declared: as any call, and it may say that nothing has changed."""
     declared = call(*scopes, answers=answers, refuses=refuses)
+    declared["opt"]["cached"] = True
     declared["responses"][HTTPStatus.NOT_MODIFIED] = ResponseSpec(
         None, generate_examples=False, description="What you have (`If-None-Match`) is how it is."
     )
