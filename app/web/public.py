@@ -1,4 +1,4 @@
-"""What anybody may ask for: a holder's own card by its link, the drawn images, Google's callbacks, what a problem means, health."""
+"""What anybody may ask for: a holder's own card by its link, the drawn images, Google's callbacks, what problems mean, health."""
 
 from typing import Any
 from uuid import UUID
@@ -10,12 +10,10 @@ from litestar.response import Redirect
 from litestar.status_codes import HTTP_200_OK, HTTP_400_BAD_REQUEST, HTTP_503_SERVICE_UNAVAILABLE
 
 from app.desk import pictures, wallets
-from app.problems import STATUS
-from app.web import pages, wire
+from app.web import explained, pages, wire
 from app.web.wire import Ask, bare, desk_of, pass_response
-from passes.problems import NotFound, Problem, WalletNotConfigured
+from passes.problems import Problem, WalletNotConfigured
 from passes.wallets.google import Forged, KeysUnavailable
-from passes.words import N_
 
 log = structlog.get_logger()
 
@@ -68,19 +66,10 @@ async def google_callback(request: Ask) -> Response[Any]:
     return bare(HTTP_200_OK)
 
 
-@get("/problems/{word:str}", media_type="text/plain")
-async def problem(word: FromPath[str]) -> str:
-    """What a problem means: where its ``type`` leads."""
-    for kind, status in STATUS.items():
-        if kind.word == word:
-            return f"{kind.title} ({word}, HTTP {int(status)})\n\n{kind.sentence}\n\n{kind.__doc__}\n"
-    raise NotFound(what=N_("address"))
-
-
 @get("/health")
 async def health(request: Ask) -> dict[str, int]:
     """Alive, and the database answers; how many phones are behind."""
     return {"lagging": await desk_of(request).store.lagging()}
 
 
-handlers = [card_pass, card_link, art, google_callback, problem, health]
+handlers = [card_pass, card_link, art, google_callback, *explained.handlers, health]
