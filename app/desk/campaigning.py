@@ -174,7 +174,7 @@ async def story(desk: Desk, errand: Errand, last: Portion | None) -> Portion | t
     if one.state == "stopped":
         await desk.store.stop_errand(one.business_id, errand.id, desk.world.now())
         return timedelta()
-    business = next(each for each in await desk.store.businesses() if each.id == errand.business_id)
+    business = await read.business(desk, errand.business_id)
     now = desk.world.now()
     if until := quiet_until(business, now):
         return until - now
@@ -206,17 +206,27 @@ async def story(desk: Desk, errand: Errand, last: Portion | None) -> Portion | t
 
 
 async def done(desk: Desk, errand: Errand) -> None:
-    """All are reached who were meant: the campaign is over, if nobody has stopped it."""
-    await _becomes(desk, await campaign(desk, errand.business_id, errand.id), "done")
+    """All are reached who were meant: the campaign is over, if nobody has stopped it, and the log says so once."""
+    one = await campaign(desk, errand.business_id, errand.id)
+    finished = Event(
+        id=desk.world.new_id(),
+        business_id=one.business_id,
+        card_id=None,
+        customer_id=None,
+        kind="finished",
+        at=desk.world.now(),
+        campaign_id=one.id,
+    )
+    await _becomes(desk, one, "done", finished)
 
 
-async def _becomes(desk: Desk, one: Campaign, state: str) -> None:
-    """How it stands is said by the errand, unless somebody has stopped it meanwhile."""
+async def _becomes(desk: Desk, one: Campaign, state: str, *rows: Row) -> None:
+    """How it stands is said by the errand, unless somebody has stopped it meanwhile; with rows that are recorded then."""
     for _ in range(ATTEMPTS):
         now_is = await campaign(desk, one.business_id, one.id)
         if now_is.state == state or now_is.state not in ("scheduled", "sending"):
             return
-        if await desk.store.revise([(now_is, replace(now_is, state=state))]):
+        if await desk.store.revise([(now_is, replace(now_is, state=state))], rows):
             return
     raise Busy(retry_after=1)
 

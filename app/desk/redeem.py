@@ -210,7 +210,18 @@ async def refuse(
             offer_id=coupon.offer_id if coupon else None,
             customer_id=coupon.customer_id if coupon else None,
         )
-        kept = (refusal, *kept)
+        happened = Event(  # for those who follow the log from outside; whose coupon it is, the refusal knows
+            id=desk.world.new_id(),
+            business_id=caller.business.id,
+            card_id=None,
+            customer_id=None,
+            coupon_id=refusal.coupon_id,
+            kind="refused",
+            at=now,
+            reason=problem.word,
+            staff_id=person.staff_id,
+        )
+        kept = (refusal, happened, *kept)
         counts = counting.refused(refusal, caller.business.tz)
     try:
         await desk.commit(now, counts=counts, rows=kept)
