@@ -94,12 +94,10 @@ class History:
         found = (yield from self._searched()) if self._wanted.text.strip() else (yield from self._newest(self._wanted))
         page = sorted(set(found), reverse=True)[: self._limit]
         told: dict[UUID, Past] = {}
-        for of, columns in _COLUMNS.items():
+        for of in _COLUMNS:
             ids = [one.id for one in page if one.of == of]
             if ids:
-                query = Query(self._say)
-                text = f"SELECT {', '.join(columns.values())} {_JOINED[of]} WHERE t.id {query.listed(ids)}"
-                told.update((past.id, past) for past in (_past(columns, row) for row in (yield query.ask(text))))
+                told.update((past.id, past) for past in (yield from told_of(self._say, self._business_id, of, ids)))
         return [told[one.id] for one in page]
 
     # --- By the filter alone ---
@@ -213,6 +211,13 @@ class History:
             f"business_id = {query.given(self._business_id)} AND {column} {self._say.from_} {query.given(beginning)}"
             f" AND {column} {self._say.below} {query.given(after)}"
         )
+
+
+def told_of(say: Dialect, business_id: UUID, of: Of, ids: Sequence[UUID]) -> Talk[Sequence[Past]]:
+    """These presentations of a business, with their names."""
+    query, columns = Query(say), _COLUMNS[of]
+    text = f"SELECT {', '.join(columns.values())} {_JOINED[of]} WHERE t.id {query.listed(ids)}"
+    return [_past(columns, row) for row in (yield query.ask(f"{text} AND NOT (t.business_id <> {query.given(business_id)})"))]
 
 
 def customers_like(say: Dialect, business_id: UUID, text: str, *, limit: int) -> Talk[Sequence[tuple[Card, Customer]]]:
@@ -353,6 +358,7 @@ _COLUMNS: Final[Mapping[Of, Mapping[str, str]]] = {
         "status": "CASE WHEN v.id IS NOT NULL THEN 'reversed' WHEN t.kind = 'goodwill' THEN t.kind ELSE 'redeemed' END",
         "reason": "CASE WHEN v.id IS NULL THEN t.reason ELSE v.reason END",
         "reversed_at": "v.at",
+        "basket_id": "t.basket_id",
     },
     "refusal": {**_ALIKE, "card_id": "c.card_id", "status": "'refused'", "word": "t.word", "presented": "t.presented"},
 }

@@ -1,9 +1,9 @@
 """The store, as far as both databases are alike: conversations in one SQL, and plain reading queries by Piccolo."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final, TypeVar, get_args
 from uuid import UUID
 
@@ -11,14 +11,15 @@ from msgspec.structs import replace
 
 from app.db import schema, tables
 from app.db.api import Programmed
-from app.db.cards import Cards
 from app.db.configured import Configured
 from app.db.conversing import Key, answers, just, numbered
 from app.db.engines import Engine
 from app.db.errands import Errands
+from app.db.exported import Exported
 from app.db.forgetting import Forgetting
-from app.db.history import History, customers_like
+from app.db.history import History, customers_like, told_of
 from app.db.insight import Insights
+from app.db.listed import Listed
 from app.db.people import People
 from app.db.people_seen import PeopleSeen
 from app.db.phones import Phones
@@ -37,6 +38,9 @@ from app.db.shapes import (
     checked,
 )
 from app.db.statements import Ask, Dialect, Statements, Talk
+from app.db.tills import Tills
+from app.db.transactions import Transactions
+from app.db.webhooks import Heralded
 from app.store import (
     MOST_FOUND,
     Alarm,
@@ -64,7 +68,22 @@ FORGOTTEN_AT_ONCE: Final = 5000
 """Old answers are dropped in portions, so that no redemption waits long for the broom."""
 
 
-class DatabaseStore(Cards, Configured, Errands, Forgetting, Insights, People, PeopleSeen, Phones, Programmed, Reaching):
+class DatabaseStore(
+    Configured,
+    Errands,
+    Exported,
+    Forgetting,
+    Heralded,
+    Insights,
+    Listed,
+    People,
+    PeopleSeen,
+    Phones,
+    Programmed,
+    Reaching,
+    Tills,
+    Transactions,
+):
     """app.store.Store over one database. What is abstract is how a conversation is held and how a unit is committed."""
 
     def __init__(self, engine: Engine, dialect: Dialect) -> None:
@@ -72,6 +91,13 @@ class DatabaseStore(Cards, Configured, Errands, Forgetting, Insights, People, Pe
         self._engine = engine
         self._dialect = dialect
         self._say = Statements(dialect)
+        self._hot: Mapping[str, Callable[[Sequence[Key]], Talk[Sequence[Any]]]] = {
+            "caller": self._callers,
+            "counting": self._countings,
+            "kept": self._kept,
+            "presented": self._presented,
+            **{f"card by {by}": partial(self._cards_by, by) for by in self._say.card_by},
+        }
         for table in tables.TABLES:
             table._meta.db = engine  # noqa: SLF001 (Piccolo's way of naming a table's engine)
 
@@ -82,26 +108,30 @@ class DatabaseStore(Cards, Configured, Errands, Forgetting, Insights, People, Pe
         """See app.store.Store."""
 
     @abstractmethod
-    async def caller(self, secret_hash: bytes) -> Caller | None:
-        """See app.store.Store."""
-
-    @abstractmethod
-    async def counting(self, secret_hash: bytes) -> Counting | None:
-        """See app.store.Store."""
-
-    @abstractmethod
-    async def kept(self, caller_id: UUID, key: str) -> Kept | None:
-        """See app.store.Store."""
-
-    @abstractmethod
-    async def presented(self, business_id: UUID, code: str) -> Presented | None:
-        """See app.store.Store."""
-
-    @abstractmethod
     async def close(self) -> None:
         """See app.store.Store."""
 
     # --- The hot path, for a group of questions at once ---
+
+    async def caller(self, secret_hash: bytes) -> Caller | None:
+        """See app.store.Store."""
+        caller: Caller | None = await self._asked("caller", (secret_hash,))
+        return caller
+
+    async def counting(self, secret_hash: bytes) -> Counting | None:
+        """See app.store.Store."""
+        counting: Counting | None = await self._asked("counting", (secret_hash,))
+        return counting
+
+    async def kept(self, caller_id: UUID, key: str) -> Kept | None:
+        """See app.store.Store."""
+        kept: Kept | None = await self._asked("kept", (caller_id, checked(key)))
+        return kept
+
+    async def presented(self, business_id: UUID, code: str) -> Presented | None:
+        """See app.store.Store."""
+        presented: Presented | None = await self._asked("presented", (business_id, checked(code)))
+        return presented
 
     def _callers(self, hashes: Sequence[Key]) -> Talk[Sequence[Caller | None]]:
         found = yield Ask(self._say.caller, rows=numbered(hashes))
@@ -126,6 +156,13 @@ class DatabaseStore(Cards, Configured, Errands, Forgetting, Insights, People, Pe
         wanted = replace(wanted, since=checked(wanted.since), until=checked(wanted.until))
         after = after and Place(checked(after.at), after.id)
         return await self._read(History(self._dialect, business_id, wanted, after=after, limit=limit).page(), heavy=True)
+
+    async def presentation(self, business_id: UUID, id_: UUID) -> Past | None:
+        """See app.store.Store."""
+        for of in ("redemption", "refusal"):
+            for past in await self._read(told_of(self._dialect, business_id, of, [id_])):
+                return past
+        return None
 
     async def counted(self, business_id: UUID, *, since: date, until: date, by: Sequence[CountBy] = get_args(CountBy)) -> Sequence[Count]:
         """See app.store.Store."""

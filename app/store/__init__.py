@@ -13,8 +13,10 @@ from app.store.cards import CardFacts, Cards, GivenState
 from app.store.configured import Configured
 from app.store.customers import Customers, Known, Life, Mark, Merge, PeopleOrder
 from app.store.errands import Errands
+from app.store.exported import Exported, Record
 from app.store.history import MOST_FOUND, Filter, History, Past, Place, Status
 from app.store.insight import Activity, Came, Deed, Funnel, Insights, Returned
+from app.store.listed import Listed
 from app.store.people import People
 from app.store.phones import Due, Phones
 from app.store.reach import Awaited, Reach, Reaching, Results
@@ -25,9 +27,14 @@ from app.store.rows.customers import Contact, Insert, Opened, Sent
 from app.store.rows.errands import Errand, ErrandKind, Portion, Sheet
 from app.store.rows.staff import Counter, CounterKind, Counting, Login, Member, Passkey, Staff, Strikes, Ticket
 from app.store.rows.wallets import Alarm, GoogleClass
+from app.store.tills import Tills
+from app.store.transactions import Transactions
 from app.store.unit import Change, Count, CountBy, CountKind, DatabaseProblem, Duplicate, Lost, Overloaded, Tally, Unit, Unstorable
+from app.store.webhooks import BEHIND, ENOUGH, Facts, Heralded
 
 __all__ = [
+    "BEHIND",
+    "ENOUGH",
     "MOST_FOUND",
     "SCOPES",
     "Activity",
@@ -55,6 +62,7 @@ __all__ = [
     "Endpoint",
     "Errand",
     "ErrandKind",
+    "Facts",
     "Filter",
     "Funnel",
     "GivenState",
@@ -77,6 +85,7 @@ __all__ = [
     "Place",
     "Portion",
     "Reach",
+    "Record",
     "Reservation",
     "Results",
     "Return",
@@ -98,7 +107,24 @@ __all__ = [
 ]
 
 
-class Store(Cards, Configured, Customers, Errands, History, Insights, People, Phones, Programmed, Reaching, Protocol):
+class Store(
+    Cards,
+    Configured,
+    Customers,
+    Errands,
+    Exported,
+    Heralded,
+    History,
+    Insights,
+    Listed,
+    People,
+    Phones,
+    Programmed,
+    Reaching,
+    Tills,
+    Transactions,
+    Protocol,
+):
     """The database. Reads see what is committed; every write goes through ``commit`` or one of the followers' verbs."""
 
     async def commit(self, unit: Unit) -> int:

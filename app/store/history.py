@@ -65,6 +65,7 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     """Why it was honoured, or taken back."""
     reversed_at: datetime | None = None
+    basket_id: UUID | None = None
 
 
 MOST_FOUND: Final = 20
@@ -76,6 +77,10 @@ class History(Protocol):
 
     async def past(self, business_id: UUID, wanted: Filter, *, after: Place | None = None, limit: int = 50) -> Sequence[Past]:
         """Presentations, the newest first, after (older than) a place. A handful of index reads, however many there are."""
+        ...
+
+    async def presentation(self, business_id: UUID, id_: UUID) -> Past | None:
+        """One presentation of this business, by its redemption's or its refusal's id."""
         ...
 
     async def counted(self, business_id: UUID, *, since: date, until: date, by: Sequence[CountBy] = ...) -> Sequence[Count]:

@@ -2,7 +2,7 @@
 
 from litestar import Router
 
-from app.web.api import cards, coupons, redemptions
+from app.web.api import cards, catalogue, coupons, events, history, me, redemptions, requests
 from app.web.api.calls import keyed
 
 LARGEST_BODY = 64 * 1024
@@ -11,5 +11,14 @@ router = Router(
     "/api/v1",
     guards=[keyed],
     request_max_body_size=LARGEST_BODY,
-    route_handlers=[*cards.handlers, *redemptions.handlers, *coupons.handlers],
+    route_handlers=[
+        *me.handlers,
+        *cards.handlers,
+        *redemptions.handlers,
+        *coupons.handlers,
+        *catalogue.handlers,
+        *events.handlers,
+        *history.handlers,
+        *requests.handlers,
+    ],
 )
