@@ -16,13 +16,12 @@ from litestar.config.csrf import CSRFConfig
 from litestar.datastructures import CacheControlHeader
 from litestar.exceptions import HTTPException
 from litestar.middleware import DefineMiddleware
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.static_files import create_static_files_router
 from litestar.types import ControllerRouterHandler
 from msgspec.structs import replace
 
 from app import certs, db, doctor, languages
+from app.almanac import Almanac
 from app.credentials import TEMPLATES, apple_wallet, google_wallet, post_office
 from app.desk import Desk, starting
 from app.desk.automations import Automations
@@ -30,6 +29,7 @@ from app.desk.courtesy import Courtesy
 from app.desk.letters import Letters
 from app.errands import Errands
 from app.followers import Followers
+from app.herald import Herald
 from app.outbound import Outbound
 from app.settings import Settings
 from app.web import (
@@ -50,6 +50,8 @@ from app.web import (
     inserts,
     insight,
     join,
+    keys,
+    limiting,
     locations,
     offers,
     pages,
@@ -59,6 +61,7 @@ from app.web import (
     programs,
     public,
     redemptions,
+    reference,
     segments,
     signing_in,
     start,
@@ -87,6 +90,7 @@ PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     *customers.handlers,
     *audit.handlers,
     *counters.handlers,
+    *keys.handlers,
     *locations.handlers,
     *business_settings.handlers,
     *posters.handlers,
@@ -104,6 +108,7 @@ PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     *design.handlers,
     *programs.handlers,
     *offers.handlers,
+    *reference.handlers,
 )
 """Everything that people look at in a browser, in the order of the house's front to its back."""
 
@@ -132,7 +137,9 @@ async def open_desk(
         public_url=settings.public_url.rstrip("/"),
         bell=bell.set,
         post=post,
+        sandbox=settings.stand_ins,
         aside=(courtesy or Courtesy()).step_aside,
+        webhooks_private=settings.webhooks_private,
     )
     try:
         yield desk, bell
@@ -145,9 +152,9 @@ async def open_desk(
 
 @contextlib.asynccontextmanager
 async def following(desk: Desk, bell: asyncio.Event, *, lease: float) -> AsyncIterator[None]:
-    """Followers, errands, automations and e-mails at work for as long as this is open."""
+    """Followers, errands, automations, e-mails and webhooks at work for as long as this is open."""
     followers = Followers(desk, bell, lease=timedelta(seconds=lease))
-    tasks = [asyncio.create_task(each.run()) for each in (followers, Errands(desk), Automations(desk), Letters(desk))]
+    tasks = [asyncio.create_task(each.run()) for each in (followers, Errands(desk), Automations(desk), Letters(desk), Almanac(desk), Herald(desk))]
     try:
         yield
     finally:
@@ -173,6 +180,7 @@ def create_app(settings: Settings, *, followers: bool = True, world: Callable[[H
 
             desk = replace(desk, news=news)
             app.state.in_flight = courtesy.in_flight
+            app.state.limits = limiting.Limits()
             app.state.desk = desk
             app.state.bell = bell
             app.state.pages = TEMPLATES / "pages"
@@ -200,22 +208,21 @@ def create_app(settings: Settings, *, followers: bool = True, world: Callable[[H
         middleware=[sessions(key, secure=secure), DefineMiddleware(Forms, config=csrf)],
         request_max_body_size=LARGEST_FORM,
         exception_handlers={**pages.HANDLERS, Wrong: on_wrong},
-        include_in_schema=False,
     )
     files = create_static_files_router(
         path="/static",
         directories=[STATIC],
         cache_control=CacheControlHeader(no_cache=True),  # asked each time, answered 304: a new release is seen at once
-        include_in_schema=False,
     )
     app = Litestar(
-        before_send=[pages.guarded],
+        before_send=[pages.guarded, limiting.told],
         route_handlers=[
             api.router,
             Router("/apple", route_handlers=[apple.router]),
             *public.handlers,
+            *reference.public,
             *pictures.public,
-            Router("/", route_handlers=campaigns.public, exception_handlers=pages.HANDLERS, include_in_schema=False),
+            Router("/", route_handlers=campaigns.public, exception_handlers=pages.HANDLERS),
             style.sheet,
             brand.sheet,
             brand.paint,
@@ -224,7 +231,7 @@ def create_app(settings: Settings, *, followers: bool = True, world: Callable[[H
         ],
         lifespan=[lifespan],
         exception_handlers={**HANDLERS, HTTPException: pages.on_nowhere},
-        openapi_config=OpenAPIConfig(title="Counterpass", version="1", path="/api", render_plugins=[JsonRenderPlugin()]),
+        openapi_config=None,  # app/web/api/described.py describes what it serves by the types that it decodes and encodes
         debug=False,
         logging_config=None,  # ours is set at start (app/logs.py); Litestar would put its own handlers over it
     )

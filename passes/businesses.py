@@ -94,7 +94,7 @@ class Location(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
-    """A member of staff at work: who, in which role, where, and through which counter or token."""
+    """A member of staff at work: who, in which role, where, and through which counter or key."""
 
     staff_id: UUID
     staff: str

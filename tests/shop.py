@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from app import asgi, settings, world
 from app.certs import make_development_chain
-from app.desk import Desk, enrolment, examples, found
+from app.desk import Desk, enrolment, examples, found, keys
 from app.followers import Followers
 from app.store import Filter, Past, Staff
 from passes.businesses import Brand, Business, Location
@@ -109,14 +109,16 @@ class Shop:
         return there
 
     async def token(self, who: str, where: str = "Bến Thành") -> str:
-        return await found.hand_out_token(
+        _, secret = await keys.hand_out(
             self.desk.store,
             self.desk.world,
-            business_id=self.business.id,
-            staff_id=self.staff[who].id,
-            location_id=self.locations[where].id,
+            self.business,
             name=who,
+            location_id=self.locations[where].id,
+            made_by=self.staff[who].id,
+            staff_id=self.staff[who].id,
         )
+        return secret
 
     def headers(self, who: str = "An", *, key: str | None = None, language: str = "en") -> dict[str, str]:
         return {

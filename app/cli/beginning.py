@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from app import asgi, certs, settings, world
 from app.cli import asking, certificates, opening, staff
-from app.desk import examples, found
+from app.desk import examples, found, keys
 
 DEVELOPMENT = "pass.dev.counterpass"
 
@@ -14,7 +14,7 @@ DEVELOPMENT = "pass.dev.counterpass"
 def add(commands: asking.Commands) -> None:
     """``init``."""
     init = asking.command(
-        commands, "init", _init, "make the database, the first business, its owner and a token, and development certificates"
+        commands, "init", _init, "make the database, the first business, its owner and a key, and development certificates"
     )
     init.add_argument("--another", action="store_true", help="begin a business beside those that there are")
     asking.may_name_a_certificate(init, "it signs cards with an Apple certificate of its own, that of the folder certs/apple-NAME")
@@ -44,7 +44,7 @@ async def _init(asked: argparse.Namespace, known: settings.Settings) -> int:
         if there and not asked.another:
             print(
                 f"there is a business already ({', '.join(there)}); nothing was changed. "
-                "For a token: `counterpass staff token`; for a second business: --another"
+                "For a key: `counterpass keys make`; for a second business: --another"
             )
             return 1
         if asked.name in there:
@@ -72,19 +72,20 @@ async def _init(asked: argparse.Namespace, known: settings.Settings) -> int:
         else:
             business = await examples.cafe(store, real, founded.business)
         programs = await store.programs(business.id)
-        secret = await found.hand_out_token(
+        _, secret = await keys.hand_out(
             store,
             real,
-            business_id=business.id,
-            staff_id=founded.owner.id,
+            business,
+            name="first key",
             location_id=founded.location.id,
-            name="first token",
+            made_by=founded.owner.id,
+            staff_id=founded.owner.id,
         )
         link = await staff.link(store, real, known, founded.owner)
     print(f"business   {business.name} ({business.id})")
     for program in programs:
         print(f"program    {program.name.said(languages[0])} ({program.id})")
-    print(f"token      {secret}   (shown once; it is the owner's)")
+    print(f"key        {secret}   (shown once; it works for the owner)")
     print(f"sign in    {link}   (works once, for 7 days, while the service runs: the owner sets a password)")
     print("next       counterpass serve")
     return 0

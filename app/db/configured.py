@@ -68,7 +68,11 @@ class Configured(Conversing):
 
     async def businesses(self) -> Sequence[Business]:
         """See app.store.Store."""
-        return await self._all(BUSINESS, tables.Business.select().order_by(tables.Business.created))
+        return [one for one in await self._all(BUSINESS, tables.Business.select().order_by(tables.Business.created)) if not one.test_of]
+
+    async def business(self, business_id: UUID) -> Business | None:
+        """See app.store.Store."""
+        return await self._one(BUSINESS, tables.Business.select().where(tables.Business.id == business_id))
 
     async def staff(self, business_id: UUID) -> Sequence[Staff]:
         """See app.store.Store."""

@@ -47,11 +47,20 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     """Let whoever stands at a counter go first, for a moment: long work awaits it before each little piece."""
     post: Send | None = None
     """Send an e-mail; None where no mail server is configured."""
+    webhooks_private: bool = False
+    """Whether webhooks may be sent to addresses that are not public, and without TLS."""
+    sandbox: bool = False
+    """The wallets are stand-ins: cards of test mode get into them, too."""
+
+    def reaches(self, business: Business) -> bool:
+        """Whether cards of this business get into wallets: nobody's real phone holds one of test mode."""
+        return business.test_of is None or self.sandbox
 
     def look(self, business: Business, language: str, now: datetime) -> Look:
         """How to say things to a caller."""
-        apple = self.apple is not None and business.apple in self.apple.certificates
-        return Look(language, business, now, self.public_url, apple, self.google is not None)
+        reaches = self.reaches(business)
+        apple = reaches and self.apple is not None and business.apple in self.apple.certificates
+        return Look(language, business, now, self.public_url, apple, reaches and self.google is not None)
 
     async def commit(
         self,

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from app.desk import Desk, counting, giving, ledger
+from app.desk import Desk, counting, giving, ledger, read
 from app.store import Change, Count, Errand, Portion, Row
 from passes import cards
 from passes.businesses import Business
@@ -183,7 +183,7 @@ async def _move(
 
 async def _expiry(desk: Desk, errand: Errand, about: Expiry, after: UUID | None, now: datetime) -> _Found:
     offers = await desk.store.offers(errand.business_id, [about.offer_id])
-    business = next(each for each in await desk.store.businesses() if each.id == errand.business_id)
+    business = await read.business(desk, errand.business_id)
     offer = offers[about.offer_id]
     there = await desk.store.coupons(errand.business_id, offer_id=offer.id, after=after, limit=PORTION)
     found = _Found(after=str(there[-1].id if there else after or offer.id), last=len(there) < PORTION)

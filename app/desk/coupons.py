@@ -1,6 +1,6 @@
 """Coupons after they were given, and many at once: cancelled, extended, issued to a segment, made to be printed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Final
 from uuid import UUID
@@ -8,9 +8,9 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from app.desk import ATTEMPTS, Desk, audit, counting, giving
-from app.desk.read import running
-from app.store import Change, Duplicate, Errand, Lost, Member, Portion
+from app.desk import ATTEMPTS, Desk, Once, Repeated, audit, counting, giving, limits, read
+from app.desk.views import CouponView
+from app.store import Caller, Change, Duplicate, Errand, Lost, Member, Portion, Row
 from passes import coupons
 from passes.businesses import Business
 from passes.campaigns import Rules
@@ -29,37 +29,81 @@ MOST: Final = 10_000
 # --- One coupon: cancelled, extended ---
 
 
-async def void(desk: Desk, member: Member, coupon_id: UUID, *, reason: str) -> Coupon:
+Beside = Callable[[Presented, Coupon, datetime], Sequence[Row]]
+"""What is recorded with a change: the coupon as it was presented, as it became, and when."""
+
+
+def _nothing(_was: Presented, _became: Coupon, _now: datetime) -> Sequence[Row]:
+    return ()
+
+
+async def void(desk: Desk, business: Business, staff_id: UUID, coupon_id: UUID, *, reason: str, beside: Beside = _nothing) -> Coupon:
     """Cancel a coupon that was not used. Raises NotFound, and what passes.coupons.void does."""
     now = desk.world.now()
-    return await _change(desk, member, coupon_id, "voided", lambda one: coupons.void(one, reason=reason, now=now), reason=reason, now=now)
+
+    def cancelled(one: Presented) -> Coupon:
+        return coupons.void(one, reason=reason, now=now)
+
+    return await _change(desk, business, coupon_id, cancelled, what="voided", staff_id=staff_id, reason=reason, now=now, beside=beside)
 
 
-async def extend(desk: Desk, member: Member, coupon_id: UUID, until: date, *, reason: str) -> Coupon:
+async def extend(
+    desk: Desk, business: Business, staff_id: UUID, coupon_id: UUID, until: date, *, reason: str, beside: Beside = _nothing
+) -> Coupon:
     """A coupon is good to the end of a later day. Raises NotFound, and what passes.coupons.extend does."""
-    now, zone = desk.world.now(), member.business.tz
+    now = desk.world.now()
 
     def later(one: Presented) -> Coupon:
-        return coupons.extend(one, until, reason=reason, now=now, zone=zone)
+        return coupons.extend(one, until, reason=reason, now=now, zone=business.tz)
 
-    return await _change(desk, member, coupon_id, "extended", later, reason=reason, now=now)
+    return await _change(desk, business, coupon_id, later, what="extended", staff_id=staff_id, reason=reason, now=now, beside=beside)
+
+
+async def change_once(desk: Desk, caller: Caller, coupon_id: UUID, *, until: date | None, reason: str, once: Once) -> CouponView:
+    """The same by a program, once: void, or extend ``until`` a day. Raises NotAllowed below a manager, and what those do."""
+    limits.managing(caller)
+    business, staff_id = caller.business, caller.person.staff_id
+    shown: list[CouponView] = []
+
+    def beside(was: Presented, became: Coupon, now: datetime) -> Sequence[Row]:
+        shown[:] = [desk.look(business, once.language, now).coupon(became, was.offer)]
+        return once.done(shown[0], caller, now)
+
+    try:
+        if until is None:
+            await void(desk, business, staff_id, coupon_id, reason=reason, beside=beside)
+        else:
+            await extend(desk, business, staff_id, coupon_id, until, reason=reason, beside=beside)
+    except Duplicate as duplicate:
+        raise Repeated from duplicate
+    return shown[0]
 
 
 async def _change(
-    desk: Desk, member: Member, coupon_id: UUID, what: str, change: Callable[[Presented], Coupon], *, reason: str, now: datetime
+    desk: Desk,
+    business: Business,
+    coupon_id: UUID,
+    change: Callable[[Presented], Coupon],
+    *,
+    what: str,
+    staff_id: UUID,
+    reason: str,
+    now: datetime,
+    beside: Beside,
 ) -> Coupon:
     for _ in range(ATTEMPTS):
-        presented = await desk.store.coupon(member.business.id, coupon_id)
-        if presented is None:
+        presented = await desk.store.coupon(business.id, coupon_id)
+        if presented is None or presented.coupon.state == "pooled":
             raise NotFound(what=N_("coupon"))
         was, became = presented.coupon, change(presented)
-        line = audit.line(desk, member.staff.id, f"coupon.{what}", was, became)
+        line = audit.line(desk, staff_id, f"coupon.{what}", was, became)
+        event = _event(desk, staff_id, was, what, reason=reason, now=now)
         try:
             await desk.commit(
                 now,
                 changes=(_changed(was, became),),
-                counts=counting.voided((was,), now, member.business.tz) if what == "voided" else (),
-                rows=(_event(desk, member.staff.id, was, what, reason=reason, now=now), replace(line, name=presented.offer.title.by[0][1])),
+                counts=counting.voided((was,), now, business.tz) if what == "voided" else (),
+                rows=(event, replace(line, name=presented.offer.title.by[0][1]), *beside(presented, became, now)),
                 touches=(was.card_id,) if was.card_id else (),
             )
         except Lost:
@@ -125,7 +169,7 @@ def about(errand: Errand) -> About:
 
 async def to_segment(desk: Desk, member: Member, errand_id: UUID, offer_id: UUID, rules: Rules) -> None:
     """Issue a coupon to each card that the rules mean, one portion after the other. Raises NotFound and Paused."""
-    offer = await running(desk, member.business.id, offer_id)
+    offer = await read.running(desk, member.business.id, offer_id)
     total = await desk.store.segment_size(member.business.id, rules, now=desk.world.now(), zone=member.business.tz)
     await _begin(
         desk, member, errand_id, ToSegment(offer_id=offer.id, rules=rules), word="coupons.issued", total=total, name=offer.title.by[0][1]
@@ -134,7 +178,7 @@ async def to_segment(desk: Desk, member: Member, errand_id: UUID, offer_id: UUID
 
 async def to_print(desk: Desk, member: Member, errand_id: UUID, offer_id: UUID, count: int) -> None:
     """Make so many coupons that are nobody's. Raises NotFound, Paused, and PoolEmpty where not that many codes are left."""
-    offer = await running(desk, member.business.id, offer_id)
+    offer = await read.running(desk, member.business.id, offer_id)
     if offer.source == "pool" and len(await desk.store.pooled(member.business.id, offer.id, limit=count, now=desk.world.now())) < count:
         raise PoolEmpty(offer=offer.title)
     await _begin(desk, member, errand_id, ToPrint(offer_id=offer.id), word="coupons.printed", total=count, name=offer.title.by[0][1])
@@ -175,7 +219,7 @@ async def _begin(desk: Desk, member: Member, errand_id: UUID, what: About, *, wo
 
 async def portion(desk: Desk, errand: Errand, last: Portion | None) -> Portion:
     """The next portion of an errand of this kind, committed with what it does (app.errands)."""
-    business = next(one for one in await desk.store.businesses() if one.id == errand.business_id)
+    business = await read.business(desk, errand.business_id)
     match about(errand):
         case ToSegment() as what:
             return await _issue_some(desk, business, errand, last, what)

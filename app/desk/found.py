@@ -1,25 +1,17 @@
-"""A business begins: itself, its first location, its people, what its cards earn, and the tokens that people work with."""
+"""A business begins: itself, its first location, its people, and what its cards earn."""
 
 import hashlib
-from collections.abc import Iterable
-from typing import Final
 from uuid import UUID
 
 import msgspec
 from msgspec.structs import replace
 
-from app.desk.audit import line_of
-from app.store import SCOPES, ApiKey, ApiSecret, Login, Staff, Store, Unit
+from app.store import Login, Staff, Store, Unit
 from app.world import World
 from passes.businesses import Brand, Business, Location, Role
 from passes.offers import Offer
 from passes.problems import ChangedMeanwhile
 from passes.programs import Program
-
-SIGN: Final = "cp_live_"
-"""How a leaked key is recognised for what it is."""
-PER_MINUTE: Final = 1200
-"""Requests of one key in a minute, unless its maker says otherwise."""
 
 
 class Founded(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,48 +109,6 @@ async def sign_with(store: Store, business: Business, apple: str, *, pass_type: 
         raise ChangedMeanwhile
 
 
-async def hand_out_token(
-    store: Store, world: World, *, business_id: UUID, staff_id: UUID, location_id: UUID, name: str, scopes: Iterable[str] = SCOPES
-) -> str:
-    """A key with which a program works for a member of staff at a location. Its secret is returned once; only the hash is kept."""
-    now = world.now()
-    secret = SIGN + world.token() + world.token()
-    key = ApiKey(
-        id=world.new_id(),
-        business_id=business_id,
-        staff_id=staff_id,
-        location_id=location_id,
-        name=name,
-        scopes=" ".join(scopes),
-        per_minute=PER_MINUTE,
-        made_by=staff_id,
-        created_at=now,
-    )
-    await store.commit(
-        Unit(at=now, due_at=now, rows=(key, secret_of(world, key, secret), line_of(world, staff_id, "token.made", None, key)))
-    )
-    return secret
-
-
-def secret_of(world: World, key: ApiKey, secret: str) -> ApiSecret:
-    """What is kept of a key's secret."""
-    return ApiSecret(
-        id=world.new_id(),
-        business_id=key.business_id,
-        key_id=key.id,
-        secret_hash=secret_hash(secret),
-        hint=secret[-4:],
-        made_at=world.now(),
-    )
-
-
-async def take_back_token(store: Store, world: World, key: ApiKey) -> None:
-    """A key stands for nobody from now on."""
-    now = world.now()
-    line = line_of(world, key.staff_id, "token.revoked", key, replace(key, revoked_at=now))
-    await store.change_key(key.business_id, key.id, revoked_at=now, rows=(line,))
-
-
 def secret_hash(secret: str) -> bytes:
-    """What is stored of a bearer token. It is long and random, so a plain hash is as good as a slow one."""
+    """What is stored of a secret that somebody brings. It is long and random, so a plain hash is as good as a slow one."""
     return hashlib.sha256(secret.encode()).digest()

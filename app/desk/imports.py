@@ -17,6 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from app.desk import Desk, audit
+from app.desk import read as reading
 from app.desk.read import running
 from app.store import Duplicate, Errand, Member, Portion, Sheet
 from passes import codes
@@ -380,7 +381,7 @@ async def portion(desk: Desk, errand: Errand, last: Portion | None) -> Portion:
         await desk.commit(now, rows=(over_,))
         return over_
     what, been = brought(errand), so_far(last)
-    business = next(one for one in await desk.store.businesses() if one.id == errand.business_id)
+    business = await reading.business(desk, errand.business_id)
     read = await sheet(desk, errand.id, been.sheet)
     lines = _marked(read, await _known(desk, business, read))
     good = [

@@ -117,7 +117,7 @@ async def join(desk: Desk, caller: Caller, program_id: UUID, newcomer: Newcomer,
 async def program_of(desk: Desk, program_id: UUID) -> tuple[Program, Business]:
     """A program that anybody may look at, with its business. Raises NotFound."""
     found = await desk.store.program_with_business(program_id)
-    if found is None:
+    if found is None or found[1].test_of is not None:
         raise NotFound(what=N_("program"))
     return found
 
@@ -363,7 +363,7 @@ async def _learn(desk: Desk, business: Business, known: Customer, newcomer: Newc
 def _due(desk: Desk, facts: CardFacts, now: datetime) -> tuple[Sent, ...]:
     """That a letter is to be written (app.desk.letters), kept with the card: who joins waits for no mail server."""
     card = facts.card
-    if desk.post is None or not facts.customer.email:
+    if desk.post is None or facts.business.test_of or not facts.customer.email:
         return ()
     letter = Sent(
         id=desk.world.new_id(),

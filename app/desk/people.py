@@ -188,7 +188,7 @@ async def change_role(desk: Desk, actor: Member, staff_id: UUID, role: Role) -> 
 
 
 async def suspend(desk: Desk, actor: Member, staff_id: UUID) -> Member:
-    """They can do nothing from now on, by session, PIN or token. Raises NotFound, NotAllowed (also for oneself), LastOwner."""
+    """They can do nothing from now on, by session, PIN or key. Raises NotFound, NotAllowed (also for oneself), LastOwner."""
     now = desk.world.now()
 
     def change(member: Member) -> Member:

@@ -6,11 +6,19 @@ from app.desk import Desk
 from app.desk.views import CardView, CouponStory, Story
 from app.store import Caller, CardFacts
 from passes import codes
-from passes.businesses import Location
+from passes.businesses import Business, Location
 from passes.codes import Number
 from passes.offers import Offer
 from passes.problems import NotFound, Paused, Problem
 from passes.words import N_
+
+
+async def business(desk: Desk, business_id: UUID) -> Business:
+    """A business, or the twin that is its test mode. Raises NotFound."""
+    found = await desk.store.business(business_id)
+    if found is None:
+        raise NotFound(what=N_("business"))
+    return found
 
 
 async def offer(desk: Desk, business_id: UUID, offer_id: UUID) -> Offer:
@@ -87,7 +95,7 @@ async def story(desk: Desk, caller: Caller, which: str, *, language: str) -> Sto
 async def coupon(desk: Desk, caller: Caller, coupon_id: UUID, *, language: str) -> CouponStory:
     """A coupon and everything that happened to it at a counter, oldest first. Raises NotFound."""
     presented = await desk.store.coupon(caller.business.id, coupon_id)
-    if presented is None:
+    if presented is None or presented.coupon.state == "pooled":
         raise NotFound(what=N_("coupon"))
     look = desk.look(caller.business, language, desk.world.now())
     history = await desk.store.coupon_history(caller.business.id, coupon_id)

@@ -85,7 +85,7 @@ async def apple_pass(desk: Desk, facts: CardFacts) -> bytes:
     apple = _apple(desk)
     now = desk.world.now()
     certificate = apple.certificates.get(facts.business.apple)
-    if certificate is None:
+    if certificate is None or not desk.reaches(facts.business):
         raise WalletNotConfigured(wallet="Apple Wallet")
     open_ = [place for place in await desk.store.locations(facts.business.id) if not place.closed]
     places = tuple((place.latitude, place.longitude) for place in open_ if place.latitude is not None and place.longitude is not None)
@@ -166,6 +166,8 @@ async def google_link(desk: Desk, facts: CardFacts) -> str:
     Raises WalletNotConfigured, or WalletUnavailable while Google does not take them.
     """
     google = _google(desk)
+    if not desk.reaches(facts.business):
+        raise WalletNotConfigured(wallet="Google Wallet")
     now = desk.world.now()
     drawn = draw(facts, desk.words, now)
     known = await desk.store.google_class(facts.program.id)

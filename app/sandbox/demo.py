@@ -23,7 +23,7 @@ import msgspec
 from msgspec.structs import replace
 
 from app import asgi, certs, db
-from app.desk import Desk, enrolment, examples, found
+from app.desk import Desk, enrolment, examples, found, keys
 from app.desk.hashing import hashed
 from app.outbound import Outbound
 from app.sandbox import past
@@ -61,15 +61,15 @@ class NotSeen(Exception):
 
 
 class Till:
-    """Somebody with a bearer token, asking the service as curl would."""
+    """Somebody with a key, asking the service as curl would."""
 
-    def __init__(self, http: Outbound, url: str, token: str) -> None:
-        self._http, self.url, self.token = http, url, token
+    def __init__(self, http: Outbound, url: str, secret: str) -> None:
+        self._http, self.url, self.secret = http, url, secret
 
     async def ask(self, method: str, path: str, body: object = None, *, photo: bytes = b"") -> tuple[int, Any]:
         """One call of the API: the status, and the body (decoded if it is JSON)."""
         headers = (
-            ("Authorization", f"Bearer {self.token}"),
+            ("Authorization", f"Bearer {self.secret}"),
             ("Idempotency-Key", str(uuid4())),
             ("Content-Type", "image/png" if photo else "application/json"),
         )
@@ -112,6 +112,7 @@ class Stage:
         self.doors: dict[CounterKind, str] = {}
         self.till: Till
         self.manager: Till
+        self.test_key: str
         self.apns: ApnsSandbox
         self.google: GoogleSandbox
         self.mail: MailSandbox
@@ -158,12 +159,23 @@ class Stage:
             self.location_id = founded.location.id
             self.program_id = str((await store.programs(business.id))[0].id)
             cashier = await found.hire(store, world, business, name="An", role="cashier")
-            tokens = [
-                await found.hand_out_token(
-                    store, world, business_id=business.id, staff_id=who.id, location_id=founded.location.id, name=who.name
-                )
+            secrets = [
+                (
+                    await keys.hand_out(
+                        store,
+                        world,
+                        business,
+                        name=f"Key of {who.name}",
+                        location_id=founded.location.id,
+                        made_by=founded.owner.id,
+                        staff_id=who.id,
+                    )
+                )[1]
                 for who in (cashier, founded.owner)
             ]
+            _, self.test_key = await keys.hand_out(
+                store, world, business, name="Till in test mode", location_id=founded.location.id, made_by=founded.owner.id, test=True
+            )
             for who in (founded.owner, cashier):
                 await _let_in(store, world, who)
             for kind, name in COUNTERS.items():
@@ -172,14 +184,14 @@ class Stage:
                 )
                 self.doors[kind] = f"{self.url}/enrol/{secret}"
             if self.days:
-                await self._have_a_past(store, world, tokens)
+                await self._have_a_past(store, world, secrets)
         finally:
             await store.close()
-        self.till, self.manager = (Till(self.http, self.url, token) for token in tokens)
+        self.till, self.manager = (Till(self.http, self.url, secret) for secret in secrets)
 
-    async def _have_a_past(self, store: Store, world: World, tokens: Sequence[str]) -> None:
+    async def _have_a_past(self, store: Store, world: World, secrets: Sequence[str]) -> None:
         """So that the owner's pages have something to show."""
-        an, lan = [caller for token in tokens if (caller := await store.caller(found.secret_hash(token)))]
+        an, lan = [caller for secret in secrets if (caller := await store.caller(found.secret_hash(secret)))]
         manager = await found.hire(store, world, lan.business, name="Thu", role="manager")
         await _let_in(store, world, manager)
         thu = replace(lan, person=replace(lan.person, staff_id=manager.id, staff=manager.name, role=manager.role))
@@ -484,6 +496,7 @@ async def stay(*, database: str | None, port: int) -> int:
                 print(f"The poster to print:     {stage.url}/programs/{stage.program_id}/poster\nWhere it leads:          {stage.poster}\n")
                 for one in tries:
                     print(f"# {one.what}\n{one.command}\n")
+                print(f"A key, live:             {stage.till.secret}\nA key of test mode:      {stage.test_key}\n")
                 print("Ctrl-C ends the demo and forgets everything.", flush=True)
                 await asyncio.Event().wait()
     return 0
@@ -501,7 +514,7 @@ async def _people(stage: Stage, shelf: Shelf) -> list[Try]:
 
     def curl(path: str, body: Mapping[str, object]) -> str:
         return (
-            f"curl -s {stage.url}/api/v1/{path} -H 'Authorization: Bearer {stage.till.token}' "
+            f"curl -s {stage.url}/api/v1/{path} -H 'Authorization: Bearer {stage.till.secret}' "
             f"-H \"Idempotency-Key: $(date +%s%N)\" -H 'Content-Type: application/json' -d '{json.dumps(body)}'"
         )
 

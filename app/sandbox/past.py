@@ -65,7 +65,7 @@ def newcomer(number: int, today: datetime) -> Newcomer:
 
 async def at_work(desk: Desk, caller: Caller) -> Caller:
     """The same person, at work for the business as it is now."""
-    business = next(one for one in await desk.store.businesses() if one.id == caller.business.id)
+    business = await read.business(desk, caller.business.id)
     return replace(caller, business=business)
 
 

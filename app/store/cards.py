@@ -40,7 +40,7 @@ class Cards(Protocol):
     """Cards and coupons, by id within a business."""
 
     async def caller(self, secret_hash: bytes) -> Caller | None:
-        """Who a live token stands for (not revoked, staff not suspended)."""
+        """Who a key stands for (not revoked, staff not suspended)."""
         ...
 
     async def kept(self, caller_id: UUID, key: str) -> Kept | None:

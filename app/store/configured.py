@@ -18,7 +18,11 @@ class Configured(Protocol):
     """What is set up once and read often, and how it is written anew."""
 
     async def businesses(self) -> Sequence[Business]:
-        """All businesses of the installation, by age."""
+        """All businesses of the installation, by age, without the twins of their test mode."""
+        ...
+
+    async def business(self, business_id: UUID) -> Business | None:
+        """A business, or the twin of one."""
         ...
 
     async def staff(self, business_id: UUID) -> Sequence[Staff]:

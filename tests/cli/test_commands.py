@@ -23,7 +23,7 @@ from app.outbound import Outbound
 from app.sandbox.apns import ApnsSandbox
 from app.sandbox.phone import Phone
 
-TOKEN = re.compile(r"cp_[\w-]{40,}")
+KEY = re.compile(r"cp_(?:live|test)_[\w-]{40,}")
 
 
 class Folder:
@@ -87,14 +87,14 @@ def folder(tmp_path: Path) -> Folder:
 
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory: pytest.TempPathFactory) -> tuple[Folder, str, str]:
-    """A folder with a business, its program and its token."""
+    """A folder with a business, its program and its key."""
     one = Folder(tmp_path_factory.mktemp("shop"))
     said, _ = one.run("init", "--name", "Tiệm Bánh", "--zone", "Asia/Ho_Chi_Minh", "--currency", "VND", "--languages", "vi,en",
                       "--reward", "2=Bánh", "--reward", "5=Cà phê", "--owner", "Lan")  # fmt: skip
-    program, token = re.search(r"program .*\(([0-9a-f-]{36})\)", said), TOKEN.search(said)
+    program, key = re.search(r"program .*\(([0-9a-f-]{36})\)", said), KEY.search(said)
     assert program
-    assert token
-    return one, program[1], token[0]
+    assert key
+    return one, program[1], key[0]
 
 
 async def answering(client: httpx.AsyncClient) -> None:
@@ -109,7 +109,7 @@ async def answering(client: httpx.AsyncClient) -> None:
 # --- What an operator can cause is one line ---
 
 
-@pytest.mark.parametrize("arguments", [["follow"], ["staff", "token", "--name", "An"], ["pass", "export", "X"]])
+@pytest.mark.parametrize("arguments", [["follow"], ["keys", "make", "--name", "Till"], ["pass", "export", "X"]])
 def test_without_a_database_a_command_says_so_and_makes_none(folder: Folder, arguments: list[str]) -> None:
     assert "counterpass init" in folder.refused(*arguments)
     assert not list(folder.path.iterdir())
@@ -202,11 +202,9 @@ def test_a_second_business_begins_beside_the_first_when_asked_to(folder: Folder)
     assert "Tiệm Bánh already" in folder.refused("init", "--another", "--name", "Tiệm Bánh")
     said, _ = folder.run("init", "--another", "--name", "Saigon Bagels", "--certificate", "saigon", "--owner", "Sam")
     assert "certs csr --certificate saigon" in said
-    assert TOKEN.search(said)
+    assert KEY.search(said)
     assert "Tiệm Bánh, Saigon Bagels" in folder.refused("staff", "list")
-    assert folder.run("staff", "list", "--business", "Saigon Bagels")[0].startswith(
-        "Sam, owner, invited (no password or PIN yet)\n    a token at Main counter, made 20"
-    )
+    assert folder.run("staff", "list", "--business", "Saigon Bagels")[0] == "Sam, owner, invited (no password or PIN yet)\n"
     assert "certs csr" in folder.run("doctor", status=1)[0]
     assert "apple-saigon/request.csr" in folder.run("certs", "csr", "--email", "a@b.c", "--name", "S", "--certificate", "saigon")[0]
 
@@ -242,7 +240,9 @@ def test_a_port_in_use_is_named(begun: tuple[Folder, str, str]) -> None:
 
 def test_a_location_a_card_or_a_file_that_is_not_there_is_named(begun: tuple[Folder, str, str]) -> None:
     one, *_ = begun
-    assert "Main counter" in one.refused("staff", "token", "--name", "An", "--location", "Nowhere")
+    assert "Main counter" in one.refused("keys", "make", "--name", "Till", "--location", "Nowhere")
+    assert "Lan" in one.refused("keys", "make", "--name", "Till", "--person", "Nobody")
+    assert "first key" in one.refused("keys", "revoke", "--name", "Nothing")
     assert "XYZ" in one.refused("pass", "export", "XYZ")
     assert "/none.cer" in one.refused("certs", "import", "/none.cer")
 
@@ -259,13 +259,18 @@ def test_a_service_whose_certificate_has_no_key_does_not_start(folder: Folder) -
 # --- Secrets, certificates ---
 
 
-def test_a_token_is_printed_once_and_stored_nowhere(begun: tuple[Folder, str, str]) -> None:
+def test_a_key_is_printed_once_and_stored_nowhere(begun: tuple[Folder, str, str]) -> None:
     one, *_ = begun
-    said, aside = one.run("staff", "token", "--name", "An")
-    assert TOKEN.fullmatch(said.strip())
-    assert "hired An as cashier" in aside
+    said, _ = one.run("keys", "make", "--name", "Web shop", "--scopes", "read,issue", "--test")
+    assert KEY.fullmatch(said.strip())
+    assert said.startswith("cp_test_")
     assert all(said.strip().encode() not in path.read_bytes() for path in one.path.rglob("*") if path.is_file())
-    assert "hired" not in one.run("staff", "token", "--name", "An")[1]
+    listed = one.run("keys", "list")[0].splitlines()
+    assert [line.partition("  (")[0] for line in listed if "Web shop" in line] == [
+        f"Web shop, test, …{said.strip()[-4:]}, read issue, Main counter, never used"
+    ]
+    with pytest.raises(SystemExit):
+        one.run("keys", "make", "--name", "Web shop", "--scopes", "everything")
 
 
 def test_a_certificate_is_requested_imported_with_its_key_and_checked(folder: Folder, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -284,10 +289,10 @@ def test_a_certificate_is_requested_imported_with_its_key_and_checked(folder: Fo
 
 
 async def test_a_card_joins_by_http_is_exported_and_the_service_ends_when_told(begun: tuple[Folder, str, str]) -> None:
-    one, program, token = begun
+    one, program, key = begun
     async with one.running("serve") as service, httpx.AsyncClient(base_url=one.settings["COUNTERPASS_PUBLIC_URL"]) as client:
         await answering(client)
-        headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "1"}
+        headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": "1"}
         joined = await client.post("/api/v1/join", json={"program_id": program, "name": "Hoa"}, headers=headers)
         number = joined.json()["card"]["number"]
         service.send_signal(signal.SIGTERM)
@@ -340,7 +345,7 @@ async def test_the_list_says_who_cannot_sign_in_and_why(folder: Folder) -> None:
     ]
 
 
-async def test_a_token_that_was_revoked_stands_for_nobody_at_the_next_request(folder: Folder, postgresql_url: str) -> None:
+async def test_a_key_that_was_rolled_or_revoked_is_refused_at_the_next_request(folder: Folder, postgresql_url: str) -> None:
     """On PostgreSQL: whatever else is served here has SQLite."""
     one = folder
     one.settings["DATABASE_URL"] = postgresql_url
@@ -348,35 +353,33 @@ async def test_a_token_that_was_revoked_stands_for_nobody_at_the_next_request(fo
     async def run(*arguments: str) -> str:
         return (await asyncio.to_thread(one.run, *arguments))[0]
 
-    owner = TOKEN.search(await run("init", "--owner", "Lan"))
-    leaked, also = [(await run("staff", "token", "--name", "An")).strip() for _ in range(2)]
+    owner = KEY.search(await run("init", "--owner", "Lan"))
+    leaked, rolled = [(await run("keys", "make", "--name", name)).strip() for name in ("Till 1", "Till 2")]
     assert owner
     async with one.running("serve"), httpx.AsyncClient(base_url=one.settings["COUNTERPASS_PUBLIC_URL"]) as client:
         await answering(client)
 
-        async def statuses() -> list[int]:
-            asked = [client.get("/api/v1/cards/X", headers={"Authorization": f"Bearer {token}"}) for token in (leaked, also, owner[0])]
+        async def statuses(*secrets: str) -> list[int]:
+            asked = [client.get("/api/v1/cards/X", headers={"Authorization": f"Bearer {secret}"}) for secret in secrets]
             return [(await one).status_code for one in asked]
 
-        assert await statuses() == [404, 404, 404]
-        assert await run("staff", "revoke", "--name", "An", "--location", "Main counter") == "2 tokens of An at Main counter revoked\n"
-        assert await statuses() == [401, 401, 404]
-    assert await run("staff", "revoke", "--name", "An") == "no tokens of An revoked\n"
-    assert await run("staff", "revoke", "--name", "Lan") == "1 token of Lan revoked\n"
-    assert await run("staff", "list") == "".join(f"{who}, invited (no password or PIN yet)\n" for who in ("Lan, owner", "An, cashier"))
-    assert "Lan, An" in await asyncio.to_thread(one.refused, "staff", "revoke", "--name", "Nobody")
-    assert "Main counter" in await asyncio.to_thread(one.refused, "staff", "revoke", "--name", "An", "--location", "Nowhere")
+        assert await statuses(leaked, rolled, owner[0]) == [404, 404, 404]
+        assert await run("keys", "revoke", "--name", "Till 1") == "revoked Till 1\n"
+        fresh = (await run("keys", "roll", "--name", "Till 2", "--overlap", "now")).strip()
+        assert await statuses(leaked, rolled, owner[0], fresh) == [401, 401, 404, 404]
+    assert "first key, Till 2" in await asyncio.to_thread(one.refused, "keys", "revoke", "--name", "Till 1")
+    assert "Main counter" in await asyncio.to_thread(one.refused, "keys", "make", "--name", "Till 3", "--location", "Nowhere")
 
 
 async def test_followers_in_a_process_of_their_own_tell_the_phones(folder: Folder) -> None:
     said, _ = await asyncio.to_thread(folder.run, "init")
-    program, token = re.search(r"program .*\(([0-9a-f-]{36})\)", said), TOKEN.search(said)
+    program, key = re.search(r"program .*\(([0-9a-f-]{36})\)", said), KEY.search(said)
     chain = folder.path / "certs" / "apple"
     async with ApnsSandbox(chain, now=world.now) as apns, httpx.AsyncClient(base_url=folder.settings["COUNTERPASS_PUBLIC_URL"]) as client:
         folder.settings |= {"COUNTERPASS_APNS_URL": apns.url, "COUNTERPASS_TRUST": str(chain / "root.pem")}
         async with folder.running("serve", "--no-followers") as service, folder.running("follow") as followers:
             await answering(client)
-            headers = {"Authorization": f"Bearer {token[0]}"}
+            headers = {"Authorization": f"Bearer {key[0]}"}
             joined = await client.post(
                 "/api/v1/join", json={"program_id": program[1], "name": "Hoa"}, headers=headers | {"Idempotency-Key": "1"}
             )

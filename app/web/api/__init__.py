@@ -2,18 +2,21 @@
 
 from litestar import Router
 
-from app.web.api import cards, catalogue, coupons, events, history, me, redemptions, requests
+from app.web.api import cards, catalogue, coupons, customers, events, history, me, redemptions, requests
 from app.web.api.calls import keyed
+from app.web.api.described import only_what_is_described
 
 LARGEST_BODY = 64 * 1024
 
 router = Router(
     "/api/v1",
     guards=[keyed],
+    before_request=only_what_is_described,
     request_max_body_size=LARGEST_BODY,
     route_handlers=[
         *me.handlers,
         *cards.handlers,
+        *customers.handlers,
         *redemptions.handlers,
         *coupons.handlers,
         *catalogue.handlers,

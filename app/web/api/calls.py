@@ -10,6 +10,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 
 from app import problems
+from app.desk import read, test_mode
 from app.desk.found import secret_hash
 from app.problems import (
     CONTENT_TYPE,
@@ -18,16 +19,20 @@ from app.problems import (
     KeyInFlight,
     KeyMissing,
     KeyReused,
+    RateLimited,
     TooLarge,
     Unauthorized,
     Unexpected,
     WrongScope,
 )
 from app.store import Scope
+from app.web.sessions import USED_WITHIN
 from app.web.wire import BEARER, caller_of, desk_of
 from passes.problems import Busy, Problem
 
-ALWAYS: Final = (Unauthorized, WrongScope, InvalidRequest, Busy, DatabaseUnavailable, Unexpected)
+OURS: Final = "cp_"
+"""How every secret of a key begins: a stranger's guess at anything else asks no database."""
+ALWAYS: Final = (Unauthorized, WrongScope, RateLimited, InvalidRequest, Busy, DatabaseUnavailable, Unexpected)
 CHANGING: Final = (KeyMissing, KeyInFlight, KeyReused, TooLarge)
 
 
@@ -91,15 +96,28 @@ def call(
 
 
 async def keyed(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """A guard: the bearer's key works, and may make this call. Raises Unauthorized or WrongScope."""
+    """A guard: the bearer's key works, has not asked too often, and may make this call; its business is as it is now.
+
+    The key is looked up each time: what was revoked a moment ago is refused. Raises Unauthorized, RateLimited or WrongScope.
+    """
     scheme, _, secret = connection.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != BEARER:
+    if scheme.lower() != BEARER or not secret.startswith(OURS):
         raise Unauthorized
-    desk = desk_of(connection)
-    caller = await desk.store.caller(secret_hash(secret))
-    if caller is None or (caller.until is not None and caller.until <= desk.world.now()):
+    desk, hashed = desk_of(connection), secret_hash(secret)
+    caller, now = await desk.store.caller(hashed), desk.world.now()
+    if caller is None or (caller.until is not None and caller.until <= now):
         raise Unauthorized
     connection.scope["state"]["caller"] = caller
+    key_id, limits = caller.person.counter_id, connection.app.state.limits
+    left = connection.scope["state"]["left"] = limits.take(key_id, caller.per_minute, now)
+    if left.requests < 0:
+        raise RateLimited(retry_after=left.seconds, most=left.most)
+    last = limits.noted.get(key_id) or caller.used_at
+    if last is None or now - last > USED_WITHIN:
+        limits.noted[key_id] = now
+        await desk.store.key_used(key_id, now)
+    if caller.business.test_of is not None and await test_mode.catch_up(desk.store, await read.business(desk, caller.business.test_of)):
+        connection.scope["state"]["caller"] = await desk.store.caller(hashed) or caller
     needed: Sequence[str] = handler.opt["scopes"]
     if needed and not caller.scopes.intersection(needed):
         raise WrongScope(needed=tuple(needed), has=tuple(sorted(caller_of(connection).scopes)))

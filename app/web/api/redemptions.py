@@ -153,7 +153,7 @@ async def honour(data: JSONBody[Honour], request: Ask) -> Response[bytes]:
     ),
 )
 async def take_back(redemption_id: FromPath[UUID], data: JSONBody[Reverse], request: Ask) -> Response[bytes]:
-    """Take a redemption back: within 15 minutes by the same token, later by a manager with a reason."""
+    """Take a redemption back: within 15 minutes by the same key, later by a manager with a reason."""
     return await once(
         request,
         201,
