@@ -23,9 +23,7 @@ from litestar.exceptions import (
     PermissionDeniedException,
     ValidationException,
 )
-from litestar.openapi.spec import Reference, Schema
 from litestar.status_codes import HTTP_413_REQUEST_ENTITY_TOO_LARGE
-from litestar.typing import FieldDefinition
 
 from app import problems
 from app.desk import Desk, Repeated
@@ -40,6 +38,7 @@ from app.problems import (
     TooLarge,
     Unauthorized,
     Unexpected,
+    WrongMediaType,
     WrongMethod,
 )
 from app.store import Caller, DatabaseProblem, Duplicate, Kept, Overloaded, Unstorable
@@ -59,6 +58,7 @@ NOT_KEPT: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.INTERNAL_S
 RETRY_DATABASE: Final = 2
 """Seconds after which a database that did not answer is worth asking again."""
 BEARER: Final = "bearer"
+JSON: Final = "application/json"
 
 Short = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
 Maybe = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00]*$")]
@@ -72,17 +72,14 @@ class Strict(MsgspecDTO[T]):
     """Bodies exactly as described: Litestar itself would take "3" for 3, and says less about what is wrong."""
 
     def decode_bytes(self, value: bytes) -> Any:
-        """The body as its Struct. Raises InvalidRequest naming the place and the mistake."""
+        """The body as its Struct. Raises InvalidRequest naming the place and the mistake, WrongMediaType for what says it is no JSON."""
+        kind = self.asgi_connection.headers.get("content-type", JSON)
+        if kind.partition(";")[0].strip().lower() != JSON:
+            raise WrongMediaType(accepted=JSON)
         try:
             return msgspec.json.decode(value, type=self.model_type)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise InvalidRequest(errors=str(error)) from None
-
-    @classmethod
-    def create_openapi_schema(cls, field_definition: FieldDefinition, handler_id: str, schema_creator: Any) -> Reference | Schema:  # noqa: ARG003 (Litestar's signature)
-        """The Struct itself, as it is decoded: Litestar describes a copy, and cannot when a field is a bounded number or null."""
-        described: Reference | Schema = schema_creator.for_field_definition(FieldDefinition.from_annotation(cls.model_type))
-        return described
 
 
 def bare(status: int, headers: dict[str, str] | None = None) -> Response[Any]:
@@ -238,6 +235,8 @@ def answer(request: Ask, problem: Problem) -> Response[bytes]:
     headers = {}
     if "retry_after" in problem.facts:
         headers["Retry-After"] = str(problem.facts["retry_after"])
+    if "allowed" in problem.facts:
+        headers["Allow"] = str(problem.facts["allowed"])
     if isinstance(problem, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
     return Response(body, status_code=status, media_type=CONTENT_TYPE, headers=headers)
@@ -274,7 +273,7 @@ def of_http(request: Ask, error: HTTPException) -> Problem:  # noqa: PLR0911 (a 
         case NotFoundException():
             return NotFound(what=N_("address"))
         case MethodNotAllowedException():
-            return WrongMethod()
+            return WrongMethod(allowed=(error.headers or {}).get("allow", ""))
         case PermissionDeniedException():
             return StalePage()
         case _ if error.status_code == HTTP_413_REQUEST_ENTITY_TOO_LARGE:

@@ -1,0 +1,397 @@
+"""The document that describes the API (OpenAPI 3.1), made of what each call is declared with.
+
+Its schemas are msgspec's own, which also reads the bodies and writes the answers: they cannot disagree.
+"""
+
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from http import HTTPStatus
+from inspect import cleandoc
+from pathlib import Path
+from typing import Any, Final, NamedTuple, get_args
+
+import msgspec
+from litestar import Litestar
+from litestar.dto import AbstractDTO
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import ParameterKwarg
+from litestar.routes import HTTPRoute
+from litestar.types import Empty
+
+from app.problems import CONTENT_TYPE, STATUS, InvalidRequest, RateLimited, TooLarge, WrongMediaType
+from app.store import SCOPES
+from app.web.api.calls import ALWAYS, CHANGING, ProblemDocument
+from app.web.api.lists import SPARSE
+from app.web.wire import JSON, Ask
+from passes.problems import Problem
+
+Json = dict[str, Any]
+
+LONGEST: Final = 200
+"""So much of what is wrong is said again."""
+REF: Final = "#/components/schemas/{name}"
+EXAMPLES: Final = Path(__file__).with_name("examples.json")
+"""By operation: what was asked, and what the answer was. tests/web/test_openapi.py asks it all anew, and writes this file."""
+
+ABOUT: Final = """\
+Loyalty cards, coupons and redeem codes for tills and other programs of a business.
+
+**Who asks**: `Authorization: Bearer cp_live_…` or `cp_test_…`. A key belongs to one business, stands at one location, and may do what
+its scopes say. A test key sees a twin of the business in which nothing counts.
+
+**A request sent twice counts once**: every call that changes something takes an `Idempotency-Key`. Sent again with the same key, the
+same request gets the same answer with `Idempotent-Replayed: true`, even if it was a refusal. After a time-out or a 5xx: send it again.
+
+**Lists** are pages: `limit`, and `after` with the `next` of the page before. `fields=id,code` keeps only these fields of what is
+read; such an answer is `application/vnd.counterpass.fields+json`.
+
+**Times** are RFC 3339 in the zone of the business, **money** is integer minor units of its currency, and sentences are in the language
+of `Accept-Language`. Fields and parameters that are not known are refused.
+
+**What cannot be done** is `application/problem+json` (RFC 9457): `word` is for programs and never changes, `detail` is for staff, `say`
+may be read out to the customer, and `type` leads to an explanation."""
+
+HEADERS: Final[Mapping[str, Json]] = {
+    "RateLimit-Policy": {"description": "How often this key may ask: `q` requests in `w` seconds.", "schema": {"type": "string"}},
+    "RateLimit": {"description": "`r` requests are left for the next `t` seconds.", "schema": {"type": "string"}},
+    "Retry-After": {"description": "Seconds after which to ask again.", "schema": {"type": "integer", "minimum": 0}},
+    "ETag": {"description": "What this is now; bring it back as `If-None-Match`.", "schema": {"type": "string"}},
+    "Idempotent-Replayed": {
+        "description": "`true`: this is the answer that the same request had before.",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
+    "WWW-Authenticate": {"description": "How to say who asks.", "schema": {"type": "string"}},
+}
+SCOPE_WORDS: Final[Mapping[str, str]] = {
+    "read": "see customers, cards, coupons and what happened",
+    "earn": "join customers, add stamps or points, take a receipt back",
+    "redeem": "look up, reserve, redeem and reverse",
+    "issue": "give coupons",
+    "manage": "correct, void and extend, change and erase customers, webhooks, exports and imports",
+}
+IN_PATHS: Final[Mapping[str, tuple[str, Json]]] = {
+    "which": ("The card's id or its number.", {"type": "string", "minLength": 1, "maxLength": 200}),
+}
+"""Parameters of paths that are not simply the id of something."""
+ACCEPT_LANGUAGE: Final[Json] = {
+    "name": "Accept-Language",
+    "in": "header",
+    "description": "The language of titles and sentences, English if it is none of ours.",
+    "schema": {"type": "string"},
+    "example": "vi",
+}
+IDEMPOTENCY_KEY: Final[Json] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "description": "A new one for each thing to be done, the same one when it is sent again: a UUID is good. Kept for 24 hours.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[!#-\[\]-~]+$"},
+    "example": "3f0f5b0e-6d0c-4a51-9b52-9f2d1c8f6a2e",
+}
+IF_NONE_MATCH: Final[Json] = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "The `ETag` of what you have: 304 without a body if it is still so.",
+    "schema": {"type": "string"},
+}
+FIELDS: Final[Json] = {
+    "name": "fields",
+    "in": "query",
+    "description": "Only these fields of what is answered (of each, in a list), with commas between them.",
+    "schema": {"type": "string"},
+}
+
+
+class Call(NamedTuple):
+    """One operation: where it is, and the handler that it is declared with."""
+
+    method: str
+    path: str
+    handler: HTTPRouteHandler
+    places: Mapping[str, type]
+    """Parameters of the path."""
+
+    @property
+    def name(self) -> str:
+        """Its operationId."""
+        return self.handler.handler_name
+
+    @property
+    def opt(self) -> Mapping[str, Any]:
+        """What ``calls.call`` was told."""
+        return self.handler.opt
+
+    @property
+    def body(self) -> Any:
+        """The type of its JSON body, or None."""
+        data = self.handler.parsed_fn_signature.parameters.get("data")
+        if data is None:
+            return None
+        dto = self.handler.resolve_data_dto()
+        return dto.model_type if dto is not None and issubclass(dto, AbstractDTO) else data.annotation
+
+    @property
+    def reads(self) -> bool:
+        """Whether it answers with an ETag, and with ``fields`` of it only if asked to (lists.reading)."""
+        return bool(self.opt.get("cached"))
+
+    @property
+    def asked(self) -> Iterator[tuple[str, Any, ParameterKwarg | None, object]]:
+        """Its query parameters: name, type, limits, default."""
+        for name, field in self.handler.parsed_fn_signature.parameters.items():
+            if name not in self.places and name not in ("data", "request"):
+                limits = field.kwarg_definition if isinstance(field.kwarg_definition, ParameterKwarg) else None
+                if limits is None or not limits.header:
+                    yield (limits and limits.query) or name, field.annotation, limits, field.default
+
+    @property
+    def refuses(self) -> Sequence[type[Problem]]:
+        """Every problem that it may answer with."""
+        problems = [*self.opt["refuses"], *ALWAYS, RateLimited]
+        if self.opt["changes"]:
+            problems += CHANGING
+        if self.body is not None or self.opt["takes"]:
+            problems += [TooLarge, WrongMediaType]
+        return tuple(dict.fromkeys(problems))
+
+
+async def only_what_is_described(request: Ask) -> None:
+    """Before a call: a parameter that it does not have is a mistake of the caller, and never simply left out."""
+    if request.scope["query_string"] and (strange := request.query_params.keys() - _known(request.route_handler)):
+        there = ", ".join(sorted(_known(request.route_handler))) or "none"
+        raise InvalidRequest(errors=f"{', '.join(sorted(strange))[:LONGEST]}: no such parameter; there are: {there}")
+
+
+@cache
+def _known(handler: HTTPRouteHandler) -> frozenset[str]:
+    one = Call("", "", handler, dict.fromkeys(re.findall(r"{(\w+):", "".join(handler.paths)), str))
+    return frozenset(name for name, *_ in one.asked) | ({"fields"} if one.reads else set())
+
+
+def calls(app: Litestar) -> Sequence[Call]:
+    """Every operation of the API, in the order in which it is put together."""
+    return [
+        Call(method, route.path_format, handler, {name: one.type for name, one in route.path_parameters.items()})
+        for route in app.routes
+        if isinstance(route, HTTPRoute)
+        for method, (handler, _) in route.route_handler_map.items()
+        if "answers" in handler.opt
+    ]
+
+
+def document(app: Litestar, *, public_url: str) -> Json:
+    """The whole document, as JSON encodes it."""
+    known = calls(app)
+    answers = {one.name: one.opt["answers"] for one in known if one.opt["gives"] == JSON and one.opt["answers"] is not None}
+    bodies = {one.name: one.body for one in known if one.body is not None}
+    schemas, components = msgspec.json.schema_components(
+        [*answers.values(), *bodies.values(), ProblemDocument], schema_hook=_unknown, ref_template=REF
+    )
+    answered = dict(zip(answers, schemas, strict=False))
+    taken = dict(zip(bodies, schemas[len(answers) :], strict=False))
+    _complete(components, answers.values(), bodies.values())
+    examples = _examples()
+    paths: defaultdict[str, Json] = defaultdict(dict)
+    for one in known:
+        paths[one.path][one.method.lower()] = _operation(one, answered.get(one.name), taken.get(one.name), examples.get(one.name, {}))
+    tags = dict.fromkeys(_tag(one) for one in known)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Counterpass", "version": "1", "summary": "The till API", "description": ABOUT, "license": _LICENCE},
+        "servers": [{"url": public_url, "description": "This installation"}],
+        "tags": [{"name": name, "description": about} for name, about in tags],
+        "paths": dict(paths),
+        "webhooks": {},
+        "components": {
+            "schemas": dict(sorted(components.items())),
+            "headers": dict(HEADERS),
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": _scopes()}},
+        },
+    }
+
+
+_LICENCE: Final = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
+
+
+@cache
+def _examples() -> Mapping[str, Json]:
+    read: Mapping[str, Json] = msgspec.json.decode(EXAMPLES.read_bytes()) if EXAMPLES.exists() else {}
+    return read
+
+
+def _scopes() -> str:
+    said = "\n".join(f"- `{scope}`: {SCOPE_WORDS[scope]}" for scope in SCOPES)
+    return f"A key that an owner made (`cp_live_…`, `cp_test_…`). Each call says which scopes may make it; one of them is enough:\n\n{said}"
+
+
+def _tag(one: Call) -> tuple[str, str]:
+    """A tag for each module of calls: its name, and what its docstring says after the colon."""
+    module = one.handler.fn.__module__
+    about = (sys.modules[module].__doc__ or "").strip().partition("\n")[0]
+    subject, _, rest = about.partition(": ")
+    name = module.rpartition(".")[2].capitalize()
+    said = rest or subject
+    return name, said[0].upper() + said[1:]
+
+
+def _operation(one: Call, answered: Json | None, taken: Json | None, example: Json) -> Json:
+    about = cleandoc(one.handler.fn.__doc__ or "")
+    scopes = one.opt["scopes"]
+    operation: Json = {
+        "operationId": one.name,
+        "tags": [_tag(one)[0]],
+        "summary": about.partition("\n")[0],
+        "description": about
+        + (f"\n\nNeeds a key with {' or '.join(f'`{scope}`' for scope in scopes)}." if scopes else "\n\nFor every key."),
+        "parameters": list(_parameters(one, example)),
+        "security": [{"key": [scope]} for scope in scopes] or [{"key": []}],
+        "responses": dict(_responses(one, answered, example)),
+    }
+    if taken is not None:
+        operation["requestBody"] = {"required": True, "content": {JSON: _exemplified({"schema": taken}, example.get("body"))}}
+    elif one.opt["takes"]:
+        operation["requestBody"] = {"required": True, "content": {kind: {} for kind in one.opt["takes"]}}
+    return operation
+
+
+def _exemplified(said: Json, example: object) -> Json:
+    return said if example is None else {**said, "example": example}
+
+
+def _parameters(one: Call, example: Json) -> Iterator[Json]:
+    given = example.get("parameters", {})
+    for name, kind in one.places.items():
+        about, schema = IN_PATHS.get(name) or (f"The id of the {name.removesuffix('_id').replace('_', ' ')}.", _schema(kind, None))
+        yield _exemplified({"name": name, "in": "path", "required": True, "description": about, "schema": schema}, given.get(name))
+    for name, kind, limits, default in one.asked:
+        schema = _schema(kind, limits)
+        if default is not Empty and default not in (None, ""):
+            schema["default"] = default
+        about = (limits and limits.description) or ""
+        asked = {"name": name, "in": "query", "required": default is Empty, "description": about, "schema": schema}
+        yield _exemplified(asked, given.get(name))
+    if one.reads:
+        yield from (FIELDS, IF_NONE_MATCH)
+    if one.opt["changes"]:
+        yield IDEMPOTENCY_KEY
+    yield ACCEPT_LANGUAGE
+
+
+_LIMITS: Final = {
+    "ge": "minimum",
+    "gt": "exclusiveMinimum",
+    "le": "maximum",
+    "lt": "exclusiveMaximum",
+    "min_length": "minLength",
+    "max_length": "maxLength",
+    "min_items": "minItems",
+    "max_items": "maxItems",
+    "pattern": "pattern",
+}
+
+
+def _schema(kind: Any, limits: ParameterKwarg | None) -> Json:
+    """The schema of a parameter; nobody can say null in an address."""
+    parts = [part for part in get_args(kind) if part is not type(None)] if type(None) in get_args(kind) else [kind]
+    schema = dict(msgspec.json.schema(parts[0]))
+    for limit, word in _LIMITS.items():
+        if limits is not None and (value := getattr(limits, limit, None)) is not None:
+            schema[word] = value
+    return schema
+
+
+def _responses(one: Call, answered: Json | None, example: Json) -> Iterator[tuple[str, Json]]:
+    limited = ("RateLimit-Policy", "RateLimit")
+    headers = _named(*limited, *(["ETag"] if one.reads else []), *(["Idempotent-Replayed"] if one.opt["changes"] else []))
+    for status in dict.fromkeys((one.handler.status_code, *one.opt["also"])):
+        response: Json = {"description": HTTPStatus(status).description, "headers": headers}
+        mine = example.get("answer") if example.get("status") == status else None
+        if answered is not None:
+            response["content"] = {JSON: _exemplified({"schema": answered}, mine)}
+            if one.reads:
+                response["content"][SPARSE] = {"schema": {"type": "object"}}
+        elif one.opt["answers"] is not None:
+            response["content"] = {one.opt["gives"]: {}}
+        yield str(status), response
+    if one.reads:
+        yield "304", {"description": "What you have (`If-None-Match`) is how it is.", "headers": _named("ETag", *limited)}
+    by_status: defaultdict[int, list[type[Problem]]] = defaultdict(list)
+    for problem in one.refuses:
+        by_status[int(STATUS[problem])].append(problem)
+    for status, found in sorted(by_status.items()):
+        more = [*(["Idempotent-Replayed"] if one.opt["changes"] and status not in (401, 429, 500, 503) else [])]
+        if status in (HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+            more.append("Retry-After")
+        if status == HTTPStatus.UNAUTHORIZED:
+            more.append("WWW-Authenticate")
+        words = [kind.word for kind in found]
+        yield (
+            str(status),
+            {
+                "description": "\n".join(f"- `{kind.word}`: {_first(kind)}" for kind in found),
+                "headers": _named(*(limited if status != HTTPStatus.UNAUTHORIZED else ()), *more),
+                "content": {
+                    CONTENT_TYPE: {
+                        "schema": {
+                            "allOf": [
+                                {"$ref": REF.format(name=ProblemDocument.__name__)},
+                                {"properties": {"word": {"enum": words}, "status": {"const": status}}},
+                            ]
+                        }
+                    }
+                },
+            },
+        )
+
+
+def _first(kind: type[Problem]) -> str:
+    return " ".join(cleandoc(kind.__doc__ or "").split())
+
+
+def _named(*names: str) -> Json:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _unknown(kind: type) -> Json:
+    raise TypeError(f"{kind} has no schema: a view is made of plain values")
+
+
+# --- What is always in an answer is required there ---
+
+
+def _complete(components: Json, answers: Iterable[Any], bodies: Iterable[Any]) -> None:
+    """What must be read, msgspec says; of what is written, everything is there but what omits its defaults."""
+    read = {one.__name__ for one in _structs(bodies)}
+    for one in _structs(answers):
+        schema = components.get(one.__name__)
+        if schema is None or one.__name__ in read or one.__struct_config__.omit_defaults:
+            continue
+        schema["required"] = list(schema.get("properties", {}))
+        for field in schema.get("properties", {}).values():
+            field.pop("default", None)
+
+
+def _structs(kinds: Iterable[Any]) -> Iterator[type[msgspec.Struct]]:
+    """Every Struct in these types."""
+    seen: set[type] = set()
+    waiting: list[Any] = list(msgspec.inspect.multi_type_info(list(kinds)))
+    while waiting:
+        match waiting.pop():
+            case msgspec.inspect.StructType(cls=cls, fields=fields):
+                if cls not in seen:
+                    seen.add(cls)
+                    yield cls
+                    waiting += [field.type for field in fields]
+            case msgspec.inspect.UnionType(types=types):
+                waiting += types
+            case msgspec.inspect.TupleType(item_types=types):
+                waiting += types
+            case msgspec.inspect.DictType(value_type=one):
+                waiting.append(one)
+            case msgspec.inspect.CollectionType(item_type=one):
+                waiting.append(one)
+            case msgspec.inspect.Metadata(type=one):
+                waiting.append(one)

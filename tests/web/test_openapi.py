@@ -1,0 +1,110 @@
+"""The document of the API: complete, exact, and its examples happened."""
+
+import asyncio
+import json
+import re
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from afternoon import WITHOUT, afternoon
+from contract import Till, masked
+from jsonschema import Draft202012Validator
+from shop import open_shop
+
+from app.problems import STATUS
+from app.web.api import described
+
+
+@pytest.fixture(scope="module")
+async def till(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Till]:
+    """A till at the end of its afternoon."""
+    path = tmp_path_factory.mktemp("afternoon") / "shop.db"
+    shutil.copy(sqlite_template, path)
+    async with open_shop(f"sqlite:///{path}") as shop:
+        yield await afternoon(shop)
+
+
+async def test_every_call_is_made_on_an_afternoon_and_its_example_happened_just_so(till: Till) -> None:
+    assert sorted(till.contract.calls.keys() - till.sent.keys() - WITHOUT.keys()) == [], "say it in afternoon.py"
+    kept = json.loads(described.EXAMPLES.read_text(encoding="utf-8"))
+    assert masked(kept) == masked(till.examples), "make examples"
+
+
+async def test_every_call_says_what_it_is_for_what_it_takes_and_what_it_answers(till: Till) -> None:
+    document = till.contract.document
+    tags = {tag["name"]: tag["description"] for tag in document["tags"]}
+    words = {kind.word: int(status) for kind, status in STATUS.items()}
+    operations = [operation for item in document["paths"].values() for operation in item.values()]
+    assert len({one["operationId"] for one in operations}) == len(operations)
+    for one in operations:
+        name, parameters = one["operationId"], {each["name"]: each for each in one["parameters"]}
+        assert one["summary"].endswith((".", ";", ":", ",")) or one["description"].startswith(one["summary"]), name
+        assert tags[one["tags"][0]]
+        assert all(each["description"] for each in parameters.values()), (
+            name,
+            [n for n, each in parameters.items() if not each["description"]],
+        )
+        assert {"400", "401", "403", "429", "500", "503"} <= one["responses"].keys(), name
+        for status, answer in one["responses"].items():
+            assert answer["description"]
+            for kind, content in answer.get("content", {}).items():
+                if kind == "application/problem+json":
+                    said = content["schema"]["allOf"][1]["properties"]["word"]["enum"]
+                    assert {words[word] for word in said} == {int(status)}
+
+
+async def test_what_a_body_may_not_have_is_said_and_refused(till: Till) -> None:
+    for name, (_, _, operation) in till.contract.calls.items():
+        for kind, content in operation.get("requestBody", {}).get("content", {}).items():
+            if kind == "application/json":
+                body = till.examples[name]["body"] | {"colour": "red"}
+                assert list(till.contract.faults(content["schema"], body)), name
+                assert (await till.send(till.request(name, body, **till.examples[name].get("parameters", {})))).status_code == 400, name
+
+
+async def test_every_reference_leads_somewhere_and_every_schema_is_one(till: Till) -> None:
+    document = till.contract.document
+    for reference in set(re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(document))):
+        there = document
+        for part in reference.split("/"):
+            there = there[part]
+    for schema in document["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+
+
+async def test_the_document_is_served_with_the_address_of_this_installation(till: Till) -> None:
+    answer = await till.shop.client.get("/api/openapi.json")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    assert answer.json() == json.loads(json.dumps(till.contract.document))
+    assert answer.json()["servers"] == [{"url": "https://cards.example", "description": "This installation"}]
+
+
+async def test_the_page_for_people_shows_every_call_and_every_schema(till: Till) -> None:
+    async with till.shop.browser() as browser:
+        page = (await browser.get("/api")).text
+    ids = re.findall(r'id="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    assert till.contract.calls.keys() <= set(ids)
+    assert {f"schema-{name}" for name in till.contract.document["components"]["schemas"]} <= set(ids)
+    assert [one for one in re.findall(r'href="#([^"]+)"', page) if one not in ids] == []
+    assert not re.search(r'(src|href)="https?:', page)
+
+
+async def examples(folder: Path) -> None:
+    """Write the examples anew that are not what happens now."""
+    from app.db import migrate
+
+    await migrate(f"sqlite:///{folder}/shop.db")
+    async with open_shop(f"sqlite:///{folder}/shop.db") as shop:
+        till = await afternoon(shop)
+    kept = json.loads(described.EXAMPLES.read_text(encoding="utf-8")) if described.EXAMPLES.exists() else {}
+    same = {name for name, one in till.examples.items() if masked(kept.get(name)) == masked(one)}
+    written = {name: kept[name] if name in same else one for name, one in till.examples.items()}
+    described.EXAMPLES.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    asyncio.run(examples(Path(sys.argv[1])))
