@@ -14,10 +14,15 @@ Limited = Literal["redemptions", "stamps", "corrections", "goodwill", "compensat
 """The fields of passes.businesses.Limits."""
 
 
-def explained(caller: Caller, reason: str) -> str:
-    """Why a manager does it: nobody below one may, and nobody without a reason. Raises NotAllowed, ReasonNeeded."""
+def managing(caller: Caller) -> None:
+    """Managers do it, and nobody at a kiosk. Raises NotAllowed."""
     if caller.person.role not in MANAGERS or caller.person.kiosk:
         raise NotAllowed
+
+
+def explained(caller: Caller, reason: str) -> str:
+    """Why a manager does it: nobody below one may, and nobody without a reason. Raises NotAllowed, ReasonNeeded."""
+    managing(caller)
     if not (why := reason.strip()):
         raise ReasonNeeded
     return why

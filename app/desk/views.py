@@ -1,5 +1,6 @@
 """What the desk answers: plain values in the words of product and shop, times in the business's zone, texts in one language."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -7,10 +8,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from app.store import CardFacts
+from app.store import CardFacts, Sale
 from passes import codes
 from passes.businesses import Business
-from passes.cards import Card, Entry, EntryKind, Event, ready
+from passes.cards import Card, Customer, Entry, EntryKind, Event, ready
 from passes.coupons import Coupon, Presented, Redemption, Refusal, Reversal, Used
 from passes.offers import Benefit, Offer, over
 from passes.wallets.base import Installation
@@ -35,6 +36,10 @@ class RedemptionView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     staff: str
     channel: str
     reason: str = ""
+    basket_id: UUID | None = None
+    receipt: str = ""
+    amount: int | None = None
+    """What the till said of the sale, in minor units."""
 
 
 class CouponView(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +51,8 @@ class CouponView(msgspec.Struct, frozen=True, kw_only=True):
     state: Literal["active", "redeemed", "voided", "expired"]
     offer: OfferView
     card_id: UUID | None
+    customer_id: UUID | None
+    batch_id: UUID | None
     issued_at: datetime
     valid_from: datetime | None
     expires_at: datetime | None
@@ -66,6 +73,7 @@ class CardView(msgspec.Struct, frozen=True, kw_only=True):
     number: str
     shown: str
     customer: str
+    customer_id: UUID
     program_id: UUID
     program: str
     unit: Literal["stamps", "points"]
@@ -74,7 +82,36 @@ class CardView(msgspec.Struct, frozen=True, kw_only=True):
     next_offer: str
     ready: tuple[CouponView, ...]
     joined_at: datetime
+    left_at: datetime | None
     links: Links
+
+
+class HeldCard(msgspec.Struct, frozen=True, kw_only=True):
+    """A card of a customer's, in brief."""
+
+    id: UUID
+    number: str
+    program_id: UUID
+    joined_at: datetime
+    left_at: datetime | None
+
+
+class CustomerView(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a customer, with their cards by age. Of one who is ``erased`` nothing is known but what they did.
+
+    ``birthday`` is ``MM-DD``; ``consent``: they said that they want to be sent offers.
+    """
+
+    id: UUID
+    name: str
+    email: str
+    phone: str
+    birthday: str
+    language: str
+    consent: bool
+    joined_at: datetime
+    cards: tuple[HeldCard, ...]
+    erased: bool
 
 
 class Joined(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +129,30 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     customer: str
 
 
+class BasketView(msgspec.Struct, frozen=True, kw_only=True):
+    """Codes that were redeemed together, all of them."""
+
+    basket_id: UUID
+    redemptions: tuple[Receipt, ...]
+
+
+class ResultView(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one code of a basket: it is redeemed, or there is the problem for which it is not."""
+
+    code: str
+    redemption: RedemptionView | None = None
+    coupon: CouponView | None = None
+    customer: str = ""
+    problem: dict[str, object] | None = None
+
+
+class ResultsView(msgspec.Struct, frozen=True, kw_only=True):
+    """Codes that were redeemed each by itself: a result for each, in the order in which they were sent."""
+
+    basket_id: UUID
+    results: tuple[ResultView, ...]
+
+
 class ReversalView(msgspec.Struct, frozen=True, kw_only=True):
     """A redemption that was taken back: the coupon is active again; voided, if its card was left meanwhile."""
 
@@ -102,12 +163,47 @@ class ReversalView(msgspec.Struct, frozen=True, kw_only=True):
     coupon: CouponView
 
 
+class BasketReversalView(msgspec.Struct, frozen=True, kw_only=True):
+    """Redemptions of a basket that were taken back together."""
+
+    basket_id: UUID
+    reversals: tuple[ReversalView, ...]
+
+
+class ReservationView(msgspec.Struct, frozen=True, kw_only=True):
+    """Coupons that are held for a basket until then; or were: redeemed, released, or ended by time."""
+
+    id: UUID
+    state: Literal["held", "redeemed", "released", "ended"]
+    at: datetime
+    until: datetime
+    receipt: str
+    coupons: tuple[CouponView, ...]
+
+
 class EarnedView(msgspec.Struct, frozen=True, kw_only=True):
     """What an action added, what it earned, and the card after it."""
 
     added: int
     earned: tuple[CouponView, ...]
     card: CardView
+
+
+class ReturnedView(msgspec.Struct, frozen=True, kw_only=True):
+    """What a return took off one card: stamps or points, and the rewards that it does not reach any more. ``short`` could not be taken."""
+
+    taken: int
+    short: int
+    voided: tuple[CouponView, ...]
+    card: CardView
+
+
+class ReturnView(msgspec.Struct, frozen=True, kw_only=True):
+    """A receipt of which goods came back. ``amount`` is what was paid back in minor units; null: all that was left of it."""
+
+    receipt: str
+    amount: int | None
+    cards: tuple[ReturnedView, ...]
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -210,8 +306,8 @@ class Look(msgspec.Struct, frozen=True):
         """What to give."""
         return OfferView(id=offer.id, title=offer.title.said(self.language), action=offer.action.said(self.language), benefit=offer.benefit)
 
-    def redemption(self, used: Used) -> RedemptionView:
-        """When, where and by whom."""
+    def redemption(self, used: Used, sale: Sale | None = None) -> RedemptionView:
+        """When, where and by whom, and in which sale."""
         done = used.redemption
         return RedemptionView(
             id=done.id,
@@ -221,9 +317,12 @@ class Look(msgspec.Struct, frozen=True):
             staff=used.staff,
             channel=done.channel,
             reason=done.reason,
+            basket_id=done.basket_id,
+            receipt=sale.receipt if sale else "",
+            amount=sale.amount if sale else None,
         )
 
-    def coupon(self, coupon: Coupon, offer: Offer, used: Used | None = None) -> CouponView:
+    def coupon(self, coupon: Coupon, offer: Offer, used: Used | None = None, sale: Sale | None = None) -> CouponView:
         """A coupon as it stands now. Raises ValueError for a code in a pool: it is no coupon before somebody is given it."""
         if coupon.state == "pooled":
             raise ValueError("a code that nobody was given is not shown")
@@ -235,10 +334,12 @@ class Look(msgspec.Struct, frozen=True):
             state="expired" if expired else coupon.state,
             offer=self.offer(offer),
             card_id=coupon.card_id,
+            customer_id=coupon.customer_id,
+            batch_id=coupon.batch_id,
             issued_at=self.at(coupon.issued_at),
             valid_from=self.at(coupon.valid_from) if coupon.valid_from else None,
             expires_at=self.at(coupon.expires_at) if coupon.expires_at else None,
-            redemption=self.redemption(used) if used else None,
+            redemption=self.redemption(used, sale) if used else None,
         )
 
     def presented(self, presented: Presented) -> CouponView:
@@ -255,6 +356,7 @@ class Look(msgspec.Struct, frozen=True):
             number=card.number,
             shown=codes.group(card.number),
             customer=facts.customer.name,
+            customer_id=card.customer_id,
             program_id=program.id,
             program=program.name.said(self.language),
             unit=program.unit,
@@ -263,7 +365,32 @@ class Look(msgspec.Struct, frozen=True):
             next_offer=facts.offers[goal.offer_id].title.said(self.language),
             ready=tuple(self.coupon(coupon, facts.offers[coupon.offer_id]) for coupon in ready(facts.coupons, self.now)),
             joined_at=self.at(card.joined_at),
+            left_at=self.at(card.left_at) if card.left_at else None,
             links=Links(apple=f"{page}/card.pkpass" if self.apple else None, google=f"{page}/google" if self.google else None),
+        )
+
+    def customer(self, customer: Customer, cards: Iterable[Card]) -> CustomerView:
+        """What is known of a customer."""
+        return CustomerView(
+            id=customer.id,
+            name=customer.name,
+            email=customer.email,
+            phone=customer.phone,
+            birthday=customer.birthday,
+            language=customer.language,
+            consent=customer.consent_at is not None,
+            joined_at=self.at(customer.joined_at),
+            cards=tuple(
+                HeldCard(
+                    id=card.id,
+                    number=card.number,
+                    program_id=card.program_id,
+                    joined_at=self.at(card.joined_at),
+                    left_at=self.at(card.left_at) if card.left_at else None,
+                )
+                for card in sorted(cards, key=lambda one: (one.joined_at, one.id))
+            ),
+            erased=customer.erased_at is not None,
         )
 
     def event(self, event: Event) -> EventView:

@@ -447,8 +447,9 @@ Undo = Callable[[], Awaitable[Coupon]]
 async def void(request: Ask, given_id: FromPath[UUID]) -> Response[Any]:
     """Cancel one."""
     said = await filled_in(request, Why)
+    desk, actor = desk_of(request), me(request)
     return await _changed(
-        request, given_id, lambda: coupons.void(desk_of(request), me(request), given_id, reason=said.reason), "void_reason"
+        request, given_id, lambda: coupons.void(desk, actor.business, actor.staff.id, given_id, reason=said.reason), "void_reason"
     )
 
 
@@ -459,8 +460,9 @@ async def extend(request: Ask, given_id: FromPath[UUID]) -> Response[Any]:
         said = await filled_in(request, Later)
     except Wrong as refused:
         return await _change(request, given_id, refused)
+    desk, actor = desk_of(request), me(request)
     return await _changed(
-        request, given_id, lambda: coupons.extend(desk_of(request), me(request), given_id, said.until, reason=said.reason), "reason"
+        request, given_id, lambda: coupons.extend(desk, actor.business, actor.staff.id, given_id, said.until, reason=said.reason), "reason"
     )
 
 

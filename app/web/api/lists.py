@@ -17,11 +17,13 @@ from litestar.params import QueryParameter
 from app.problems import ChangedSince, InvalidRequest
 from app.store import Place, Scope
 from app.web.api.calls import call
-from app.web.wire import Ask, bare
+from app.web.wire import JSON, Ask, bare
 from passes.problems import Problem
 
 Row = TypeVar("Row")
 
+SPARSE: Final = "application/vnd.counterpass.fields+json"
+"""The media type of an answer of which only some ``fields`` were asked for: in it nothing is required."""
 USUAL: Final = 50
 MOST: Final = 200
 """Rows of a page."""
@@ -99,15 +101,33 @@ def cursor(place: Place | int) -> str:
 # --- The answer ---
 
 
-def page_of(request: Ask, rows: Sequence[Row], view: Callable[[Row], msgspec.Struct], place: Callable[[Row], Place | int]) -> Response[Any]:
+def page_of(
+    request: Ask,
+    rows: Sequence[Row],
+    view: Callable[[Row], msgspec.Struct],
+    place: Callable[[Row], Place | int],
+    *,
+    ended: Place | int | None = None,
+) -> Response[Any]:
     """A page of ``rows``, of which the handler has read one more than its ``limit``, each as its view; ``place`` is where a row stands.
 
-    Of each only the ``fields`` that are asked for.
+    Of each only the ``fields`` that are asked for. ``ended``: the search for rows has ended there, before the page was full.
     """
     limit = int(request.query_params.get("limit", USUAL))
     shown = rows[:limit]
-    more = cursor(place(shown[-1])) if len(rows) > limit else None
-    return _tagged(request, {"data": [_some(request, view(row)) for row in shown], "next": more})
+    more = place(shown[-1]) if len(rows) > limit else ended
+    return _tagged(request, {"data": [_some(request, view(row)) for row in shown], "next": None if more is None else cursor(more)})
+
+
+def found(request: Ask, views: Sequence[msgspec.Struct]) -> Response[Any]:
+    """What a search found: a list of one page."""
+    return Response(msgspec.json.encode({"data": [_some(request, view) for view in views], "next": None}), media_type="application/json")
+
+
+def only_one(asked: msgspec.Struct) -> None:
+    """A search is by one thing. Raises InvalidRequest."""
+    if sum(value is not None for value in msgspec.structs.astuple(asked)) != 1:
+        raise InvalidRequest(errors=f"exactly one of {', '.join(asked.__struct_fields__)}")
 
 
 def answer(request: Ask, view: msgspec.Struct) -> Response[Any]:
@@ -122,7 +142,7 @@ def unchanged(request: Ask, view: msgspec.Struct) -> None:
 
 
 def _some(request: Ask, view: msgspec.Struct) -> object:
-    """What of a view is asked for (``fields=id,code``). It stands in no schema: there, what is always there is required."""
+    """What of a view is asked for (``fields=id,code``). The schema is that of the whole: there, what is always there is required."""
     asked = request.query_params.get("fields")
     if asked is None:
         return view
@@ -138,7 +158,7 @@ def _tagged(request: Ask, body: object) -> Response[Any]:
     headers = {"ETag": _tag(written), "Cache-Control": "private, no-cache", "Vary": "Accept-Language"}
     if _among(headers["ETag"], request.headers.get("if-none-match", ""), weak=True):
         return bare(HTTPStatus.NOT_MODIFIED, headers)
-    return Response(written, media_type="application/json", headers=headers)
+    return Response(written, media_type=SPARSE if "fields" in request.query_params else JSON, headers=headers)
 
 
 def _tag(body: bytes) -> str:
