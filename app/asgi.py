@@ -62,6 +62,7 @@ from app.web import (
     public,
     redemptions,
     reference,
+    scenarios,
     segments,
     signing_in,
     start,
@@ -108,6 +109,7 @@ PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     *design.handlers,
     *programs.handlers,
     *offers.handlers,
+    *scenarios.handlers,
     *reference.handlers,
 )
 """Everything that people look at in a browser, in the order of the house's front to its back."""

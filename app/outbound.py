@@ -23,6 +23,8 @@ STREAMS: Final = 1000  # what Apple allows on one connection
 PLAIN_CONNECTIONS: Final = 6  # per host, where nothing multiplexes
 WARM: Final = 3600  # seconds that an idle connection may be used again; libcurl looks whether it still lives
 _NAT64: Final = IPv6Network("64:ff9b::/96")
+_GLOBAL: Final = IPv6Network("2000::/3")
+"""All of IPv6 that is handed out (https://www.iana.org/assignments/ipv6-address-space); the rest leads inside, or nowhere."""
 _QUIET: Final = ("Accept:", "Expect:", "Content-Type:")  # headers that libcurl would add by itself
 
 _Key = tuple[bool, bytes, bytes, bool]
@@ -90,7 +92,9 @@ class _Lane:
         self._multi = pycurl.AsyncCurlMulti()
         self._multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
         self._multi.setopt(pycurl.M_MAX_CONCURRENT_STREAMS, STREAMS)
-        self._multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, 1 if like.certificate else PLAIN_CONNECTIONS)
+        # Behind one public address may be the receivers of many businesses: a slow one must not hold the others up.
+        most = 1 if like.certificate else 0 if like.public_only else PLAIN_CONNECTIONS
+        self._multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, most)
 
     async def send(self, ask: Ask) -> Answer:
         handle = self._idle.pop() if self._idle else _Handle(self._like, self._trust)
@@ -113,6 +117,8 @@ class _Lane:
             await self._multi.add_handle(handle.curl)
         except pycurl.error as error:
             # A kept connection that died unnoticed: libcurl tries again when reading finds out (and after a GOAWAY), not when sending does.
+            if handle.cut:
+                return handle.answer()
             if error.args[0] != pycurl.E_SEND_ERROR or handle.curl.getinfo(pycurl.NUM_CONNECTS):
                 raise
             handle.prepare(ask)
@@ -152,6 +158,8 @@ class _Handle:
 
     def __init__(self, like: Ask, trust: Path | None) -> None:
         self.refused = ""
+        self.cut = False
+        self._most = 0
         self._head: list[bytes] = []
         self._body = BytesIO()
         self.curl = curl = pycurl.Curl()
@@ -171,7 +179,7 @@ class _Handle:
             pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_2TLS if like.http2 else pycurl.CURL_HTTP_VERSION_1_1,
             pycurl.PIPEWAIT: like.http2,
             pycurl.HEADERFUNCTION: self._head.append,
-            pycurl.WRITEFUNCTION: self._body.write,
+            pycurl.WRITEFUNCTION: self._write,
         }
         if like.certificate:
             options |= {pycurl.SSLCERT_BLOB: like.certificate, pycurl.SSLKEY_BLOB: like.key}
@@ -182,6 +190,8 @@ class _Handle:
 
     def prepare(self, ask: Ask) -> None:
         self.refused = ""
+        self.cut = False
+        self._most = ask.most
         self._head.clear()
         self._body.seek(0)
         self._body.truncate()
@@ -211,6 +221,12 @@ class _Handle:
                 headers.clear()  # what came before was an interim answer, such as 103
         return Answer(status=self.curl.getinfo(pycurl.RESPONSE_CODE), headers=headers, body=self._body.getvalue())
 
+    def _write(self, chunk: bytes) -> int:
+        """Take a piece of the body; fewer bytes than there are make libcurl stop, and hang up."""
+        room = self._most - self._body.tell() if self._most else len(chunk)
+        self.cut = len(chunk) > room
+        return self._body.write(chunk[:room])
+
     def _open(self, _purpose: int, address: tuple[int, int, int, tuple[Any, ...]]) -> socket.socket | int:
         """Decide at connect time, on the very address: a name may resolve to something else than when it was checked."""
         family, kind, protocol, (host, *_) = address
@@ -226,4 +242,6 @@ def is_public(address: str) -> bool:
     if isinstance(at, IPv6Address):
         carried = at.ipv4_mapped or at.sixtofour or (at.teredo or (None, None))[1]
         at = carried or (IPv4Address(int(at) & 0xFFFF_FFFF) if at in _NAT64 else at)
+        if isinstance(at, IPv6Address) and at not in _GLOBAL:
+            return False
     return at.is_global and not at.is_multicast

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from passes import problems
-from passes.problems import MOMENT, Problem
+from passes.problems import MOMENT, Problem, Refused
 from passes.words import N_, Text, Words
 
 CONTENT_TYPE: Final = "application/problem+json"
@@ -60,7 +60,7 @@ class TooLarge(Problem):
 
 
 class WrongMethod(Problem):
-    """The address exists, the method does not."""
+    """The address exists, the method does not. Facts: allowed (the methods that do)."""
 
     word = "wrong_method"
     title = N_("Method not allowed")
@@ -180,6 +180,7 @@ STATUS: Final[Mapping[type[Problem], int]] = {
     problems.NotAllowed: HTTPStatus.FORBIDDEN,
     problems.NotFound: HTTPStatus.NOT_FOUND,
     problems.CannotEarn: HTTPStatus.UNPROCESSABLE_ENTITY,
+    problems.WebhookRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     problems.UnreadablePhoto: HTTPStatus.UNPROCESSABLE_ENTITY,
     problems.UnusablePicture: HTTPStatus.UNPROCESSABLE_ENTITY,
     problems.BadDesign: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -249,6 +250,11 @@ def document(
                 return value.astimezone(zone)
             case Text():
                 return value.said(language)
+            case Refused():
+                of = document(value.problem, words, language, zone, moment=moment)
+                return {"code": value.code, **{name: of[name] for name in ("word", "title", "detail", "say", "facts")}}
+            case tuple():
+                return tuple(fact(one) for one in value)
             case _:
                 return value
 

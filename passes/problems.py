@@ -4,6 +4,7 @@ A refusal is an answer, not an accident. The statuses of HTTP are none of its bu
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Final
 
@@ -18,6 +19,7 @@ class Problem(Exception):
     ``word`` never changes once published; ``title`` is the same for every occurrence; ``sentence`` and ``say`` may use
     the facts in braces. Facts may be str, int, datetime (aware), Text, UUID, or tuples of these; those named in ``spoken``
     are sentences of the catalogue (always ``N_("…")``, never a person's words), and are said in the asker's language too.
+    A fact may also be a Refused, or a tuple of these.
     """
 
     word: ClassVar[str]
@@ -45,6 +47,8 @@ class Problem(Exception):
                     return moment(fact)
                 case Text():
                     return fact.said(language)
+                case Refused():
+                    return f"{fact.code} ({words.said(language, fact.problem.title)})"
                 case tuple() | list():
                     return ", ".join(str(one(part)) for part in fact)
                 case _:
@@ -52,6 +56,14 @@ class Problem(Exception):
 
         said = {name: one(fact) for name, fact in self.facts.items()}
         return said | {name: words.said(language, str(said[name]), **said) for name in self.spoken}
+
+
+@dataclass(frozen=True)
+class Refused:
+    """One of several codes that were presented together, and why it is refused."""
+
+    code: str
+    problem: Problem
 
 
 # --- A presented code, in the order in which the rule asks (the first that applies is the answer) ---
@@ -139,7 +151,7 @@ class Reserved(Problem):
 
 
 class BasketRefused(Problem):
-    """Of several codes that were to be redeemed together some cannot be, so none was. Facts: refusals (each with its code and word)."""
+    """Of several codes some cannot be redeemed, so none was. Facts: refusals (each with its code, word, sentences and facts)."""
 
     word = "basket_refused"
     title = N_("Nothing was redeemed")
@@ -264,6 +276,15 @@ class CannotEarn(Problem):
     word = "cannot_earn"
     title = N_("Cannot be added")
     sentence = N_("This cannot be added to the card: {why}.")
+    spoken = ("why",)
+
+
+class WebhookRefused(Problem):
+    """Nobody can be told at this address, or not at one more. Facts: why (a sentence)."""
+
+    word = "webhook_refused"
+    title = N_("Nothing can be sent there")
+    sentence = N_("This address cannot be told what happens: {why}.")
     spoken = ("why",)
 
 

@@ -53,7 +53,7 @@ SECOND = (*FIRST, "passes.businesses", "passes.designs", "passes.programs", "pas
 THIRD = (*SECOND, "passes.coupons", "passes.cards")
 FOURTH = (*THIRD, "passes.face")
 DESK = ("passes", "app.store", "app.world", "app.post", "app.money", "app.desk")
-WEB = (*DESK, "app.printing", "app.customers", "app.history", "app.insight", "app.settings", "app.problems", "app.languages", "app.web")
+WEB = (*DESK, "app.printing", "app.customers", "app.history", "app.insight", "app.settings", "app.problems", "app.languages", "app.scenarios", "app.web")
 WHOLE = (*WEB, "app.db", "app.errands", "app.followers", "app.herald", "app.almanac", "app.history", "app.outbound", "app.certs", "app.logs", "app.credentials")
 
 WALLS: Mapping[str, Wall] = {
@@ -95,6 +95,7 @@ WALLS: Mapping[str, Wall] = {
     "app.history": Wall(DESK, ("msgspec",)),
     "app.insight": Wall((*DESK, "app.history"), ("msgspec",)),
     "app.customers": Wall(DESK, ("msgspec",)),
+    "app.scenarios": Wall(("passes.codes", "passes.wallets.base", "app.world"), ("msgspec",)),
     "app.errands": Wall(DESK, ("structlog",)),
     "app.followers": Wall(DESK, ("msgspec", "anyio", "structlog")),
     "app.herald": Wall(DESK, ("msgspec", "structlog", "standardwebhooks")),

@@ -14,7 +14,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """One outbound HTTP request. ``certificate`` and ``key`` are PEM bytes of a TLS client certificate.
 
     ``http2`` asks for HTTP/2 over TLS and one warm, multiplexed connection per (host, certificate).
-    ``public_only`` refuses addresses that are not public, at connect time.
+    ``public_only`` refuses addresses that are not public, at connect time. ``most``: so many bytes of the answer's body are read, and
+    the rest is left where it is; 0 is all of it.
     """
 
     method: Literal["GET", "POST", "PATCH", "PUT", "DELETE", "HEAD"]
@@ -26,6 +27,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     http2: bool = False
     timeout: float = 10.0
     public_only: bool = False
+    most: int = 0
 
     def __repr__(self) -> str:
         """Without headers, body and key, which are secrets; the address may be one too."""
