@@ -3,9 +3,9 @@
 The peer is what bench/push.py measures, in the same run, before and after: cards that were changed by nothing but a touch, pushed
 to the same sink while nobody is at the till. The service is a process of its own and the till asks it over HTTP: five customers a
 second, a shop at its busiest, who come whether the one before has been served or not; each is looked up and redeemed, and waits from
-the moment of coming. First over SQLite, all in one process, as a small shop runs it; then over PostgreSQL with the followers apart
-(``counterpass follow``), as a large one does. ``python bench/redesign.py 100000 [sqlite|postgresql]`` is the promise as it is
-written; by default it is a tenth of that.
+the moment of coming. Over SQLite and over PostgreSQL, all in one process, as ``counterpass serve`` is; with ``apart`` the followers
+have a process of their own (``counterpass follow``), which is meant for another machine: on this one they and the till share the cores.
+``python bench/redesign.py 100000 [sqlite|postgresql|apart]`` is the promise as it is written; by default it is a tenth of that.
 """
 
 import asyncio
@@ -236,9 +236,9 @@ def main() -> None:
     if "sqlite" in KINDS:
         with tempfile.TemporaryDirectory() as folder:
             uvloop.run(measure(Path(folder), f"sqlite:///{folder}/bench.db", 8761, apart=False))
-    if "postgresql" in KINDS:
+    for kind in {"postgresql", "apart"}.intersection(KINDS):
         with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as data, get_server(Path(data)) as server:
-            uvloop.run(measure(Path(folder), server.get_uri(), 8762, apart=True))
+            uvloop.run(measure(Path(folder), server.get_uri(), 8762, apart=kind == "apart"))
 
 
 if __name__ == "__main__":

@@ -43,6 +43,14 @@ class Reaching(Conversing):
         found = await self._read(just(query.ask(text)), heavy=True)
         return [(CARD.read(row), CUSTOMER.read(row[len(CARD.names) :])) for row in found]
 
+    async def card_ids(self, program_id: UUID, *, after: UUID | None = None, limit: int = 100) -> Sequence[UUID]:
+        """See app.store.Store."""
+        query = Query(self._dialect)
+        text = f"SELECT c.id FROM card AS c WHERE c.program_id = {query.given(program_id)} AND c.left_at IS NULL"
+        if after is not None:
+            text += f" AND c.id > {query.given(after)}"
+        return [as_id(row[0]) for row in await self._read(just(query.ask(f"{text} ORDER BY c.id LIMIT {query.given(limit)}")), heavy=True)]
+
     async def segment_size(self, business_id: UUID, rules: Rules, *, now: datetime, zone: ZoneInfo) -> int:
         """See app.store.Store."""
         query = Query(self._dialect)

@@ -59,6 +59,10 @@ class Reaching(Protocol):
         """The cards that rules mean, by id, after one. None that was left, none of somebody who was erased or merged."""
         ...
 
+    async def card_ids(self, program_id: UUID, *, after: UUID | None = None, limit: int = 100) -> Sequence[UUID]:
+        """The cards of a program that were not left, by id, after one: for who needs no more of them than that."""
+        ...
+
     async def segment_size(self, business_id: UUID, rules: Rules, *, now: datetime, zone: ZoneInfo) -> int:
         """How many cards that is."""
         ...
