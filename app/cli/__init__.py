@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import uvicorn
 
 from app import asgi, db, logs, settings
-from app.cli import beginning, cards, certificates, demo, keys, serving, staff, upkeep
+from app.cli import beginning, cards, certificates, demo, keys, scenarios, serving, staff, upkeep
 from passes.problems import Problem
 
 INTERRUPTED = 130
@@ -21,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="counterpass", description=__doc__)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    for subject in (beginning, serving, upkeep, certificates, staff, keys, cards, demo):
+    for subject in (beginning, serving, upkeep, certificates, staff, keys, cards, demo, scenarios):
         subject.add(commands)
     return top
 

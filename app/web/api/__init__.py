@@ -2,7 +2,7 @@
 
 from litestar import Router
 
-from app.web.api import cards, catalogue, coupons, customers, events, history, me, redemptions, requests
+from app.web.api import cards, catalogue, coupons, customers, events, history, me, redemptions, requests, reservations, returns, till
 from app.web.api.calls import keyed
 from app.web.api.described import only_what_is_described
 
@@ -18,10 +18,13 @@ router = Router(
         *cards.handlers,
         *customers.handlers,
         *redemptions.handlers,
+        *reservations.handlers,
+        *returns.handlers,
         *coupons.handlers,
         *catalogue.handlers,
         *events.handlers,
         *history.handlers,
         *requests.handlers,
+        *till.handlers,
     ],
 )

@@ -10,7 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
 from inspect import cleandoc
+from itertools import chain
 from pathlib import Path
+from types import UnionType
 from typing import Any, Final, NamedTuple, get_args
 
 import msgspec
@@ -131,7 +133,7 @@ class Call(NamedTuple):
         if data is None:
             return None
         dto = self.handler.resolve_data_dto()
-        return dto.model_type if dto is not None and issubclass(dto, AbstractDTO) else data.annotation
+        return getattr(dto, "says", dto.model_type) if dto is not None and issubclass(dto, AbstractDTO) else data.annotation
 
     @property
     def reads(self) -> bool:
@@ -187,12 +189,13 @@ def document(app: Litestar, *, public_url: str) -> Json:
     known = calls(app)
     answers = {one.name: one.opt["answers"] for one in known if one.opt["gives"] == JSON and one.opt["answers"] is not None}
     bodies = {one.name: one.body for one in known if one.body is not None}
-    schemas, components = msgspec.json.schema_components(
-        [*answers.values(), *bodies.values(), ProblemDocument], schema_hook=_unknown, ref_template=REF
-    )
-    answered = dict(zip(answers, schemas, strict=False))
-    taken = dict(zip(bodies, schemas[len(answers) :], strict=False))
-    _complete(components, answers.values(), bodies.values())
+    written, read = [_parts(one) for one in answers.values()], list(bodies.values())
+    schemas, components = msgspec.json.schema_components([*chain(*written), ProblemDocument, *read], schema_hook=_unknown, ref_template=REF)
+    described = iter(schemas)
+    answered = {name: _either([next(described) for _ in parts]) for name, parts in zip(answers, written, strict=True)}
+    next(described)
+    taken = dict(zip(bodies, described, strict=True))
+    _complete(components, [*chain(*written)], read)
     examples = _examples()
     paths: defaultdict[str, Json] = defaultdict(dict)
     for one in known:
@@ -211,6 +214,15 @@ def document(app: Litestar, *, public_url: str) -> Json:
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": _scopes()}},
         },
     }
+
+
+def _parts(kind: Any) -> Sequence[Any]:
+    """An answer may be one of several Structs, which need no tags: nobody decodes it here."""
+    return get_args(kind) if isinstance(kind, UnionType) else (kind,)
+
+
+def _either(schemas: Sequence[Json]) -> Json:
+    return schemas[0] if len(schemas) == 1 else {"anyOf": [*schemas]}
 
 
 _LICENCE: Final = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
@@ -356,6 +368,8 @@ def _named(*names: str) -> Json:
 
 
 def _unknown(kind: type) -> Json:
+    if kind is object:
+        return {"description": "Any value."}  # an empty one msgspec would take for none
     raise TypeError(f"{kind} has no schema: a view is made of plain values")
 
 

@@ -1,0 +1,282 @@
+"""One endpoint for tills that speak of transactions: search, inquire, redeem, accrue, reverse (as Toast's loyalty contract does).
+
+Such tills take an HTTP error for an outage and go offline, so a refusal here is an answer: 200, not accepted, and the problem in it.
+They repeat a transaction that was not answered: ``transaction_id`` is its idempotency key, kept with what it changed.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from http import HTTPStatus
+from typing import Annotated, Any, ClassVar, Final, Literal, cast
+from uuid import UUID
+
+import msgspec
+from litestar import Response, post
+from litestar.params import JSONBody
+
+from app import problems
+from app.desk import Desk, Repeated, till
+from app.desk.basket import Twice
+from app.desk.earn import earn
+from app.desk.sales import Told
+from app.desk.till import WouldEarn
+from app.desk.views import BasketReversalView, BasketView, CardView, EarnedView, Receipt, ReturnView, Verdict
+from app.problems import InvalidRequest, KeyInFlight, KeyReused, TooLarge, WrongScope
+from app.store import Caller, Duplicate, Kept, Scope
+from app.web.api.calls import ProblemDocument, call
+from app.web.wire import Answering, Ask, Maybe, Presentable, Strict, caller_of, desk_of, language_of, once
+from passes.problems import Busy, NotFound, Problem
+
+KEPT_AS: Final = "till:"
+"""In front of a transaction_id, among the keys of a caller."""
+LONGEST: Final = 128
+
+Transaction = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST, pattern=r"^[ -~]*[!-~][ -~]*$")]
+"""The till's own name of a transaction: printable ASCII, and not only spaces."""
+ReceiptNumber = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Currency = Annotated[str, msgspec.Meta(pattern=r"^([A-Z]{3})?$")]
+Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+Amount = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
+Codes = Annotated[tuple[Presentable, ...], msgspec.Meta(min_length=1, max_length=20)]
+
+
+# --- What a till says ---
+
+
+class TillAsk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="action"):
+    """What every action has: the till's own name of the transaction."""
+
+    transaction_id: Transaction
+
+
+class TillSearch(TillAsk, frozen=True, kw_only=True, tag="search"):
+    """Whose is this? Whatever is given is searched for; a card that any of it names is in the answer, at most 20.
+
+    ``card`` is a number or id, ``code`` a coupon's, ``phone`` and ``email`` whole, ``name`` a part of at least 3 characters.
+    """
+
+    card: Maybe = ""
+    code: Presentable = ""
+    phone: Maybe = ""
+    email: Maybe = ""
+    name: Maybe = ""
+
+
+class TillInquire(TillAsk, frozen=True, kw_only=True, tag="inquire"):
+    """What would this bill get? ``codes`` are looked up; ``count`` or ``amount`` (else one visit) is what ``card`` would earn by."""
+
+    card: Maybe = ""
+    codes: Annotated[tuple[Presentable, ...], msgspec.Meta(max_length=20)] = ()
+    count: Count | None = None
+    amount: Amount | None = None
+
+
+class TillRedeem(TillAsk, frozen=True, kw_only=True, tag="redeem"):
+    """Use these codes up, all or none. ``amount`` is what was paid, in minor units of ``currency``."""
+
+    codes: Codes
+    receipt: ReceiptNumber = ""
+    amount: Amount | None = None
+    currency: Currency = ""
+
+
+class TillAccrue(TillAsk, frozen=True, kw_only=True, tag="accrue"):
+    """Add to a card what this bill earns: a ``count``, what an ``amount`` in minor units is worth, or one visit."""
+
+    card: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    count: Count | None = None
+    amount: Amount | None = None
+    receipt: ReceiptNumber = ""
+    currency: Currency = ""
+
+
+class TillReverse(TillAsk, frozen=True, kw_only=True, tag="reverse"):
+    """Take back all that another transaction of this key did, once. ``reason``: needed 15 minutes after a redemption, by a manager."""
+
+    reverses: Transaction
+    reason: Maybe = ""
+
+
+Said = TillSearch | TillInquire | TillRedeem | TillAccrue | TillReverse
+
+
+class Spoken(Strict[TillAsk]):
+    """The body as whichever action it is."""
+
+    says: ClassVar[Any] = Said
+    """What the document describes (app.web.api.described)."""
+
+    def decode_bytes(self, value: bytes) -> Any:
+        """The body as the Struct of its action. Raises InvalidRequest naming the place and the mistake."""
+        try:
+            return msgspec.json.decode(value, type=Said)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise InvalidRequest(errors=str(error)) from None
+
+
+# --- What it is told ---
+
+
+class TillReversed(msgspec.Struct, frozen=True, kw_only=True):
+    """What was taken back: redemptions, and stamps or points. ``short`` are those that the card does not have any more."""
+
+    redemption_ids: tuple[UUID, ...] = ()
+    taken: int = 0
+    short: int = 0
+
+
+class TillAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Whether it was accepted, and what the action gives; ``problem`` is why it was not. What does not apply is left out."""
+
+    action: Literal["search", "inquire", "redeem", "accrue", "reverse"]
+    transaction_id: str
+    accepted: bool
+    problem: ProblemDocument | None = None
+    cards: tuple[CardView, ...] = ()
+    card: CardView | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    would_earn: WouldEarn | None = None
+    redemptions: tuple[Receipt, ...] = ()
+    earned: EarnedView | None = None
+    reversed: TillReversed | None = None
+
+
+class Telling:
+    """One transaction: a refusal is an answer like every other, and kept as such (desk.Once)."""
+
+    def __init__(self, answering: Answering, said: Said, desk: Desk) -> None:
+        self.language = answering.language
+        self.kept = False
+        self._answering, self._said, self._desk = answering, said, desk
+
+    def done(self, view: object, caller: Caller, now: datetime, *, new: bool = True) -> tuple[Kept, ...]:  # noqa: ARG002 (a transaction is answered 200)
+        """The answer of a story that succeeded."""
+        return self._answering.done(_answer(self._said, **_facts(view)), caller, now, new=False)
+
+    def refused(self, problem: Problem, caller: Caller, now: datetime) -> tuple[Kept, ...]:
+        """The answer of a story that was refused."""
+        self.kept = True
+        return self._answering.done(_refusal(self._said, _document(self._desk, caller, self.language)(problem)), caller, now, new=False)
+
+
+def _facts(view: object) -> dict[str, Any]:
+    """What a story answers, as a till of this kind is told it."""
+    match view:
+        case Receipt():
+            return {"redemptions": (view,)}
+        case BasketView():
+            return {"redemptions": view.redemptions}
+        case EarnedView():
+            return {"earned": view}
+        case BasketReversalView():
+            return {"reversed": TillReversed(redemption_ids=tuple(one.redemption_id for one in view.reversals))}
+        case ReturnView():
+            return {"reversed": TillReversed(taken=sum(one.taken for one in view.cards), short=sum(one.short for one in view.cards))}
+    raise TypeError(f"a till is not told {type(view).__name__}")
+
+
+def _document(desk: Desk, caller: Caller, language: str) -> Callable[[Problem], dict[str, object]]:
+    return lambda problem: problems.document(problem, desk.words, language, caller.business.tz)
+
+
+def _answer(said: Said, **facts: Any) -> TillAnswer:
+    return TillAnswer(action=said.__struct_config__.tag, transaction_id=said.transaction_id, accepted=True, **facts)  # type: ignore[arg-type]
+
+
+def _refusal(said: Said, document: dict[str, Any]) -> TillAnswer:
+    facts = {"kind" if name == "type" else name: value for name, value in document.items()}
+    return msgspec.structs.replace(_answer(said, problem=ProblemDocument(**facts)), accepted=False)
+
+
+SCOPES: Final[Mapping[type[TillAsk], tuple[Scope, ...]]] = {
+    TillSearch: ("read", "redeem", "earn"),
+    TillInquire: ("read", "redeem", "earn"),
+    TillRedeem: ("redeem",),
+    TillAccrue: ("earn",),
+    TillReverse: ("redeem", "earn"),
+}
+"""A key needs one of them for the action. To reverse it needs what the transaction that is reversed needed."""
+
+
+@post(
+    "/till",
+    dto=Spoken,
+    return_dto=None,
+    **call("read", "redeem", "earn", answers=TillAnswer, refuses=(KeyInFlight, KeyReused, TooLarge)),
+)
+async def speak(data: JSONBody[TillAsk], request: Ask) -> Response[bytes]:
+    """One endpoint for tills that speak of transactions: search, inquire, redeem, accrue, reverse.
+
+    A refusal is 200 with `accepted: false` and the problem in it. `transaction_id` is the idempotency key of redeem, accrue and
+    reverse: sent again, they are answered as the first time, and nothing happens twice. Search and inquire change nothing.
+    """
+    desk, caller = desk_of(request), caller_of(request)
+    _may(caller, SCOPES[type(data)])
+    if isinstance(data, TillSearch | TillInquire):
+        answer = await _asked(desk, caller, data, language_of(request, desk.words))
+        return Response(msgspec.json.encode(answer), status_code=HTTPStatus.OK, media_type="application/json")
+    said = cast("TillRedeem | TillAccrue | TillReverse", data)
+    return await once(request, HTTPStatus.OK, partial(_done, desk, caller, said), key=KEPT_AS + said.transaction_id)
+
+
+def _may(caller: Caller, needed: tuple[Scope, ...]) -> None:
+    if not caller.scopes.intersection(needed):
+        raise WrongScope(needed=needed, has=tuple(sorted(caller.scopes)))
+
+
+async def _asked(desk: Desk, caller: Caller, said: TillSearch | TillInquire, language: str) -> TillAnswer:
+    document = _document(desk, caller, language)
+    if isinstance(said, TillSearch):
+        found = await till.search(
+            desk, caller, card=said.card, code=said.code, phone=said.phone, email=said.email, name=said.name, language=language
+        )
+        return _answer(said, cards=found)
+    verdicts = await till.would_redeem(desk, caller, said.codes, language=language, document=document)
+    if not said.card:
+        return _answer(said, verdicts=verdicts)
+    try:
+        card, earns = await till.would_earn(
+            desk, caller, said.card, count=said.count, amount=said.amount, language=language, document=document
+        )
+    except NotFound as problem:
+        return msgspec.structs.replace(_refusal(said, document(problem)), verdicts=verdicts)
+    return _answer(said, verdicts=verdicts, card=card, would_earn=earns)
+
+
+async def _done(desk: Desk, caller: Caller, said: TillRedeem | TillAccrue | TillReverse, answering: Answering) -> None:
+    """Run the story of an action; its refusal is an answer, too. Raises Busy and KeyReused, which are none."""
+    telling = Telling(answering, said, desk)
+    try:
+        await _story(desk, caller, said, telling)
+    except (Busy, KeyReused):
+        raise
+    except Problem as problem:
+        if not telling.kept:
+            now = desk.world.now()
+            try:
+                await desk.commit(now, rows=telling.refused(problem, caller, now))
+            except Duplicate as duplicate:  # another process was faster with the same transaction
+                raise Repeated from duplicate
+
+
+async def _story(desk: Desk, caller: Caller, said: TillRedeem | TillAccrue | TillReverse, telling: Telling) -> None:
+    """What a transaction changes. Raises KeyReused for the name of one that was done so long ago that its answer is not kept."""
+    if await desk.store.transaction(caller.person.counter_id, said.transaction_id):
+        raise KeyReused
+    match said:
+        case TillRedeem():
+            told = Told(receipt=said.receipt, amount=said.amount, currency=said.currency, reference=said.transaction_id)
+            try:
+                await till.give(desk, caller, said.codes, told=told, once=telling)
+            except Twice as twice:
+                first, second = (one + 1 for one in twice.places)
+                raise InvalidRequest(errors=f"codes: {first} and {second} are one coupon") from None
+        case TillAccrue():
+            told = Told(receipt=said.receipt, amount=said.amount, currency=said.currency, reference=said.transaction_id)
+            await earn(desk, caller, said.card, count=said.count, amount=said.amount, told=told, once=telling)
+        case TillReverse():
+            await till.take_back(desk, caller, said.reverses, reason=said.reason, may=partial(_may, caller), once=telling)
+
+
+handlers = (speak,)

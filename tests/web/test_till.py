@@ -1,0 +1,241 @@
+"""One endpoint for tills that speak of transactions, and the scenarios that every installation publishes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from msgspec.structs import replace
+from shop import Clock, Shop, application
+
+from app import scenarios
+from app.desk import keys
+from app.scenarios import SCENARIOS, Till
+from passes.wallets.base import Answer, Ask
+
+LIVE_CARD = "a card of live mode"
+
+
+@pytest.fixture
+async def shop(database_url: str) -> AsyncIterator[Shop]:
+    async with application(database_url, Clock()) as (client, desk, followers):
+        yield await Shop(client, desk, Clock(), followers).open()
+
+
+async def a_key(shop: Shop, *scopes: str, test: bool = True) -> str:
+    _, secret = await keys.hand_out(
+        shop.desk.store,
+        shop.desk.world,
+        shop.business,
+        name="Till",
+        location_id=shop.locations["Bến Thành"].id,
+        made_by=shop.staff["Lan"].id,
+        scopes=scopes or ("read", "earn", "redeem", "issue", "manage"),
+        test=test,
+    )
+    return secret
+
+
+def a_till(shop: Shop, key: str, **more: object) -> Till:
+    """A till whose requests go to the shop in this process, and whose minutes pass at once."""
+
+    async def http(ask: Ask) -> Answer:
+        reply = await shop.client.request(ask.method, ask.url, headers=dict(ask.headers), content=ask.body)
+        return Answer(status=reply.status_code, headers=dict(reply.headers), body=reply.content)
+
+    async def wait(seconds: float) -> None:
+        shop.clock.forward(seconds=seconds)
+        await asyncio.sleep(0)
+
+    return Till(replace(shop.desk.world, http=http), "http://counter", key, wait=wait, **more)
+
+
+async def test_every_published_scenario_is_played_in_test_mode_and_the_shop_has_nothing_of_it(shop: Shop) -> None:
+    live = await shop.join("Hoa")
+    before = await shop.desk.store.log_end(shop.business.id)
+    till = a_till(shop, await a_key(shop), narrow=await a_key(shop, "read"), live_card=live["number"], patient=True)
+    assert await scenarios.is_test_mode(till)
+    came = [await scenarios.played(till, one) for one in SCENARIOS]
+    assert [(one.scenario.name, one.said, one.why) for one in came if one.said != "pass"] == []
+    assert await shop.desk.store.log_end(shop.business.id) == before
+    assert not await shop.refused()
+
+
+async def test_a_live_key_is_told_from_a_test_key(shop: Shop) -> None:
+    assert not await scenarios.is_test_mode(a_till(shop, await a_key(shop, test=False)))
+
+
+async def test_a_scenario_that_comes_out_otherwise_says_how(shop: Shop) -> None:
+    await shop.change_offer("cookie", most=1)
+    till = a_till(shop, await a_key(shop))
+    (twice,) = scenarios.named(["presented twice"])
+    assert (await scenarios.played(till, twice)).said == "pass"
+    came = await scenarios.played(till, twice)
+    assert came.said == "fail"
+    assert came.why.startswith("POST redemptions was answered 409 limit_reached, not 201: ")
+
+
+def test_scenarios_are_named_once_and_say_what_to_see() -> None:
+    names = [one.name for one in SCENARIOS]
+    assert len(set(names)) == len(names)
+    assert all(one.why.endswith(".") and one.steps for one in SCENARIOS)
+    assert all(step.endswith(".") for one in SCENARIOS for step in one.steps)
+    with pytest.raises(ValueError, match="no scenario"):
+        scenarios.named(["no such thing"])
+
+
+async def test_the_scenarios_are_printed_for_anybody(shop: Shop) -> None:
+    page = await shop.browser().get("/api/scenarios")
+    assert page.status_code == 200
+    assert page.text.count('type="checkbox"') == sum(len(one.steps) for one in SCENARIOS)
+
+
+# --- One endpoint ---
+
+
+async def say(shop: Shop, action: str, transaction: str, *, who: str = "An", **more: object) -> httpx.Response:
+    body = {"action": action, "transaction_id": transaction, **more}
+    headers = {"Authorization": f"Bearer {shop.tokens[who]}", "Accept-Language": "en"}
+    return await shop.client.post("/api/v1/till", json=body, headers=headers)
+
+
+async def accepted(shop: Shop, action: str, transaction: str, **more: object) -> dict:
+    answer = await say(shop, action, transaction, **more)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["accepted"], answer.text
+    return answer.json()
+
+
+async def refused(shop: Shop, action: str, transaction: str, **more: object) -> str:
+    answer = await say(shop, action, transaction, **more)
+    assert answer.status_code == 200, answer.text
+    assert not answer.json()["accepted"], answer.text
+    return answer.json()["problem"]["word"]
+
+
+async def test_a_customer_is_searched_for_by_whatever_they_say(shop: Shop) -> None:
+    hoa = await shop.join("Hoa Nguyễn", email="hoa@example.com", phone="0901 234 567")
+    code = (await shop.stamp(hoa, 5))["earned"][0]["code"]
+    await shop.join("Bình")
+    for said in (
+        {"card": hoa["number"]},
+        {"card": hoa["id"]},
+        {"code": code},
+        {"email": "HOA@example.com"},
+        {"phone": "+84 901 234 567"},
+        {"name": "hoa ng"},
+        {"name": "Hoa", "email": "hoa@example.com"},
+    ):
+        found = (await accepted(shop, "search", "t-1", **said))["cards"]
+        assert [one["id"] for one in found] == [hoa["id"]], said
+    for said in ({}, {"name": "H"}, {"email": "nobody@example.com"}, {"card": "nonsense"}, {"code": "nonsense"}, {"phone": "1"}):
+        assert "cards" not in await accepted(shop, "search", "t-1", **said), said
+
+
+async def test_an_inquiry_says_what_the_bill_would_get_and_changes_nothing(shop: Shop) -> None:
+    card = await shop.stamp(await shop.join(), 9)
+    code = card["earned"][0]["code"]
+    answer = await accepted(shop, "inquire", "t-1", card=card["card"]["number"], codes=[code, "nonsense"], count=1)
+    assert [one["verdict"] for one in answer["verdicts"]] == ["redeemable", "mistyped_code"]
+    assert answer["would_earn"]["added"] == 1
+    assert [one["title"] for one in answer["would_earn"]["offers"]] == ["Free coffee"]
+    assert answer["card"]["balance"] == 9
+    wrong = await accepted(shop, "inquire", "t-1", card=card["card"]["number"], amount=50_000)
+    assert wrong["would_earn"]["problem"]["word"] == "cannot_earn"
+    assert await refused(shop, "inquire", "t-2", card="nobody's") == "not_found"
+    assert (await shop.get(f"cards/{card['card']['id']}")).json()["balance"] == 9
+
+
+async def test_a_transaction_sent_again_gets_its_answer_again_and_counts_once(shop: Shop) -> None:
+    card = await shop.join()
+    first, second = [await say(shop, "accrue", "t-1", card=card["number"], count=5, receipt="R-1") for _ in range(2)]
+    assert first.content == second.content
+    assert second.headers["Idempotent-Replayed"] == "true"
+    code = first.json()["earned"]["earned"][0]["code"]
+    first, second = [await say(shop, "redeem", "t-2", codes=[code], receipt="R-1") for _ in range(2)]
+    assert first.content == second.content
+    assert first.json()["redemptions"][0]["redemption"]["receipt"] == "R-1"
+    first, second = [await say(shop, "redeem", "t-3", codes=[code]) for _ in range(2)]
+    assert first.content == second.content
+    assert first.json()["problem"]["word"] == "already_redeemed"
+    assert (await shop.get(f"cards/{card['id']}")).json()["balance"] == 5
+    assert len(await shop.refused()) == 1
+
+
+async def test_a_transaction_id_is_for_one_request_for_ever(shop: Shop) -> None:
+    card = await shop.join()
+    await accepted(shop, "accrue", "t-1", card=card["number"])
+    other = await say(shop, "accrue", "t-1", card=card["number"], count=2)
+    assert (other.status_code, other.json()["word"]) == (422, "idempotency_key_reused")
+    shop.clock.forward(days=3)
+    await shop.desk.store.forget_kept(shop.clock())
+    again = await say(shop, "accrue", "t-1", card=card["number"])
+    assert (again.status_code, again.json()["word"]) == (422, "idempotency_key_reused")
+    assert (await say(shop, "accrue", "t-1", card=card["number"], who="Bình")).json()["accepted"], "another till has its own"
+    assert (await shop.get(f"cards/{card['id']}")).json()["balance"] == 2
+
+
+async def test_several_codes_on_one_bill_are_redeemed_all_or_none(shop: Shop) -> None:
+    one, two = await shop.cookie(), await shop.cookie("Bình")
+    assert await refused(shop, "redeem", "t-1", codes=[one, "nonsense"]) == "basket_refused"
+    assert len((await accepted(shop, "redeem", "t-2", codes=[one, two]))["redemptions"]) == 2
+    assert len((await accepted(shop, "reverse", "t-3", reverses="t-2"))["reversed"]["redemption_ids"]) == 2
+    assert len((await accepted(shop, "redeem", "t-4", codes=[one, two]))["redemptions"]) == 2
+
+
+async def test_a_transaction_is_taken_back_once(shop: Shop) -> None:
+    card = await shop.join()
+    code = (await accepted(shop, "accrue", "t-1", card=card["number"], count=5))["earned"]["earned"][0]["code"]
+    await accepted(shop, "redeem", "t-2", codes=[code])
+    assert len((await accepted(shop, "reverse", "t-3", reverses="t-2"))["reversed"]["redemption_ids"]) == 1
+    assert await refused(shop, "reverse", "t-4", reverses="t-2") == "nothing_to_reverse"
+    first, second = [await say(shop, "reverse", "t-5", reverses="t-1") for _ in range(2)]
+    assert first.content == second.content
+    assert first.json()["reversed"]["taken"] == 5
+    assert await refused(shop, "reverse", "t-6", reverses="t-1") == "nothing_to_return"
+    assert await refused(shop, "reverse", "t-7", reverses="no such transaction") == "not_found"
+    assert await refused(shop, "reverse", "t-8", reverses="t-1", who="Bình") == "not_found", "another till's transaction"
+    now = (await shop.get(f"cards/{card['id']}")).json()
+    assert (now["balance"], now["ready"]) == (0, [])
+
+
+async def test_the_same_transaction_at_the_same_moment_is_done_once(shop: Shop) -> None:
+    card = await shop.join()
+    answers = await asyncio.gather(*(say(shop, "accrue", "t-1", card=card["number"]) for _ in range(8)))
+    assert {one.status_code for one in answers} <= {200, 409}
+    assert {one.json()["word"] for one in answers if one.status_code == 409} <= {"idempotency_key_in_flight"}
+    assert (await shop.get(f"cards/{card['id']}")).json()["balance"] == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        ({"action": "steal", "transaction_id": "t"}, "invalid_request"),
+        ({"action": "redeem", "transaction_id": "t"}, "invalid_request"),
+        ({"action": "redeem", "transaction_id": "", "codes": ["X"]}, "invalid_request"),
+        ({"action": "redeem", "transaction_id": "t" * 129, "codes": ["X"]}, "invalid_request"),
+        ({"action": "redeem", "transaction_id": "línea", "codes": ["X"]}, "invalid_request"),
+        ({"action": "accrue", "transaction_id": "t", "card": "X", "count": "1"}, "invalid_request"),
+        ({"action": "accrue", "transaction_id": "t", "card": "X", "cuont": 1}, "invalid_request"),
+        ([], "invalid_request"),
+    ],
+)
+async def test_what_is_no_transaction_is_a_mistake_of_the_request(shop: Shop, body: object, word: str) -> None:
+    answer = await shop.client.post("/api/v1/till", json=body, headers={"Authorization": f"Bearer {shop.tokens['An']}"})
+    assert (answer.status_code, answer.json()["word"]) == (400, word)
+
+
+async def test_a_key_speaks_only_of_what_it_may_do(shop: Shop) -> None:
+    card, code = await shop.join(), await shop.cookie("Bình")
+    shop.tokens |= {"looks": await a_key(shop, "read", test=False), "stamps": await a_key(shop, "earn", test=False)}
+    await accepted(shop, "search", "t-1", card=card["number"], who="looks")
+    await accepted(shop, "accrue", "t-2", card=card["number"], who="stamps")
+    await accepted(shop, "reverse", "t-3", reverses="t-2", who="stamps")
+    for who, action, more in (
+        ("looks", "redeem", {"codes": [code]}),
+        ("looks", "accrue", {"card": card["number"]}),
+        ("looks", "reverse", {"reverses": "t-2"}),
+        ("stamps", "redeem", {"codes": [code]}),
+    ):
+        answer = await say(shop, action, "t-9", who=who, **more)
+        assert (answer.status_code, answer.json()["word"]) == (403, "wrong_scope")
