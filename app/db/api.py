@@ -74,9 +74,11 @@ class Programmed(Conversing):
         rows: Sequence[Row] = (),
     ) -> bool:
         """See app.store.Store."""
-        return await self._write(self._changed(business_id, key_id, revoked_at, old_until, with_rows(rows)))
+        return await self._write(self._key_changed(business_id, key_id, revoked_at, old_until, with_rows(rows)))
 
-    def _changed(self, business_id: UUID, key_id: UUID, revoked_at: datetime | None, old_until: datetime | None, unit: Ready) -> Talk[bool]:
+    def _key_changed(
+        self, business_id: UUID, key_id: UUID, revoked_at: datetime | None, old_until: datetime | None, unit: Ready
+    ) -> Talk[bool]:
         # Also where it is only rolled: the key is held, and two who roll it at once come one after the other.
         if not (yield Ask(self._say.change_key, (key_id, business_id, checked(revoked_at)))):
             return False

@@ -54,7 +54,6 @@ async def _keys(request: Ask, *, made: ApiKey | None = None, secret: str = "") -
         "keys": await holding.of(store, business),
         "places": {one.id: one.name for one in await store.locations(business.id)},
         "scopes": SCOPES,
-        "now": desk_of(request).world.now(),
         "made": made,
         "secret": secret,
     }
