@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from app.desk import Desk, campaigning, changing, coupons, designs, imports
+from app.desk import Desk, campaigning, changing, coupons, designs, importing, imports
 from app.desk.looking import keep_looking
 from app.store import DatabaseProblem, Duplicate, Errand, ErrandKind, Lost, Overloaded, Portion
 
@@ -36,6 +36,7 @@ STORIES: Final[Mapping[ErrandKind, Story]] = {
     "import": imports.portion,
     "redraw": designs.redraw,
     "change": changing.portion,
+    "records": importing.portion,
 }
 """The one list: what each kind of errand does."""
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from app.store import Count, CountBy, CountKind
-from passes.cards import Card
+from passes.cards import Card, Event
 from passes.coupons import Coupon, Redemption, Refusal
 from passes.offers import over
 
@@ -70,6 +70,26 @@ def corrected(
 ) -> tuple[Count, ...]:
     """The counts of a correction of a card's ledger."""
     return _counts(business_id, "corrected", _day(at, zone), _where_and_who(location_id, staff_id), 1)
+
+
+def logged(event: Event, zone: ZoneInfo, *, first: bool) -> tuple[Count, ...]:
+    """The counts of an event that comes back from a file, as far as no other record counts it; ``first``: its card had no visit before.
+
+    Where it was, a file of events does not say.
+    """
+    day, who = _day(event.at, zone), _where_and_who(None, event.staff_id)
+    match event.kind:
+        case "stamped":
+            begun = _counts(event.business_id, "first_visit", day, _where_and_who(None, None), 1) if first else ()
+            return (*_counts(event.business_id, "visit", day, who, 1), *begun)
+        case "corrected":
+            return _counts(event.business_id, "corrected", day, who, 1)
+        case "issued" if event.staff_id and event.reason:
+            return _counts(event.business_id, "compensated", day, who, 1)
+        case "refused":
+            return _counts(event.business_id, "refused", day, who, 1)
+        case _:
+            return ()
 
 
 def _where_and_who(location_id: UUID | None, staff_id: UUID | None) -> tuple[tuple[CountBy, str], ...]:

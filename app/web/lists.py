@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 from litestar.response import Stream
 
+from app.desk.exporting import defused
 from app.problems import InvalidRequest
 from app.store import Place
 from app.web.pages import HEADERS
@@ -21,8 +22,6 @@ CHUNK: Final = 1 << 16
 """Characters that are sent at a time."""
 BOM: Final = "\ufeff"
 """Excel takes a file without it for one in the machine's old code page."""
-FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
-"""How a cell begins that a spreadsheet would run (https://owasp.org/www-community/attacks/CSV_Injection)."""
 
 
 def asked_for(form: type[F], given: Mapping[str, object]) -> F:
@@ -71,8 +70,3 @@ def as_csv(rows: AsyncIterable[Sequence[str]] | Iterable[Sequence[str]], name: s
 async def _each(rows: Iterable[Sequence[str]]) -> AsyncIterator[Sequence[str]]:
     for row in rows:
         yield row
-
-
-def defused(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula: an apostrophe in front says that it is text."""
-    return f"'{cell}" if cell.startswith(FORMULAS) else cell

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-ErrandKind = Literal["redraw", "campaign", "issue", "import", "change"]
+ErrandKind = Literal["redraw", "campaign", "issue", "import", "change", "records"]
 
 
 class Errand(msgspec.Struct, frozen=True, kw_only=True):

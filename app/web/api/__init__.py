@@ -2,7 +2,21 @@
 
 from litestar import Router
 
-from app.web.api import cards, catalogue, coupons, customers, events, history, me, redemptions, requests, reservations, returns, till
+from app.web.api import (
+    cards,
+    catalogue,
+    coupons,
+    customers,
+    events,
+    exports,
+    history,
+    me,
+    redemptions,
+    requests,
+    reservations,
+    returns,
+    till,
+)
 from app.web.api.calls import keyed
 from app.web.api.described import only_what_is_described
 
@@ -25,6 +39,7 @@ router = Router(
         *events.handlers,
         *history.handlers,
         *requests.handlers,
+        *exports.handlers,
         *till.handlers,
     ],
 )

@@ -1,0 +1,58 @@
+"""Everything as CSV, out and in again: streamed exports, and imports as long work."""
+
+from datetime import datetime
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from litestar import Response, get, post
+from litestar.params import FromPath, QueryParameter
+from litestar.response import Stream
+
+from app.desk import exporting, importing
+from app.desk.exporting import What
+from app.desk.importing import ImportMade, ImportView
+from app.problems import WrongMediaType
+from app.web.api.calls import call
+from app.web.api.history import moment
+from app.web.api.lists import answer, reading
+from app.web.wire import Ask, caller_of, desk_of, language_of, once
+from passes.problems import NotFound
+
+CSV: Final = "text/csv"
+Since = Annotated[datetime | None, QueryParameter(description="Only what was recorded from this moment on.")]
+
+
+@get("/exports/{what:str}", **call("manage", answers=str, gives=CSV, refuses=(NotFound,)))
+async def export(what: FromPath[What], request: Ask, since: Since = None) -> Stream:
+    """All customers (with their cards), coupons, redemptions or events as CSV (RFC 4180), the oldest first, streamed."""
+    desk, business = desk_of(request), caller_of(request).business
+    file = exporting.export(desk, business, what, since=moment("since", since))
+    name = f"{what}-{desk.world.now().astimezone(business.tz):%Y-%m-%d}.csv"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"}
+    return Stream(file, media_type="text/csv; charset=utf-8; header=present", headers=headers, status_code=200)
+
+
+@post(
+    "/imports/{what:str}",
+    request_max_body_size=importing.LARGEST,
+    **call("manage", answers=ImportMade, status=202, takes=(CSV,), refuses=(NotFound, WrongMediaType), changes=True),
+)
+async def bring(what: FromPath[What], request: Ask) -> Response[bytes]:
+    """Bring a file that was exported back in: customers first, then coupons, redemptions and events. It goes on by itself.
+
+    What is there already (by its id) is skipped; a line that cannot be brought in is counted and said, and the others come in.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != CSV:
+        raise WrongMediaType(accepted=CSV)
+    body = await request.body()
+    return await once(request, 202, lambda answer: importing.bring(desk_of(request), caller_of(request), what, body, once=answer))
+
+
+@get("/imports/{import_id:uuid}", **reading("manage", answers=ImportView, refuses=(NotFound,)))
+async def how_far(import_id: FromPath[UUID], request: Ask) -> Response[Any]:
+    """How far an import is, and which lines could not be brought in: the first hundred, each with what is wrong with it."""
+    desk = desk_of(request)
+    return answer(request, await importing.how_far(desk, caller_of(request), import_id, language=language_of(request, desk.words)))
+
+
+handlers: Final = (export, bring, how_far)
