@@ -33,7 +33,7 @@ types: $(UV)
 	$(UV) run mypy
 
 bench: $(UV)
-	for script in sign redeem push history imports insight redesign; do $(UV) run python bench/$$script.py || exit 1; done
+	for script in sign redeem api push history imports insight redesign; do $(UV) run python bench/$$script.py || exit 1; done
 
 # Every page and every answer of the counter, for docs/ and the README. Needs Chromium.
 pictures: $(UV)

@@ -13,14 +13,16 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
 import uvloop
 
 from app import asgi, db, settings, world
-from app.desk import examples, found
+from app.desk import examples, found, keys
 from app.store import Unit
 from passes import codes, coupons
 from passes.businesses import Business
@@ -30,6 +32,7 @@ CLIENTS = (1, 8, 32)
 ROUNDS = 5
 SECONDS = 1.2
 PEAK = 6000  # redemptions per second that the fresh coupons must last for
+TILLS = 32  # a key each, so that no key asks too often
 GOAL, SPREAD = 0.5, 5.0
 
 
@@ -42,10 +45,11 @@ def serve() -> None:
     from litestar.params import JSONBody
 
     from app.web import api
-    from app.web.wire import Ask
+    from app.web.api.redemptions import LookUp
+    from app.web.wire import Ask, Strict
 
-    @post("/nothing", status_code=201)
-    async def nothing(data: JSONBody[api.Redeem], request: Ask) -> Response[bytes]:  # noqa: ARG001 (decoded, and that is all)
+    @post("/nothing", status_code=201, dto=Strict[LookUp], return_dto=None, opt={"scopes": ()})
+    async def nothing(data: JSONBody[LookUp], request: Ask) -> Response[bytes]:  # noqa: ARG001 (decoded, and that is all)
         return Response(b"{}", status_code=201, media_type="application/json")
 
     api.router.register(nothing)
@@ -59,7 +63,16 @@ def serve() -> None:
 # --- The shop: coupons enough for every round ---
 
 
-async def open_shop(url: str, count: int) -> tuple[str, list[str], Business]:
+class Shop(NamedTuple):
+    """A shop with secrets of its tills, and cards, each with one coupon."""
+
+    business: Business
+    secrets: list[str]
+    cards: list[Card]
+    codes: list[str]
+
+
+async def open_shop(url: str, count: int) -> Shop:
     await db.migrate(url)
     store = await db.open_store(url, queue=2000)
     here = world.real(None)  # type: ignore[arg-type] # nothing goes out here
@@ -67,12 +80,21 @@ async def open_shop(url: str, count: int) -> tuple[str, list[str], Business]:
         store, here, name="Bench", zone="Europe/Berlin", currency="EUR", languages=("en",), location="Counter", owner="Owner"
     )
     business = await examples.cafe(store, here, shop.business)
-    token = await found.hand_out_token(
-        store, here, business_id=business.id, staff_id=shop.owner.id, location_id=shop.location.id, name="bench"
-    )
+    secrets = []
+    for number in range(TILLS):
+        _, secret = await keys.hand_out(
+            store,
+            here,
+            business,
+            name=f"Till {number}",
+            location_id=shop.location.id,
+            made_by=shop.owner.id,
+            per_minute=keys.MOST_PER_MINUTE,
+        )
+        secrets.append(secret)
     program = (await store.programs(business.id))[0]
     offer = (await store.offers(business.id, [program.goals[-1].offer_id]))[program.goals[-1].offer_id]
-    now, minted = here.now(), []
+    now, cards, minted = here.now(), [], []
     for start in range(0, count, 500):
         rows: list[Customer | Card | coupons.Coupon] = []
         for _ in range(min(500, count - start)):
@@ -97,10 +119,11 @@ async def open_shop(url: str, count: int) -> tuple[str, list[str], Business]:
                     offer, coupon_id=here.new_id(), code=code, now=now, zone=business.tz, card_id=card.id, customer_id=customer.id
                 ),
             ]
+            cards.append(card)
             minted.append(code)
         await store.commit(Unit(at=now, due_at=now, rows=tuple(rows)))
     await store.close()
-    return token, minted, business
+    return Shop(business, secrets, cards, minted)
 
 
 # --- The clients ---
@@ -147,7 +170,7 @@ async def load(port: int, clients: int, seconds: float, requests: list[bytes]) -
         _, client = await loop.create_connection(Client, "127.0.0.1", port)
         while (begun := time.perf_counter()) < until and requests:
             status, body = await client.ask(requests.pop())
-            if status != 201:
+            if status >= 300:
                 raise RuntimeError(f"{status}: {body.decode()}")
             latencies.append(time.perf_counter() - begun)
             bodies.append(body)
@@ -157,10 +180,14 @@ async def load(port: int, clients: int, seconds: float, requests: list[bytes]) -
     return latencies, bodies
 
 
-def request(path: str, token: str, code: str, key: int) -> bytes:
-    body = b'{"code":"' + code.encode() + b'"}'
+def request(path: str, secret: str, code: str, key: int) -> bytes:
+    return posted(path, secret, key, {"code": code})
+
+
+def posted(path: str, secret: str, key: int, what: dict[str, object]) -> bytes:
+    body = msgspec.json.encode(what)
     head = (
-        f"POST /api/v1/{path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\nIdempotency-Key: {key}\r\n"
+        f"POST /api/v1/{path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {secret}\r\nIdempotency-Key: {key}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
@@ -209,23 +236,23 @@ def percentile(latencies: list[float], share: float) -> float:
 
 
 async def measure(name: str, url: str, port: int) -> None:
-    token, minted, business = await open_shop(url, int(PEAK * SECONDS * ROUNDS * 2))
+    business, secrets, _, minted = await open_shop(url, int(PEAK * SECONDS * ROUNDS * 2))
     numbers = iter(range(10**9))
     ratios: dict[int, float] = {}
     spreads: dict[int, float] = {}
     acknowledged: list[bytes] = []
     with tempfile.TemporaryDirectory() as folder, server(url, Path(folder), port):
         await ready(port)
-        fresh = [request("redemptions", token, code, next(numbers)) for code in minted]
-        again = request("nothing", token, minted[0], 0)
-        await load(port, 8, 0.5, [again] * 100_000)
+        fresh = [request("redemptions", secret, code, next(numbers)) for code, secret in zip(minted, cycle(secrets), strict=False)]
+        again = [request("nothing", secret, minted[0], 0) for secret in secrets] * 1000
+        await load(port, 8, 0.5, [*again])
         _, bodies = await load(port, 8, 0.3, fresh)
         acknowledged += bodies
         print(f"\n{name:<12} clients   nothing/s   redeemed/s   ratio    p50 ms    p99 ms   p99/p50")
         for clients in CLIENTS:
             nothing, redeemed, both, latencies = [], [], [], []
             for _ in range(ROUNDS):
-                idle, _ = await load(port, clients, SECONDS / 2, [again] * 100_000)
+                idle, _ = await load(port, clients, SECONDS / 2, [*again])
                 busy, bodies = await load(port, clients, SECONDS, fresh)
                 nothing.append(len(idle) / (SECONDS / 2))
                 redeemed.append(len(busy) / SECONDS)

@@ -39,7 +39,7 @@ from passes.words import Text
 T = TypeVar("T")
 EVENTS: Final = 10
 """The newest events of a card that its face may need, and whose coupons it may have to name."""
-_CARD: Final = slice(0, len(CARD.names))
+_CARD: Final = slice(1, 1 + len(CARD.names))
 _HOLDER: Final = slice(_CARD.stop, _CARD.stop + len(CUSTOMER.names))
 _COUPON: Final = slice(1, 1 + len(COUPON.names))
 _OFFER: Final = slice(_COUPON.stop, _COUPON.stop + 1)
@@ -69,28 +69,34 @@ class Cards(Conversing):
         key: str | None = None,
     ) -> CardFacts | None:
         """See app.store.Store."""
+        facts: CardFacts | None
         if number is not None:
             if business_id is None:
                 raise ValueError("a number is a card's only within a business")
-            ask = Ask(self._say.card_by_number, (checked(number), business_id))
+            facts = await self._asked("card by number", (checked(number), business_id))
         else:
             by, value = next((by, value) for by, value in (("id", card_id), ("serial", serial), ("key", key)) if value is not None)
-            ask = Ask(self._say.card_by[by], (checked(value),))
-        found = await self._read(self._facts(ask))
-        facts = next(iter(found.values()), None)
+            facts = await self._asked(f"card by {by}", (checked(value),))
         return facts if facts is not None and business_id in (None, facts.card.business_id) else None
 
     async def cards_facts(self, card_ids: Sequence[UUID]) -> Mapping[UUID, CardFacts]:
         """See app.store.Store."""
-        return await self._read(self._facts(Ask(self._say.cards, (list(card_ids),))), heavy=True)
+        found = await self._read(self._facts(Ask(self._say.cards, (list(card_ids),))), heavy=True)
+        return {facts.card.id: facts for facts in found.values()}
 
-    def _facts(self, ask: Ask) -> Talk[Mapping[UUID, CardFacts]]:
+    def _cards_by(self, by: str, keys: Sequence[Key]) -> Talk[Sequence[CardFacts | None]]:
+        found = yield from self._facts(Ask(self._say.card_by[by], rows=numbered(keys)))
+        return answers(keys, found.items())
+
+    def _facts(self, ask: Ask) -> Talk[Mapping[Any, CardFacts]]:
+        """The cards that a statement finds, by whatever it says first of each."""
         cards = [
-            (CARD.read(row[_CARD]), CUSTOMER.read(row[_HOLDER]), PROGRAM.read(row[-2:-1]), BUSINESS.read(row[-1:])) for row in (yield ask)
+            (row[0], CARD.read(row[_CARD]), CUSTOMER.read(row[_HOLDER]), PROGRAM.read(row[-2:-1]), BUSINESS.read(row[-1:]))
+            for row in (yield ask)
         ]
         if not cards:
             return {}
-        ids = [card.id for card, *_ in cards]
+        ids = list({card.id for _, card, *_ in cards})
         events = [EVENT.read(row) for row in (yield Ask(self._say.newest_events, (ids, EVENTS - 1)))]
         mentioned = list({event.coupon_id for event in events if event.coupon_id is not None})
         said = {event.campaign_id for event in events if event.kind == "message" and event.campaign_id is not None}
@@ -100,11 +106,11 @@ class Cards(Conversing):
             messages = {campaign_id: one.message for campaign_id, one in campaigns.items() if one.message is not None}
         coupons = [COUPON.read(row) for row in (yield Ask(self._say.card_coupons, (ids, mentioned)))]
         coupons.sort(key=lambda coupon: (coupon.issued_at, coupon.id), reverse=True)
-        wanted = {goal.offer_id for _, _, program, _ in cards for goal in program.goals} | {coupon.offer_id for coupon in coupons}
+        wanted = {goal.offer_id for _, _, _, program, _ in cards for goal in program.goals} | {coupon.offer_id for coupon in coupons}
         offers = {as_id(row[0]): OFFER.read(row[1:]) for row in (yield Ask(self._say.offers, (list(wanted),)))}
         coupons_of, events_of = _by_card(coupons), _by_card(events)
         return {
-            card.id: CardFacts(
+            named: CardFacts(
                 card=card,
                 customer=customer,
                 program=program,
@@ -114,7 +120,7 @@ class Cards(Conversing):
                 events=events_of.get(card.id, ()),
                 messages=_said(messages, events_of.get(card.id, ())) if messages else {},
             )
-            for card, customer, program, business in cards
+            for named, card, customer, program, business in cards
         }
 
     async def card_by_serial(self, serial: str) -> Card | None:

@@ -40,6 +40,10 @@ class Conversing(ABC):
         """Hold a writing conversation: all of it becomes true, or nothing (when it raises)."""
 
     @abstractmethod
+    async def _asked(self, kind: str, key: Key) -> Any:
+        """The answer to a question of the hot path (DatabaseStore._hot): a crowd of them may be answered together."""
+
+    @abstractmethod
     def _reached(self) -> contextlib.AbstractContextManager[None]:
         """Turns the driver's complaint that the database is not there into a DatabaseProblem."""
 

@@ -1,9 +1,8 @@
 """The store over PostgreSQL: commits and hot reads in groups over pinned connections, everything else through a pool."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Self, TypeVar
-from uuid import UUID
 
 import asyncpg
 
@@ -12,12 +11,11 @@ from app.db.engines import PATIENCE, SETTINGS, UNREADABLE, PostgreSQL, path_of
 from app.db.engines import POSTGRESQL as URLS
 from app.db.group import Crowded, Group
 from app.db.lane import Lane
-from app.db.shapes import KINDS, checked
+from app.db.shapes import KINDS
 from app.db.statements import POSTGRESQL, Talk
 from app.db.store import DatabaseStore
 from app.db.unit import Ready, ready
-from app.store import Caller, Counting, DatabaseProblem, Duplicate, Kept, Lost, Unit
-from passes.coupons import Presented
+from app.store import DatabaseProblem, Duplicate, Lost, Unit
 
 T = TypeVar("T")
 
@@ -34,6 +32,10 @@ PINNED: Final = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
 }
+MOMENT: Final[Mapping[str, Any]] = {"isolation": "repeatable_read", "readonly": True}
+"""A transaction whose statements all see the database as it was at the first of them."""
+AT_ONCE: Final = frozenset({"caller", "counting", "kept", "presented"})
+"""Questions of the hot path that one statement answers (the names of a coupon's places beside it may be newer)."""
 PLANNED_FOR: Final = 4096
 """The most groups between two plannings."""
 SPOILT: Final = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, Crowded, ValueError, TypeError)
@@ -83,12 +85,6 @@ class PostgreSQLStore(DatabaseStore):
         self._writing, self._reading = Pinned(url), Pinned(url)
         self._units: Lane[Ready, int] = Lane(self._commit, waiting=queue, together=TOGETHER)
         self._questions: Lane[tuple[str, Key], Any] = Lane(self._answer_together, waiting=queue, together=TOGETHER)
-        self._hot: Mapping[str, Callable[[Sequence[Key]], Talk[Sequence[Any]]]] = {
-            "caller": self._callers,
-            "counting": self._countings,
-            "kept": self._kept,
-            "presented": self._presented,
-        }
 
     @classmethod
     async def connected(cls, url: str, *, queue: int) -> Self:
@@ -111,25 +107,8 @@ class PostgreSQLStore(DatabaseStore):
         """See app.store.Store."""
         return await self._units.ask(ready(unit))
 
-    async def caller(self, secret_hash: bytes) -> Caller | None:
-        """See app.store.Store."""
-        caller: Caller | None = await self._questions.ask(("caller", (secret_hash,)))
-        return caller
-
-    async def counting(self, secret_hash: bytes) -> Counting | None:
-        """See app.store.Store."""
-        counting: Counting | None = await self._questions.ask(("counting", (secret_hash,)))
-        return counting
-
-    async def kept(self, caller_id: UUID, key: str) -> Kept | None:
-        """See app.store.Store."""
-        kept: Kept | None = await self._questions.ask(("kept", (caller_id, checked(key))))
-        return kept
-
-    async def presented(self, business_id: UUID, code: str) -> Presented | None:
-        """See app.store.Store."""
-        presented: Presented | None = await self._questions.ask(("presented", (business_id, checked(code))))
-        return presented
+    async def _asked(self, kind: str, key: Key) -> Any:
+        return await self._questions.ask((kind, key))
 
     async def close(self) -> None:
         """See app.store.Store."""
@@ -143,7 +122,7 @@ class PostgreSQLStore(DatabaseStore):
 
     async def _read(self, talk: Talk[T], *, heavy: bool = False) -> T:  # noqa: ARG002 (PostgreSQL holds nobody up)
         with self._reached():
-            async with self._pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+            async with self._pool.acquire() as connection, connection.transaction(**MOMENT):
                 return await _hold(connection, talk)
 
     async def _write(self, talk: Talk[T]) -> T:
@@ -177,7 +156,10 @@ class PostgreSQLStore(DatabaseStore):
             for kind, hold in self._hot.items():
                 places = [place for place, (asked, _) in enumerate(questions) if asked == kind]
                 if places:
-                    found = await _hold(connection, hold([questions[place][1] for place in places]))
+                    # Of some, one statement comes after another: all of them see one moment.
+                    together = contextlib.nullcontext() if kind in AT_ONCE else connection.transaction(**MOMENT)
+                    async with together:
+                        found = await _hold(connection, hold([questions[place][1] for place in places]))
                     for place, answer in zip(places, found, strict=True):
                         answers[place] = answer
         except Exception as error:  # noqa: BLE001 (whatever it is, it is the answer to all of them)

@@ -15,15 +15,15 @@ from uuid import UUID
 
 import msgspec
 
+from app.db.conversing import Key
 from app.db.engines import BUSY, PRAGMAS, SQLite
 from app.db.lane import Lane
-from app.db.shapes import KINDS, checked
+from app.db.shapes import KINDS
 from app.db.statements import SQLITE, Ask, Talk
 from app.db.store import DatabaseStore
 from app.db.unit import Comparison, Ready, ready, summed
-from app.store import Caller, Counting, DatabaseProblem, Duplicate, Kept, Lost, Unit
+from app.store import DatabaseProblem, Duplicate, Lost, Unit
 from passes.cards import Card
-from passes.coupons import Presented
 
 T = TypeVar("T")
 Rows = Sequence[Sequence[Any]]
@@ -90,21 +90,8 @@ class SQLiteStore(DatabaseStore):
     # Those of one turn of the loop share a transaction, which halves that. Nobody is shown anything old by it: the turn's end
     # is scheduled when the transaction begins, so it comes before whatever tells anybody of a later commit.
 
-    async def caller(self, secret_hash: bytes) -> Caller | None:
-        """See app.store.Store."""
-        return self._now(self._callers([(secret_hash,)]))[0]
-
-    async def counting(self, secret_hash: bytes) -> Counting | None:
-        """See app.store.Store."""
-        return self._now(self._countings([(secret_hash,)]))[0]
-
-    async def kept(self, caller_id: UUID, key: str) -> Kept | None:
-        """See app.store.Store."""
-        return self._now(self._kept([(caller_id, checked(key))]))[0]
-
-    async def presented(self, business_id: UUID, code: str) -> Presented | None:
-        """See app.store.Store."""
-        return self._now(self._presented([(business_id, checked(code))]))[0]
+    async def _asked(self, kind: str, key: Key) -> Any:
+        return self._now(self._hot[kind]([key]))[0]
 
     async def close(self) -> None:
         """See app.store.Store."""

@@ -173,31 +173,6 @@ class Statements:
         self.coupon = self._presented("id", "uuid")
         self.places = self._made(f"SELECT id, name FROM location WHERE id {say.listed(1)}")
 
-        # --- A card and everything on it ---
-        known = f"""
-            SELECT {CARD.select("c")}, {CUSTOMER.select("u")}, {PROGRAM.select("p")}, {BUSINESS.select("b")} FROM card AS c
-            JOIN customer AS u ON u.id = c.customer_id
-            JOIN program AS p ON p.id = c.program_id
-            JOIN business AS b ON b.id = c.business_id"""
-        self.cards = self._made(f"{known} WHERE c.id {say.listed(1)}")
-        self.card_by = {name: self._made(f"{known} WHERE c.{name} = $1") for name in ("id", "serial", "key")}
-        self.card_by_number = self._made(f"{known} WHERE c.number = $1 AND c.business_id = $2")
-
-        # Phones come and go (an installation can register hundreds of times), and the end of a reward stands beside it; a card tells
-        # what happened to its owner.
-        def told(alias: str) -> str:
-            return f"{alias}.kind NOT IN ('saved', 'removed', 'expiring', 'expired')"
-
-        # The newest ten by the place of the tenth: both databases walk the index, however long the story is.
-        self.newest_events = self._made(f"""
-            SELECT {EVENT.select("e")} FROM {say.each(1)} JOIN event AS e ON e.card_id = each.value AND {told("e")} AND e.seq >= coalesce(
-                (SELECT t.seq FROM event AS t WHERE t.card_id = each.value AND {told("t")} ORDER BY t.seq DESC LIMIT 1 OFFSET $2), 0)
-            ORDER BY e.seq DESC""")
-        self.card_coupons = self._made(f"""
-            SELECT {COUPON.select("c")} FROM coupon AS c WHERE c.card_id {say.listed(1)} AND c.state = 'active'
-            UNION SELECT {COUPON.select("c")} FROM coupon AS c WHERE c.id {say.listed(2)} AND c.card_id IS NOT NULL""")
-        self.offers = self._made(f"SELECT o.id, {OFFER.select('o')} FROM offer AS o WHERE o.id {say.listed(1)}")
-
         self.at_desk = self._made(f"""
             SELECT {EVENT.select("e")} FROM event AS e
             WHERE e.coupon_id = $1 AND e.business_id = $2 AND e.kind IN ('voided', 'extended') ORDER BY e.seq""")
@@ -223,6 +198,7 @@ class Statements:
         self.clear_alarm = self._made("DELETE FROM alarm WHERE wallet = $1 AND credential = $2")
         self.forget = self._made("DELETE FROM kept WHERE id IN (SELECT id FROM kept WHERE at < $1 LIMIT $2) RETURNING 1")
 
+        self._make_cards()
         self._make_people()
         self._make_keys()
         self._make_numbers()
@@ -312,6 +288,42 @@ class Statements:
                     ELSE x.due_at END
             FROM {say.given(settled)} JOIN card AS c ON true
             WHERE i.id = x.id AND c.id = i.card_id AND (x.lease_until IS NULL OR i.lease_until = x.lease_until)""")
+
+    def _make_cards(self) -> None:
+        """A card and everything on it."""
+        say = self._say
+        known = f"{CARD.select('c')}, {CUSTOMER.select('u')}, {PROGRAM.select('p')}, {BUSINESS.select('b')} FROM"
+        holder = """
+            JOIN customer AS u ON u.id = c.customer_id
+            JOIN program AS p ON p.id = c.program_id
+            JOIN business AS b ON b.id = c.business_id"""
+        self.cards = self._made(f"SELECT c.id, {known} card AS c {holder} WHERE c.id {say.listed(1)}")
+
+        def card_by(of: Mapping[str, str]) -> str:
+            on = " AND ".join(f"c.{name} = x.{name}" for name in of)
+            return self._made(f"SELECT x.n, {known} {say.given({'n': 'bigint', **of})} JOIN card AS c ON {on} {holder}")
+
+        self.card_by = {
+            "id": card_by({"id": "uuid"}),
+            "serial": card_by({"serial": "text"}),
+            "key": card_by({"key": "text"}),
+            "number": card_by({"number": "text", "business_id": "uuid"}),
+        }
+
+        # Phones come and go (an installation can register hundreds of times), and the end of a reward stands beside it; a card tells
+        # what happened to its owner.
+        def told(alias: str) -> str:
+            return f"{alias}.kind NOT IN ('saved', 'removed', 'expiring', 'expired')"
+
+        # The newest ten by the place of the tenth: both databases walk the index, however long the story is.
+        self.newest_events = self._made(f"""
+            SELECT {EVENT.select("e")} FROM {say.each(1)} JOIN event AS e ON e.card_id = each.value AND {told("e")} AND e.seq >= coalesce(
+                (SELECT t.seq FROM event AS t WHERE t.card_id = each.value AND {told("t")} ORDER BY t.seq DESC LIMIT 1 OFFSET $2), 0)
+            ORDER BY e.seq DESC""")
+        self.card_coupons = self._made(f"""
+            SELECT {COUPON.select("c")} FROM coupon AS c WHERE c.card_id {say.listed(1)} AND c.state = 'active'
+            UNION SELECT {COUPON.select("c")} FROM coupon AS c WHERE c.id {say.listed(2)} AND c.card_id IS NOT NULL""")
+        self.offers = self._made(f"SELECT o.id, {OFFER.select('o')} FROM offer AS o WHERE o.id {say.listed(1)}")
 
     def _make_keys(self) -> None:
         """Keys of programs, and the log's end."""
