@@ -10,7 +10,7 @@ import msgspec
 from passes.coupons import Coupon
 from passes.offers import over
 from passes.problems import CannotEarn
-from passes.programs import Goal, Program
+from passes.programs import BySpend, Goal, Program
 from passes.words import N_
 
 
@@ -181,6 +181,72 @@ def correct(card: Card, program: Program, *, amount: int) -> Earned:
     if card.balance + amount < 0:
         raise CannotEarn(why=N_("no more can be taken away than the {most} that are on it"), most=card.balance)
     return Earned(balance=card.balance + amount, lines=(("corrected", amount, card.balance + amount),), goals=())
+
+
+def worth_left(program: Program, *, earned: int, paid: int | None, back: int | None) -> int:
+    """What is left of the stamps or points that a sale ``earned`` when ``back`` of what was ``paid`` is paid back (None: all of it).
+
+    In a program by spending, what the rest is worth; by visits, all of it for as long as a part is kept: the visit was one.
+    """
+    if back is None or (paid and back >= paid):
+        return 0
+    if not paid or not isinstance(program.earning, BySpend):
+        return earned
+    if program.earning.worth(paid) == earned:
+        return program.earning.worth(paid - back)
+    return earned * (paid - back) // paid  # the program has changed since, or somebody said how many
+
+
+class TakenBack(msgspec.Struct, frozen=True, kw_only=True):
+    """What taking back comes to: the card's new balance and line, the coupons that are void by it, and what could not be taken."""
+
+    earned: Earned
+    taken: int
+    short: int
+    void: tuple[Coupon, ...]
+
+
+def take_back(card: Card, program: Program, *, count: int, rewards: Sequence[Coupon], rounds: Sequence[int]) -> TakenBack:
+    """Take stamps or points off again that a sale has earned, back to where they were before it.
+
+    ``rewards`` are the coupons that the card earned with that sale and since, ``rounds`` what its full rounds took off it (more than
+    nothing each); both the newest first. A reward that the rest does not reach any more is void if nobody has used it, and the round
+    that it ended is open again. One that was used stays: nothing is taken below the place at which it was earned, so that
+    it is not earned again by the same stamps. What is missing then is ``short``.
+    """
+    if card.left_at is not None:
+        return TakenBack(earned=Earned(balance=card.balance, lines=(), goals=()), taken=0, short=count, void=())
+    here, left, void, last = card.balance, count, list[Coupon](), program.goals[-1]
+    unused, opened = list(rewards), iter(rounds)
+
+    def gave(goal: Goal) -> Coupon | None:
+        """The newest coupon that this goal gave and that is not spoken for yet."""
+        coupon = next((one for one in unused if one.offer_id == goal.offer_id), None)
+        if coupon is not None:
+            unused.remove(coupon)
+        return coupon
+
+    while left:
+        floor = 0
+        for goal in [goal for goal in reversed(program.goals[:-1]) if here - left < goal.at <= here]:
+            coupon = gave(goal)
+            if coupon is not None and coupon.state == "redeemed":
+                floor = goal.at
+                break
+            if coupon is not None and coupon.state == "active":
+                void.append(coupon)
+        step = min(left, here - floor)
+        here, left = here - step, left - step
+        size = 0 if floor or not left else next(opened, 0)
+        if size - left >= program.round:  # so much was dropped at the end of the round that it is full all the same
+            left = 0
+        coupon = gave(last) if size and left else None
+        if coupon is None or coupon.state != "active":
+            break
+        void.append(coupon)
+        here = size
+    lines: tuple[tuple[EntryKind, int, int], ...] = (("corrected", here - card.balance, here),) if here != card.balance else ()
+    return TakenBack(earned=Earned(balance=here, lines=lines, goals=()), taken=count - left, short=left, void=tuple(void))
 
 
 def merge(kept: Card, other: Card, program: Program) -> Earned:

@@ -1,5 +1,6 @@
 """One right to one offer: redeem it, look it up, take it back, honour it late. One rule, one order, for every channel."""
 
+from collections.abc import Collection
 from datetime import date, datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
@@ -16,11 +17,13 @@ from passes.problems import (
     MayNotHonour,
     NotAllowed,
     NotExpired,
+    NotHeld,
     NothingToReverse,
     NotLater,
     NotYetValid,
     OutsideHours,
     ReasonNeeded,
+    Reserved,
     StaffNeeded,
     TooLateToReverse,
     UnknownCode,
@@ -30,6 +33,8 @@ from passes.problems import (
 from passes.words import N_
 
 UNDO: Final = timedelta(minutes=15)
+LONGEST_HOLD: Final = timedelta(minutes=15)
+"""A coupon is held for a basket so long at the most."""
 State = Literal["active", "redeemed", "voided", "pooled"]
 """``pooled``: an imported code that nobody has been given yet; presented, it is unknown."""
 Channel = Literal["typed", "camera", "scanner", "photo", "api", "alone"]
@@ -120,6 +125,14 @@ class Used(msgspec.Struct, frozen=True, kw_only=True):
     staff: str
 
 
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
+    """Coupons are held for a basket: whoever brings it redeems them as if it were still the moment ``at`` which they were held."""
+
+    id: UUID
+    at: datetime
+    until: datetime
+
+
 class Presented(msgspec.Struct, frozen=True, kw_only=True):
     """A coupon with everything that the rule asks about.
 
@@ -172,10 +185,11 @@ def drawn(pooled: Coupon, issued: Coupon) -> Coupon:
     )
 
 
-def look_up(presented: Presented, *, prefix: str, business: Business, person: Person, now: datetime) -> None:
+def look_up(presented: Presented, *, prefix: str, business: Business, person: Person, now: datetime, hold: Hold | None = None) -> None:
     """The verdict that redeeming would give now: nothing if it would succeed, else the first Problem of the order.
 
-    ``prefix`` is what was typed before the code; a prefix that is not the offer's makes it another, unknown code.
+    ``prefix`` is what was typed before the code; a prefix that is not the offer's makes it another, unknown code. With a ``hold``
+    the coupon must be held by it; then time is judged by the moment of the hold, and everything else as it is now.
     """
     coupon, offer = presented.coupon, presented.offer
     if coupon.business_id != business.id or coupon.state == "pooled" or (prefix and prefix != offer.prefix):
@@ -184,11 +198,34 @@ def look_up(presented: Presented, *, prefix: str, business: Business, person: Pe
         raise _voided(coupon)
     if coupon.state == "redeemed":
         raise _already(presented)
-    if coupon.valid_from is not None and now < coupon.valid_from:
+    if hold is not None and not held(coupon, now, by=hold.id):
+        raise NotHeld(until=min(hold.until, now))
+    if hold is None and held(coupon, now):
+        raise Reserved(until=coupon.held_until)
+    at = now if hold is None else hold.at
+    if coupon.valid_from is not None and at < coupon.valid_from:
         raise NotYetValid(valid_from=coupon.valid_from)
-    if over(coupon.expires_at, now):
+    if over(coupon.expires_at, at):
         raise Expired(expired_at=coupon.expires_at, may_honour=_may_honour(coupon, business=business, person=person, now=now))
-    _place_time_and_limits(presented, business=business, person=person, now=now, most_a_day=business.limits.redemptions)
+    _place_time_and_limits(presented, business=business, person=person, now=at, most_a_day=business.limits.redemptions)
+
+
+def held(coupon: Coupon, now: datetime, *, by: UUID | None = None) -> bool:
+    """Whether it is held for a basket now (of this reservation). It frees itself by time alone."""
+    return coupon.held_until is not None and now < coupon.held_until and by in (None, coupon.held_by)
+
+
+def after(presented: Presented, before: Collection[Redemption]) -> Presented:
+    """A coupon as the rule must see it after these redemptions of the same basket, which its limits count too."""
+    same = [one for one in before if one.offer_id == presented.coupon.offer_id]
+    customer_id = presented.coupon.customer_id
+    return msgspec.structs.replace(
+        presented,
+        redeemed_in_all=presented.redeemed_in_all + len(same),
+        redeemed_by_customer=presented.redeemed_by_customer
+        + sum(customer_id is not None and one.customer_id == customer_id for one in same),
+        redeemed_by_staff=presented.redeemed_by_staff + len(before),
+    )
 
 
 def _voided(coupon: Coupon) -> Voided:
@@ -221,10 +258,18 @@ def _place_time_and_limits(presented: Presented, *, business: Business, person: 
 
 
 def redeem(
-    presented: Presented, *, prefix: str, business: Business, person: Person, channel: Channel, now: datetime, redemption_id: UUID
+    presented: Presented,
+    *,
+    prefix: str,
+    business: Business,
+    person: Person,
+    channel: Channel,
+    now: datetime,
+    redemption_id: UUID,
+    hold: Hold | None = None,
 ) -> Redemption:
     """The redemption that must become true, or the first Problem of the order."""
-    look_up(presented, prefix=prefix, business=business, person=person, now=now)
+    look_up(presented, prefix=prefix, business=business, person=person, now=now, hold=hold)
     return _redemption("redemption", presented.coupon, person=person, channel=channel, now=now, redemption_id=redemption_id)
 
 
@@ -318,8 +363,8 @@ def reverse(coupon: Coupon, redemption: Redemption, *, person: Person, now: date
 
 
 def redeemed(coupon: Coupon, redemption: Redemption) -> Coupon:
-    """The coupon as it stands after a redemption."""
-    return msgspec.structs.replace(coupon, state="redeemed", redemption_id=redemption.id)
+    """The coupon as it stands after a redemption: nothing holds it any more."""
+    return msgspec.structs.replace(coupon, state="redeemed", redemption_id=redemption.id, held_by=None, held_until=None)
 
 
 def reversed_(coupon: Coupon, *, left_at: datetime | None = None) -> Coupon:

@@ -171,6 +171,11 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
         if ambiguous(self.prefix):
             raise ValueError("a prefix of 3 characters needs a letter that codes do not have, such as A, E or U")
 
+    @property
+    def limited(self) -> bool:
+        """Whether anything limits how often it is redeemed."""
+        return self.most is not None or self.most_each is not None
+
     def open_at(self, now: datetime, zone: ZoneInfo) -> bool:
         """Whether the hours allow it now; no windows means always."""
         return not self.windows or any(window.holds(now, zone) for window in self.windows)

@@ -31,6 +31,10 @@ class BySpend(msgspec.Struct, frozen=True, tag="by_spend", tag_field="kind"):
     def __post_init__(self) -> None:
         _positive(amount=self.amount, each=self.each)
 
+    def worth(self, paid: int) -> int:
+        """What a sum earns."""
+        return paid // self.amount * self.each
+
 
 Earning = ByVisit | BySpend
 Running = Literal["running", "paused", "archived"]
@@ -104,7 +108,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
         if amount is not None:
             if not isinstance(self.earning, BySpend):
                 raise CannotEarn(why=N_("this program counts visits, not amounts"), most=0)
-            count = amount // self.earning.amount * self.earning.each
+            count = self.earning.worth(amount)
         elif count is None:
             if not isinstance(self.earning, ByVisit):
                 raise CannotEarn(why=N_("this program needs the amount that was spent"), most=0)

@@ -1,27 +1,34 @@
 """A card earns stamps or points; every goal reached is a coupon with its own code."""
 
-from app.desk import ATTEMPTS, Desk, Once, Repeated, counting, giving, ledger, limits
+from app.desk import ATTEMPTS, Desk, Once, Repeated, counting, giving, ledger, limits, sales
 from app.desk.read import card_facts
+from app.desk.sales import Told
 from app.desk.views import EarnedView
 from app.store import Caller, Duplicate, Lost
 from passes import cards
 from passes.cards import Event
 from passes.problems import Busy
+from passes.programs import BySpend
 
 
-async def earn(desk: Desk, caller: Caller, which: str, *, count: int | None, amount: int | None, once: Once) -> EarnedView:
+async def earn(
+    desk: Desk, caller: Caller, which: str, *, count: int | None, amount: int | None, once: Once, told: Told | None = None
+) -> EarnedView:
     """Add stamps or points to a card (by id or number): ``count`` of them, or what an ``amount`` (minor units) is worth, or one visit.
 
+    ``told`` is what a till says of the sale. With its receipt an amount is what was paid, which earns only where spending does.
+
     Raises NotFound for a card that is not this business's, Paused while its program gives nothing new, CannotEarn for what cannot be
-    added, and LimitReached for who has stamped as often today as one may. A goal is a promise: its offer is given also while it is
-    paused, and from an empty pool a minted code.
+    added, LimitReached for who has stamped as often today as one may, and WrongCurrency. A goal is a promise: its offer is given also
+    while it is paused, and from an empty pool a minted code.
     """
     business, person = caller.business, caller.person
     for _ in range(ATTEMPTS):
         now = desk.world.now()
         facts = await card_facts(desk, business.id, which)
         card, program = facts.card, facts.program
-        added = program.worth(count=count, amount=amount)
+        paid_only = told is not None and told.receipt and not isinstance(program.earning, BySpend)
+        added = program.worth(count=count, amount=None if paid_only else amount)
         earned = cards.earn(card, program, count=added)
         tallies = await limits.within(desk, caller, "stamps", now)
         rewards = [facts.offers[goal.offer_id] for goal in earned.goals]
@@ -37,6 +44,7 @@ async def earn(desk: Desk, caller: Caller, which: str, *, count: int | None, amo
             amount=added,
             staff_id=person.staff_id,
         )
+        sale = sales.row(desk, caller, told, now, card_id=card.id, event_id=stamped.id, earned=added) if told else ()
         events = (stamped, *ledger.rewards(desk, stamped, issued, by=person.staff_id))
         lines = ledger.lines(desk, stamped, card, earned, staff_id=person.staff_id, location_id=person.location_id)
         look = desk.look(business, once.language, now)
@@ -55,13 +63,13 @@ async def earn(desk: Desk, caller: Caller, which: str, *, count: int | None, amo
                     *counting.issued(issued, business.tz),
                     *counting.visit(card, now, business.tz, location_id=person.location_id, staff_id=person.staff_id),
                 ),
-                rows=(*lines, *given.rows, *events, *once.done(view, caller, now)),
+                rows=(*lines, *given.rows, *events, *sale, *once.done(view, caller, now)),
                 touches=(card.id,),
             )
         except Lost:
             continue
         except Duplicate as duplicate:
-            if duplicate.of in ("Kept", "Opened"):
+            if duplicate.of in ("Kept", "Opened", "Sale"):
                 raise Repeated from duplicate
             continue  # a code that exists: draw again
         return view

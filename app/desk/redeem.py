@@ -1,18 +1,19 @@
 """A code is redeemed, exactly once; or an expired one is honoured, with a reason. Every refusal is recorded."""
 
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID, uuid5
 
 from msgspec.structs import replace
 
-from app.desk import ATTEMPTS, Desk, Once, Repeated, counting, limits
+from app.desk import ATTEMPTS, Desk, Once, Repeated, counting, limits, sales
 from app.desk.found import login
 from app.desk.present import Found, find, one_code
+from app.desk.sales import Told
 from app.desk.views import Receipt
-from app.store import Caller, Change, Count, Duplicate, Lost, Row, Staff, Tally
+from app.store import Caller, Change, Count, Duplicate, Lost, Row, Sale, Staff, Tally
 from passes import codes, coupons
 from passes.businesses import Business, Person
 from passes.cards import Card, Event
@@ -26,8 +27,11 @@ LONGEST_PRESENTED: Final = 64
 Decide = Callable[[Found, datetime, UUID], Redemption]
 
 
-async def redeem(desk: Desk, caller: Caller, typed: str, *, channel: Channel, once: Once) -> Receipt:
-    """Use a coupon up. Raises the first Problem of the order, after recording the refusal; Busy if the house is overrun."""
+async def redeem(desk: Desk, caller: Caller, typed: str, *, channel: Channel, once: Once, told: Told | None = None) -> Receipt:
+    """Use a coupon up; ``told`` is what a till says of the sale.
+
+    Raises the first Problem of the order, after recording the refusal; WrongCurrency; Busy if the house is overrun.
+    """
 
     def decide(found: Found, now: datetime, redemption_id: UUID) -> Redemption:
         return coupons.redeem(
@@ -40,7 +44,7 @@ async def redeem(desk: Desk, caller: Caller, typed: str, *, channel: Channel, on
             redemption_id=redemption_id,
         )
 
-    return await _use(desk, caller, typed, decide, kind="redemptions", channel=channel, once=once)
+    return await _use(desk, caller, typed, decide, kind="redemptions", channel=channel, once=once, told=told)
 
 
 async def redeem_photo(desk: Desk, caller: Caller, reading: Awaitable[tuple[str, ...]], *, once: Once) -> Receipt:
@@ -129,7 +133,10 @@ async def _use(
     kind: Literal["redemptions", "goodwill"],
     channel: Channel,
     once: Once,
+    told: Told | None = None,
 ) -> Receipt:
+    if told:
+        sales.fits(caller, told.currency)
     for _ in range(ATTEMPTS):
         now = desk.world.now()
         coupon: Coupon | None = None
@@ -137,10 +144,49 @@ async def _use(
             found = await find(desk, caller, typed, now, kind=kind)
             presented, coupon = found.presented, found.presented.coupon
             redemption = decide(found, now, desk.world.new_id())
+            sale = sales.row(desk, caller, told, now, basket_id=desk.world.new_id()) if told else ()
         except Problem as problem:
             await refuse(desk, caller, typed, problem, coupon=coupon, channel=channel, once=once, now=now)
             raise
-        receipt = _receipt(desk, caller, presented, redemption, language=once.language)
+        if sale:
+            redemption = replace(redemption, basket_id=sale[0].basket_id)
+        receipt = receipt_of(desk, caller, presented, redemption, language=once.language, sale=sale[0] if sale else None)
+        rows = (*sale, *once.done(receipt, caller, now))
+        try:
+            await record(desk, caller, [(presented, redemption)], kind=kind, rows=rows, now=now)
+        except Lost:
+            continue  # somebody was first: read again, and the rule says who and when
+        return receipt
+    raise Busy(retry_after=1)
+
+
+async def record(
+    desk: Desk,
+    caller: Caller,
+    uses: Sequence[tuple[Presented, Redemption]],
+    *,
+    kind: Literal["redemptions", "goodwill"],
+    rows: tuple[Row, ...],
+    now: datetime,
+    counts: tuple[Count, ...] = (),
+) -> None:
+    """Make redemptions true, with ``rows`` (the answer among them) and ``counts``. Raises Lost; Repeated if it was answered already."""
+    changes: list[Change] = []
+    tallies: list[Tally] = []
+    limited = len(uses) > 1 and any(presented.offer.limited for presented, _ in uses)
+    for presented, redemption in uses:
+        coupon = presented.coupon
+        freed = {"held_by": None, "held_until": None} if coupon.held_by else {}
+        changes.append(
+            Change(
+                of=Coupon,
+                id=coupon.id,
+                seen={"state": "active", "customer_id": coupon.customer_id, "held_by": coupon.held_by},
+                to={"state": "redeemed", "redemption_id": redemption.id, **freed},
+            )
+        )
+        counts = (*counts, *counting.redeemed(redemption, coupon, caller.business.tz))
+        tallies += [*counted(presented.offer, coupon, by=1, always=limited), *limits.tally(caller, kind, now)]
         event = Event(
             id=desk.world.new_id(),
             business_id=coupon.business_id,
@@ -151,33 +197,14 @@ async def _use(
             at=now,
             staff_id=caller.person.staff_id,
         )
-        rows: tuple[Row, ...] = (redemption, event, *once.done(receipt, caller, now))
-        turn = Change(
-            of=Coupon,
-            id=coupon.id,
-            seen={"state": "active", "customer_id": coupon.customer_id},
-            to={"state": "redeemed", "redemption_id": redemption.id},
-        )
-        changes: tuple[Change, ...] = (turn,)
-        touches: tuple[UUID, ...] = ()
-        if coupon.card_id:
-            was_here = Change(of=Card, id=coupon.card_id, seen={}, to={"visited_at": now, "location_id": caller.person.location_id})
-            changes, touches = (turn, was_here), (coupon.card_id,)
-        try:
-            await desk.commit(
-                now,
-                changes=changes,
-                tallies=(*counted(presented.offer, coupon, by=1), *limits.tally(caller, kind, now)),
-                counts=counting.redeemed(redemption, coupon, caller.business.tz),
-                rows=rows,
-                touches=touches,
-            )
-        except Lost:
-            continue  # somebody was first: read again, and the rule says who and when
-        except Duplicate as duplicate:
-            raise Repeated from duplicate
-        return receipt
-    raise Busy(retry_after=1)
+        rows = (redemption, event, *rows)
+    touches = tuple(dict.fromkeys([presented.coupon.card_id for presented, _ in uses if presented.coupon.card_id]))
+    was_here = {"visited_at": now, "location_id": caller.person.location_id}
+    changes += [Change(of=Card, id=card_id, seen={}, to=was_here) for card_id in touches]
+    try:
+        await desk.commit(now, changes=changes, tallies=tallies, counts=counts, rows=rows, touches=touches)
+    except Duplicate as duplicate:
+        raise Repeated from duplicate
 
 
 async def refuse(
@@ -191,11 +218,24 @@ async def refuse(
     once: Once,
     now: datetime,
 ) -> None:
-    """Record that a code was presented and not redeemed, together with the answer. A card's own number is no refusal."""
-    kept: tuple[Row, ...] = once.refused(problem, caller, now)
-    counts: tuple[Count, ...] = ()
-    if not isinstance(problem, CardPresented):
-        person = caller.person
+    """Record that a code was presented and not redeemed, together with the answer."""
+    rows, counts = refused(desk, caller, [(typed, problem, coupon)], channel=channel, now=now)
+    try:
+        await desk.commit(now, counts=counts, rows=(*rows, *once.refused(problem, caller, now)))
+    except Duplicate as duplicate:
+        raise Repeated from duplicate
+
+
+def refused(
+    desk: Desk, caller: Caller, codes: Iterable[tuple[str, Problem, Coupon | None]], *, channel: Channel, now: datetime
+) -> tuple[tuple[Row, ...], tuple[Count, ...]]:
+    """What is recorded and counted of presented codes that are refused. A card's own number is no refusal."""
+    rows: list[Row] = []
+    counts: list[Count] = []
+    person = caller.person
+    for typed, problem, coupon in codes:
+        if isinstance(problem, CardPresented):
+            continue
         refusal = Refusal(
             id=desk.world.new_id(),
             business_id=caller.business.id,
@@ -221,17 +261,14 @@ async def refuse(
             reason=problem.word,
             staff_id=person.staff_id,
         )
-        kept = (refusal, happened, *kept)
-        counts = counting.refused(refusal, caller.business.tz)
-    try:
-        await desk.commit(now, counts=counts, rows=kept)
-    except Duplicate as duplicate:
-        raise Repeated from duplicate
+        rows += [refusal, happened]
+        counts += counting.refused(refusal, caller.business.tz)
+    return tuple(rows), tuple(counts)
 
 
-def counted(offer: Offer, coupon: Coupon, *, by: Literal[1, -1]) -> tuple[Tally, ...]:
-    """The counts that an offer's limits need, both if it has either; an offer without limits costs nothing here."""
-    if offer.most is None and offer.most_each is None:
+def counted(offer: Offer, coupon: Coupon, *, by: Literal[1, -1], always: bool = False) -> tuple[Tally, ...]:
+    """The counts that an offer's limits need, both if it has either; an offer without limits costs nothing here, but ``always``."""
+    if not (offer.limited or always):
         return ()
     in_all = Tally(business_id=offer.business_id, key=f"offer:{offer.id}", by=by, most=offer.most if by > 0 else None)
     if coupon.customer_id is None:
@@ -239,8 +276,11 @@ def counted(offer: Offer, coupon: Coupon, *, by: Literal[1, -1]) -> tuple[Tally,
     return (in_all, replace(in_all, key=f"{in_all.key}:{coupon.customer_id}", most=offer.most_each if by > 0 else None))
 
 
-def _receipt(desk: Desk, caller: Caller, presented: Presented, redemption: Redemption, *, language: str) -> Receipt:
+def receipt_of(
+    desk: Desk, caller: Caller, presented: Presented, redemption: Redemption, *, language: str, sale: Sale | None = None
+) -> Receipt:
+    """What to give to whom, once the redemption is recorded."""
     look = desk.look(caller.business, language, redemption.at)
     used = Used(redemption=redemption, location=caller.person.location, staff=caller.person.staff)
-    after = look.coupon(coupons.redeemed(presented.coupon, redemption), presented.offer, used)
-    return Receipt(redemption=after.redemption or look.redemption(used), coupon=after, customer=presented.customer)
+    after = look.coupon(coupons.redeemed(presented.coupon, redemption), presented.offer, used, sale)
+    return Receipt(redemption=after.redemption or look.redemption(used, sale), coupon=after, customer=presented.customer)

@@ -34,7 +34,17 @@ LARGEST_PHOTO: Final = 20 * 1024 * 1024
 LAST: Final = 10
 """How many of their own redemptions a person sees again."""
 NAMES_A_COUPON: Final = frozenset(
-    {"voided", "already_redeemed", "not_yet_valid", "expired", "wrong_location", "outside_hours", "staff_needed", "limit_reached"}
+    {
+        "voided",
+        "already_redeemed",
+        "reserved",
+        "not_yet_valid",
+        "expired",
+        "wrong_location",
+        "outside_hours",
+        "staff_needed",
+        "limit_reached",
+    }
 )
 """Refusals of a coupon that we know: the panel says whose it is and what it would have given."""
 Document = dict[str, Any]

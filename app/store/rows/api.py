@@ -126,6 +126,8 @@ class Reservation(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime
     coupon_ids: tuple[UUID, ...]
     receipt: str = ""
+    releases: UUID | None = None
+    """The reservation that this row lets go; it holds nothing itself."""
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """Codes over HTTP: looked up, redeemed, honoured and taken back."""
 
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
@@ -8,14 +9,17 @@ from litestar import Response, post
 from litestar.params import FromPath, JSONBody
 
 from app import problems
-from app.desk import present, redeem, reverse
-from app.desk.views import Receipt, ReversalView, Verdict
-from app.problems import WrongMediaType
+from app.desk import basket, present, redeem, reserve, reverse, views
+from app.desk.basket import Twice
+from app.desk.views import BasketReversalView, BasketView, ResultsView, ReversalView, Verdict
+from app.problems import InvalidRequest, WrongMediaType
 from app.web.api.calls import call
-from app.web.wire import Ask, Maybe, Presentable, Strict, caller_of, desk_of, language_of, once
+from app.web.api.sales import MOST_CODES, Amount, Codes, Currency, Receipt, same, told_of
+from app.web.wire import Answering, Ask, Maybe, Presentable, Strict, caller_of, desk_of, language_of, once
 from passes import scan
 from passes.problems import (
     AlreadyRedeemed,
+    BasketRefused,
     CardPresented,
     Expired,
     LimitReached,
@@ -24,16 +28,19 @@ from passes.problems import (
     NotAllowed,
     NotExpired,
     NotFound,
+    NotHeld,
     NothingToReverse,
     NotYetValid,
     OutsideHours,
     Problem,
     ReasonNeeded,
+    Reserved,
     SeveralCodes,
     TooLateToReverse,
     UnknownCode,
     UnreadablePhoto,
     Voided,
+    WrongCurrency,
     WrongLocation,
 )
 
@@ -44,6 +51,7 @@ PRESENTED = (
     CardPresented,
     Voided,
     AlreadyRedeemed,
+    Reserved,
     NotYetValid,
     Expired,
     WrongLocation,
@@ -60,9 +68,18 @@ class LookUp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Redeem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A code as it was typed or scanned."""
+    """Exactly one of these: a code as it was typed or scanned; the codes of a basket; or a reservation, to redeem what it holds.
 
-    code: Presentable
+    ``mode`` is for a basket: ``all`` or nothing, or ``each`` by itself. The till may say the sale's receipt, and what was paid.
+    """
+
+    code: Presentable | None = None
+    codes: Codes | None = None
+    mode: Literal["all", "each"] | None = None
+    reservation_id: UUID | None = None
+    receipt: Receipt | None = None
+    amount: Amount | None = None
+    currency: Currency | None = None
 
 
 class Honour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -75,6 +92,13 @@ class Honour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Reverse(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Why; a manager has to say it."""
 
+    reason: Maybe = ""
+
+
+class ReverseBasket(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which redemptions of the basket, all that still hold if it does not say; and why, which a manager has to say."""
+
+    redemption_ids: Annotated[tuple[UUID, ...], msgspec.Meta(min_length=1, max_length=MOST_CODES)] | None = None
     reason: Maybe = ""
 
 
@@ -94,21 +118,51 @@ async def look_up(data: JSONBody[LookUp], request: Ask) -> Verdict:
     "/redemptions",
     dto=Strict[Redeem],
     return_dto=None,
-    **call("redeem", answers=Receipt, status=201, refuses=PRESENTED, changes=True),
+    **call(
+        "redeem",
+        answers=views.Receipt | BasketView | ResultsView,
+        status=201,
+        also=(200,),
+        refuses=(*PRESENTED, BasketRefused, NotFound, NotHeld, WrongCurrency),
+        changes=True,
+    ),
 )
 async def redeem_typed(data: JSONBody[Redeem], request: Ask) -> Response[bytes]:
-    """Redeem a coupon by its code, exactly once."""
-    return await once(
-        request,
-        201,
-        lambda answer: redeem.redeem(desk_of(request), caller_of(request), data.code, channel="api", once=answer),
-    )
+    """Redeem a coupon by its code, exactly once; or a basket of codes; or what a reservation holds.
+
+    A basket with `mode` `each` answers 200 if none of its codes could be redeemed.
+    """
+    desk, caller, told = desk_of(request), caller_of(request), told_of(data)
+    said = [name for name in ("code", "codes", "reservation_id") if getattr(data, name) is not None]
+    if len(said) != 1:
+        raise InvalidRequest(errors="send exactly one of code, codes, reservation_id")
+    if (data.mode is not None) != (data.codes is not None):
+        raise InvalidRequest(errors="mode: say it with codes, and only with codes: all or each")
+    language = language_of(request, desk.words)
+
+    def document(problem: Problem) -> dict[str, object]:
+        return problems.document(problem, desk.words, language, caller.business.tz)
+
+    async def story(answering: Answering) -> object:
+        if data.code is not None:
+            return await redeem.redeem(desk, caller, data.code, channel="api", once=answering, told=told)
+        if data.reservation_id is not None:
+            return await reserve.redeem(desk, caller, data.reservation_id, told=told, once=answering)
+        shown = basket.showing(desk, caller, data.codes or ())
+        try:
+            if data.mode == "all":
+                return await basket.redeem_all(desk, caller, shown, channel="api", once=answering, told=told)
+            return await basket.redeem_each(desk, caller, shown, channel="api", once=answering, problem=document, told=told)
+        except Twice as twice:
+            raise same(twice) from None
+
+    return await once(request, 201, story)
 
 
 @post(
     "/redemptions/photo",
     request_max_body_size=LARGEST_PHOTO,
-    **call("redeem", answers=Receipt, status=201, refuses=(*PRESENTED, UnreadablePhoto, SeveralCodes, WrongMediaType), changes=True),
+    **call("redeem", answers=views.Receipt, status=201, refuses=(*PRESENTED, UnreadablePhoto, SeveralCodes, WrongMediaType), changes=True),
 )
 async def redeem_photo(request: Ask) -> Response[bytes]:
     """Redeem a coupon by a photo of its code (JPEG, PNG, WebP or HEIC as the body, up to 12 megapixels)."""
@@ -129,7 +183,7 @@ async def redeem_photo(request: Ask) -> Response[bytes]:
     "/goodwill",
     dto=Strict[Honour],
     return_dto=None,
-    **call("redeem", answers=Receipt, status=201, refuses=(*PRESENTED, NotExpired, MayNotHonour, ReasonNeeded), changes=True),
+    **call("redeem", answers=views.Receipt, status=201, refuses=(*PRESENTED, NotExpired, MayNotHonour, ReasonNeeded), changes=True),
 )
 async def honour(data: JSONBody[Honour], request: Ask) -> Response[bytes]:
     """Honour an expired coupon, with a reason; never counted as a redemption."""
@@ -161,4 +215,27 @@ async def take_back(redemption_id: FromPath[UUID], data: JSONBody[Reverse], requ
     )
 
 
-handlers = (look_up, redeem_typed, redeem_photo, honour, take_back)
+@post(
+    "/baskets/{basket_id:uuid}/reversal",
+    dto=Strict[ReverseBasket],
+    return_dto=None,
+    **call(
+        "redeem",
+        answers=BasketReversalView,
+        status=201,
+        refuses=(NotFound, NothingToReverse, TooLateToReverse, NotAllowed, ReasonNeeded),
+        changes=True,
+    ),
+)
+async def take_basket_back(basket_id: FromPath[UUID], data: JSONBody[ReverseBasket], request: Ask) -> Response[bytes]:
+    """Take back what still holds of a basket, or some redemptions of it: all of these or none, by the rule of a single one."""
+    return await once(
+        request,
+        201,
+        lambda answer: reverse.reverse_basket(
+            desk_of(request), caller_of(request), basket_id, data.redemption_ids, reason=data.reason, once=answer
+        ),
+    )
+
+
+handlers = (look_up, redeem_typed, redeem_photo, honour, take_back, take_basket_back)

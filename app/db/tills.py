@@ -1,0 +1,79 @@
+"""What a till brings and holds: baskets, reservations, and sales with what came back of them."""
+# ruff: noqa: S608 (what is put into these texts are names of our own columns and fragments of this file; every value is a parameter)
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Final
+from uuid import UUID
+
+from app.db import tables
+from app.db.cards import Cards
+from app.db.conversing import just
+from app.db.history import Query
+from app.db.shapes import COUPON, REDEMPTION, RESERVATION, RETURN, SALE, checked
+from app.store import Reservation, Return, Sale
+from passes.coupons import LONGEST_HOLD, Coupon, Presented, Redemption
+
+MOST_REWARDS: Final = 500
+"""Coupons that a card can have earned since a sale that anybody brings back."""
+
+
+class Tills(Cards):
+    """See app.store.Store."""
+
+    async def basket(self, business_id: UUID, basket_id: UUID) -> Sequence[tuple[Redemption, Presented]]:
+        """See app.store.Store."""
+        table = tables.Redemption
+        mine = (table.basket_id == basket_id) & (table.business_id == business_id)
+        found = await self._all(REDEMPTION, table.select().where(mine).order_by(table.id))
+        keys = [(business_id, one.coupon_id) for one in found]
+        presented = await self._read(self._presented_by(self._say.coupon, keys)) if keys else ()
+        return [(one, of) for one, of in zip(found, presented, strict=True) if of is not None]
+
+    async def reservation(self, business_id: UUID, reservation_id: UUID) -> Reservation | None:
+        """See app.store.Store."""
+        table = tables.Reservation
+        return await self._one(RESERVATION, table.select().where((table.id == reservation_id) & (table.business_id == business_id)))
+
+    async def holding(self, business_id: UUID, *, now: datetime) -> Sequence[Reservation]:
+        """See app.store.Store."""
+        query = Query(self._dialect)
+        text = f"""
+            SELECT {RESERVATION.select("r")} FROM reservation AS r
+            WHERE r.business_id = {query.given(business_id)} AND r.at > {query.given(checked(now - LONGEST_HOLD))}
+            AND EXISTS (SELECT 1 FROM coupon AS c WHERE c.held_by = r.id AND c.held_until > {query.given(checked(now))})
+            ORDER BY r.at DESC, r.id DESC"""
+        return [RESERVATION.read(row) for row in await self._read(just(query.ask(text)))]
+
+    async def sales_of(self, business_id: UUID, basket_ids: Sequence[UUID]) -> Mapping[UUID, Sale]:
+        """See app.store.Store."""
+        query = Query(self._dialect)
+        text = f"""
+            SELECT {SALE.select("s")} FROM sale AS s
+            WHERE s.basket_id {query.listed(basket_ids)} AND s.business_id = {query.given(business_id)}"""
+        found = [SALE.read(row) for row in await self._read(just(query.ask(text)))] if basket_ids else []
+        return {one.basket_id: one for one in found if one.basket_id is not None}
+
+    async def receipt(self, business_id: UUID, receipt: str) -> Sequence[tuple[Sale, Sequence[Return]]]:
+        """See app.store.Store."""
+        query, beside = Query(self._dialect), tables.Return
+        text = f"""
+            SELECT {SALE.select("s")} FROM sale AS s
+            WHERE s.business_id = {query.given(business_id)} AND s.receipt = {query.given(checked(receipt))} AND s.receipt <> ''
+            AND s.event_id IS NOT NULL ORDER BY s.id"""
+        sales = [SALE.read(row) for row in await self._read(just(query.ask(text)))]
+        of = beside.sale_id.is_in([sale.id for sale in sales])
+        back = await self._all(RETURN, beside.select().where(of).order_by(beside.sale_id, beside.number)) if sales else []
+        came = {sale_id: tuple(found) for sale_id, found in groupby(back, lambda one: one.sale_id)}
+        return [(sale, came.get(sale.id, ())) for sale in sales]
+
+    async def earned_since(self, business_id: UUID, event_ids: Sequence[UUID], card_ids: Sequence[UUID]) -> Sequence[Coupon]:
+        """See app.store.Store."""
+        query = Query(self._dialect)
+        text = f"""
+            SELECT {COUPON.select("c")} FROM event AS e JOIN coupon AS c ON c.id = e.coupon_id
+            WHERE e.card_id {query.listed(card_ids)} AND e.kind = 'earned' AND e.business_id = {query.given(business_id)}
+            AND e.seq > (SELECT min(s.seq) FROM event AS s WHERE s.id {query.listed(event_ids)})
+            ORDER BY e.seq DESC LIMIT {query.given(MOST_REWARDS)}"""
+        return [COUPON.read(row) for row in await self._read(just(query.ask(text)))]

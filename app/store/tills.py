@@ -1,0 +1,37 @@
+"""What a till brings and holds: baskets, reservations, and sales with what came back of them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from app.store.rows.api import Reservation, Return, Sale
+from passes.coupons import Coupon, Presented, Redemption
+
+
+class Tills(Protocol):
+    """Within a business: what was redeemed, held and sold together."""
+
+    async def basket(self, business_id: UUID, basket_id: UUID) -> Sequence[tuple[Redemption, Presented]]:
+        """The redemptions of a basket by id, each with its coupon as it is now."""
+        ...
+
+    async def reservation(self, business_id: UUID, reservation_id: UUID) -> Reservation | None:
+        """A reservation by id."""
+        ...
+
+    async def holding(self, business_id: UUID, *, now: datetime) -> Sequence[Reservation]:
+        """The reservations that hold a coupon now, the newest first."""
+        ...
+
+    async def sales_of(self, business_id: UUID, basket_ids: Sequence[UUID]) -> Mapping[UUID, Sale]:
+        """What a till said of the sales in which these baskets were redeemed, by basket."""
+        ...
+
+    async def receipt(self, business_id: UUID, receipt: str) -> Sequence[tuple[Sale, Sequence[Return]]]:
+        """The sales of a receipt that earned something, by id (so by age), each with what came back of it so far, in its order."""
+        ...
+
+    async def earned_since(self, business_id: UUID, event_ids: Sequence[UUID], card_ids: Sequence[UUID]) -> Sequence[Coupon]:
+        """The coupons that cards earned with the first of these events and since, the newest first."""
+        ...
