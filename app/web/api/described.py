@@ -76,6 +76,7 @@ SCOPE_WORDS: Final[Mapping[str, str]] = {
 }
 IN_PATHS: Final[Mapping[str, tuple[str, Json]]] = {
     "which": ("The card's id or its number.", {"type": "string", "minLength": 1, "maxLength": 200}),
+    "key": ("The Idempotency-Key that was sent.", {"type": "string", "minLength": 1, "maxLength": 255}),
 }
 """Parameters of paths that are not simply the id of something."""
 ACCEPT_LANGUAGE: Final[Json] = {
@@ -147,7 +148,7 @@ class Call(NamedTuple):
             if name not in self.places and name not in ("data", "request"):
                 limits = field.kwarg_definition if isinstance(field.kwarg_definition, ParameterKwarg) else None
                 if limits is None or not limits.header:
-                    yield (limits and limits.query) or name, field.annotation, limits, field.default
+                    yield (limits and (limits.name or limits.query)) or name, field.annotation, limits, field.default
 
     @property
     def refuses(self) -> Sequence[type[Problem]]:

@@ -33,7 +33,7 @@ Limit = Annotated[int, QueryParameter(ge=1, le=MOST, description="How many at mo
 """A handler's ``limit``: it reads one row more, so that ``page_of`` knows whether there is a next page."""
 After = Annotated[str, QueryParameter(max_length=LONGEST, description="Where the page begins: `next` of the page before.")]
 """A handler's ``after``; ``place_asked`` or ``seq_asked`` read it."""
-_SEQ: Final = Annotated[int, msgspec.Meta(ge=0, lt=2**63)]
+_SEQ: Final = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 _PLACE: Final = tuple[Annotated[datetime, msgspec.Meta(tz=True)], UUID]
 
 
