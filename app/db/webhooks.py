@@ -119,7 +119,10 @@ class Heralded(Conversing):
     # --- For the herald ---
 
     async def take_endpoints(self, *, now: datetime, lease_until: datetime, limit: int) -> Sequence[Endpoint]:
-        """See app.store.Store. It looks first: mostly there is nothing, and looking is no write."""
+        """See app.store.Store. It looks first: mostly there is nothing, and looking is no write.
+
+        While it is taken it is due, so that whoever comes after one who was killed finds it when the lease ends.
+        """
 
         def due(query: Query, most: int) -> str:
             moment = query.given(checked(now))
@@ -136,7 +139,8 @@ class Heralded(Conversing):
         query = Query(self._dialect)
         text = f"""
             WITH due AS MATERIALIZED ({due(query, limit)} {self._dialect.free})
-            UPDATE endpoint SET lease_until = {query.given(checked(lease_until))} WHERE id IN (SELECT id FROM due)
+            UPDATE endpoint SET lease_until = {query.given(checked(lease_until))}, due_at = {query.given(checked(now))}
+            WHERE id IN (SELECT id FROM due)
             RETURNING {ENDPOINT.select("endpoint")}"""
         return [ENDPOINT.read(row) for row in await self._write(just(query.ask(text)))]
 

@@ -1,0 +1,435 @@
+"""Webhooks at a real receiver, which verifies each by the reference library: everything once or more, of one card in order, or nobody."""
+
+import asyncio
+import socket
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+import standardwebhooks.webhooks
+from databases import BOTH
+from msgspec.structs import replace
+from shop import Shop, open_shop
+from standardwebhooks import Webhook
+
+from app.almanac import Almanac
+from app.desk import Desk, webhooks
+from app.desk import coupons as giving
+from app.herald import LEASE, Herald
+from app.outbound import Outbound, is_public
+from app.store import Delivery, Endpoint
+from passes.problems import WebhookRefused
+from passes.wallets.base import Answer, Ask, Unreachable
+
+PUBLIC = "https://till.example/hook"
+
+
+class Receiver:
+    """A till's own server: it verifies what comes, and answers as it is told."""
+
+    def __init__(self) -> None:
+        self.secret = ""
+        self.got: list[dict[str, Any]] = []
+        self.ids: list[str] = []
+        self.signatures: list[str] = []
+        self.answer: Callable[[dict[str, Any]], bytes | None] = lambda _: said(204)
+        self.url = ""
+        self.up = True
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                first, *lines = head.decode().split("\r\n")
+                headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+                body = await reader.readexactly(int(headers.get("content-length", "0")))
+                if not self.up:
+                    break
+                told = Webhook(self.secret).verify(body, headers)
+                self.ids.append(headers["webhook-id"])
+                self.signatures.append(headers["webhook-signature"])
+                self.got.append({"path": first.split()[1], **told})
+                answer = self.answer(told)
+                if answer is None:
+                    break
+                writer.write(answer)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    def types(self) -> list[str]:
+        return [one["type"] for one in self.got]
+
+
+def said(status: int, body: bytes = b"", **headers: str) -> bytes:
+    more = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
+    return f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n{more}\r\n".encode() + body
+
+
+@pytest.fixture
+async def till(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Receiver]:
+    receiver = Receiver()
+    server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
+    receiver.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
+    async with server:
+        yield receiver
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest) -> str:
+    return request.getfixturevalue(f"{getattr(request, 'param', 'sqlite')}_url")
+
+
+@pytest.fixture
+async def shop(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Shop]:
+    """A café whose endpoints may be in the same house; the receiver's library reads the same pretended clock."""
+    async with open_shop(database_url, webhooks_private="true") as shop:
+
+        class Pretended(datetime):
+            @classmethod
+            def now(cls, tz: Any = None) -> datetime:  # noqa: ARG003 (the library asks for UTC)
+                return shop.clock()
+
+        monkeypatch.setattr(standardwebhooks.webhooks, "datetime", Pretended)
+        yield shop
+
+
+async def follows(shop: Shop, till: Receiver, *types: Any) -> Endpoint:
+    made = await webhooks.make(shop.desk, shop.business.id, shop.staff["Lan"].id, webhooks.Wanted(url=till.url, types=types))
+    till.secret = made.secret
+    return made
+
+
+async def now_is(shop: Shop, of: Endpoint) -> Endpoint:
+    return await webhooks.endpoint(shop.desk, shop.business.id, of.id)
+
+
+async def log_of(shop: Shop, of: Endpoint) -> list[Delivery]:
+    return list(await shop.desk.store.deliveries(of.id, limit=200))[::-1]
+
+
+async def told(desk: Desk) -> int:
+    """Let a herald work until nothing is due now."""
+    herald, rounds = Herald(desk), 0
+    while await herald.round():
+        rounds += 1
+    return rounds
+
+
+@BOTH
+async def test_a_morning_is_told_in_order_and_by_ids_alone(shop: Shop, till: Receiver) -> None:
+    await shop.join("Earlier")
+    await follows(shop, till)
+    card = await shop.join("Hoa", email="hoa@example.com")
+    earned = await shop.stamp(card, 5)
+    await shop.redeem("K7Q-M4X-RT9")
+    receipt = (await shop.redeem(earned["earned"][0]["code"])).json()
+    await shop.post(f"redemptions/{receipt['redemption']['id']}/reversal")
+    await told(shop.desk)
+    of_card = [one for one in till.got if one["data"].get("card_id") == card["id"]]
+    assert [one["type"] for one in of_card] == ["customer.joined", "card.earned", "reward.ready", "coupon.redeemed", "coupon.reversed"]
+    assert Counter(till.types()) == Counter([*(one["type"] for one in of_card), "refusal.recorded"])
+    stamped, ready, redeemed, refused = of_card[1], of_card[2], of_card[3], next(one for one in till.got if "reason" in one["data"])
+    here, an = str(shop.locations["Bến Thành"].id), str(shop.staff["An"].id)
+    assert stamped["data"] == {
+        "event_id": stamped["data"]["event_id"],
+        "card_id": card["id"],
+        "card_number": card["number"],
+        "customer_id": card["customer_id"],
+        "location_id": here,
+        "staff_id": an,
+        "amount": 5,
+        "balance": 5,
+    }
+    assert ready["data"]["offer_id"] == redeemed["data"]["offer_id"] == str(shop.offers["cookie"].id)
+    assert redeemed["data"]["redemption_id"] == receipt["redemption"]["id"]
+    assert (redeemed["data"]["location_id"], redeemed["data"]["staff_id"]) == (here, an)
+    assert refused["data"] == {"event_id": refused["data"]["event_id"], "location_id": here, "staff_id": an, "reason": "mistyped_code"}
+    assert datetime.fromisoformat(stamped["timestamp"]) == shop.clock()
+    assert not {"Hoa", "hoa@example.com"} & {str(value) for one in till.got for value in one["data"].values()}
+    assert len(set(till.ids)) == len(till.ids)
+    events = {one["id"]: one["type"] for one in (await shop.get("events?limit=200")).json()["data"]}
+    assert all(events[one["data"]["event_id"]] == one["type"] for one in till.got)
+
+
+async def test_an_endpoint_is_told_only_what_it_wants(shop: Shop, till: Receiver) -> None:
+    one = await follows(shop, till, "coupon.redeemed", "goodwill.given")
+    await shop.redeem(await shop.cookie())
+    await told(shop.desk)
+    assert till.types() == ["coupon.redeemed"]
+    assert (await now_is(shop, one)).cursor == await shop.desk.store.log_end(shop.business.id)
+    assert await told(shop.desk) == 0
+
+
+async def test_a_receiver_that_is_down_for_an_hour_gets_everything_in_order_per_card(shop: Shop, till: Receiver) -> None:
+    one = await follows(shop, till)
+    cards = [await shop.join(f"Guest {number}") for number in range(7)]
+    till.up = False
+
+    for _ in range(30):
+        for card in cards[:3]:
+            await shop.stamp(card)
+        await told(shop.desk)
+        shop.clock.forward(minutes=2)
+    resting = await now_is(shop, one)
+    assert webhooks.state(resting) == "resting"
+    assert resting.failures < 30, "one delivery now and then probes it"
+    till.up = True
+    shop.clock.forward(minutes=10)
+    await told(shop.desk)
+    assert webhooks.state(await now_is(shop, one)) == "working"
+    by_card: dict[str, list[dict[str, Any]]] = {}
+    for got in till.got:
+        by_card.setdefault(got["data"]["card_id"], []).append(got["data"])
+    log = await shop.desk.store.happened(shop.business.id, limit=1000)
+    place = {str(event.id): seq for seq, event in log}
+    for of_card in by_card.values():
+        places = [place[got["event_id"]] for got in of_card]
+        assert places == sorted(places)
+    assert {got["data"]["event_id"] for got in till.got} == {id_ for id_ in place if place[id_] > one.cursor}
+
+
+async def test_tries_come_ever_later_for_three_days_and_then_the_lane_goes_on(shop: Shop, till: Receiver) -> None:
+    one = await follows(shop, till, "card.earned")
+    card, beside = await shop.join(), await shop.join("Lan")
+    stubborn = card["id"]
+    till.answer = lambda told: (
+        said(500, b"no \x00 thanks" * 200) if told["data"]["card_id"] == stubborn and told["data"]["amount"] == 1 else said(200)
+    )
+    await shop.stamp(card, 1)
+    await shop.stamp(card, 2)
+    await shop.stamp(beside, 1)
+    waited, last = [], shop.clock()
+    for _ in range(60):
+        before = len(till.got)
+        await told(shop.desk)
+        if len(till.got) > before:
+            waited.append((shop.clock() - last).total_seconds())
+            last = shop.clock()
+        due = (await now_is(shop, one)).due_at
+        if due > shop.clock() + timedelta(days=30):
+            break
+        shop.clock.now = due
+    assert waited[1:9] == [5, 30, 120, 600, 1800, 3600, 7200, 14400]
+    assert timedelta(days=2.5) < timedelta(seconds=sum(waited)) < timedelta(days=3)
+    failed, after, other = await log_of(shop, one)
+    assert (failed.state, failed.status, failed.said[:9]) == ("failed", 500, "no   than")
+    assert len(failed.said) <= 300
+    assert (after.state, after.tries, other.state, other.tries) == ("sent", 1, "sent", 1)
+    assert webhooks.state(await now_is(shop, one)) == "working"
+    till.answer = lambda _: said(200)
+    await webhooks.repeat(shop.desk, one, failed.id)
+    await told(shop.desk)
+    assert till.ids[-1] == till.ids[0] == str(failed.id), "the same id, also when it is repeated"
+    assert (await log_of(shop, one))[-1].state == "sent"
+
+
+async def test_what_is_no_success_and_how_long_it_asks_to_wait(shop: Shop, till: Receiver) -> None:
+    one = await follows(shop, till, "card.earned")
+    card = await shop.join()
+    # A kept connection that is dropped may have been so before: libcurl asks once more on a new one.
+    answers = [said(301, Location=till.url), said(429, Retry_After="4000"), None, None, said(200, b"x" * 100_000)]
+    till.answer = lambda _: answers.pop(0)
+    await shop.stamp(card)
+    waits = []
+    for _ in range(4):
+        await told(shop.desk)
+        (sent,) = await log_of(shop, one)
+        waits.append((sent.due_at - shop.clock()).total_seconds())
+        shop.clock.now = max(shop.clock(), sent.due_at)
+    assert waits[:3] == [5, 4000, 120]
+    assert (sent.state, sent.status, sent.said, sent.tries) == ("sent", 200, "x" * 300, 4)
+    assert answers == []
+
+
+async def test_gone_means_gone_until_somebody_switches_it_on_again(shop: Shop, till: Receiver) -> None:
+    one, lan = await follows(shop, till, "card.earned"), shop.staff["Lan"].id
+    till.answer = lambda _: said(410)
+    card = await shop.join()
+    await shop.stamp(card)
+    await told(shop.desk)
+    await shop.stamp(card)
+    shop.clock.forward(days=1)
+    assert await told(shop.desk) == 0
+    gone = await now_is(shop, one)
+    assert (webhooks.state(gone), gone.disabled_why, len(till.got)) == ("disabled", "gone", 1)
+    till.answer = lambda _: said(204)
+    await webhooks.switch(shop.desk, lan, gone, on=True)
+    await told(shop.desk)
+    assert [got["data"]["balance"] for got in till.got] == [1, 1, 2], "it goes on where it was"
+    await webhooks.remove(shop.desk, lan, await now_is(shop, one))
+    await shop.stamp(card)
+    assert await told(shop.desk) == 0
+
+
+async def test_while_a_secret_is_rolled_both_sign(shop: Shop, till: Receiver) -> None:
+    one, lan = await follows(shop, till, "card.earned"), shop.staff["Lan"].id
+    card = await shop.join()
+    new = await webhooks.roll(shop.desk, lan, one, webhooks.OVERLAPS["24h"])
+    await shop.stamp(card)
+    await told(shop.desk)
+    till.secret = new.secret
+    await shop.stamp(card)
+    await told(shop.desk)
+    shop.clock.forward(hours=25)
+    await shop.stamp(card)
+    await told(shop.desk)
+    assert [len(signature.split()) for signature in till.signatures] == [2, 2, 1]
+    assert till.secret not in str(await shop.desk.store.audited(shop.business.id))
+
+
+async def test_who_is_killed_between_sending_and_writing_it_down_costs_a_repeat(shop: Shop, till: Receiver) -> None:
+    await follows(shop, till, "card.earned")
+    card = await shop.join()
+    for _ in range(2):
+        await shop.stamp(card)
+        shop.clock.forward(seconds=1)
+
+    async def killed(ask: Ask) -> Answer:
+        await shop.desk.world.http(ask)
+        raise asyncio.CancelledError
+
+    await asyncio.gather(Herald(replace(shop.desk, world=replace(shop.desk.world, http=killed))).round(), return_exceptions=True)
+    assert len(till.got) == 1
+    assert await told(shop.desk) == 0, "it is in the dead one's hands still"
+    shop.clock.forward(seconds=LEASE.total_seconds())
+    await told(shop.desk)
+    assert [got["data"]["balance"] for got in till.got] == [1, 1, 2]
+    assert till.ids[0] == till.ids[1] != till.ids[2]
+
+
+@BOTH
+async def test_two_processes_tell_each_event_once(shop: Shop, till: Receiver) -> None:
+    await follows(shop, till, "card.earned")
+    cards = [await shop.join(f"Guest {number}") for number in range(4)]
+    for _ in range(5):
+        await asyncio.gather(*(shop.stamp(card) for card in cards))
+        await asyncio.gather(*(Herald(shop.desk).round() for _ in range(3)))
+    await told(shop.desk)
+    assert len(till.ids) == len(set(till.ids)) == 20
+    for card in cards:
+        assert [got["data"]["balance"] for got in till.got if got["data"]["card_id"] == card["id"]] == [1, 2, 3, 4, 5]
+
+
+# --- Where nothing is sent ---
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://till.example/hook",
+        "ftp://till.example/hook",
+        "https://",
+        "https://127.0.0.1/hook",
+        "https://10.1.2.3/hook",
+        "https://169.254.169.254/latest/meta-data",
+        "https://[::1]/hook",
+        "https://[::ffff:10.0.0.1]/hook",
+        "https://localhost/hook",
+        "https://db.internal/hook",
+        "https://lan:secret@till.example/hook",
+        "https://till.example/hook#part",
+        "https://till.example/ho ok",
+        "https://till.example\\@127.0.0.1/",
+        "https://till.example:0/hook",
+        "https://[::1",
+        "https://tíll.example/hook",
+        "https://till.example/" + "a" * 500,
+    ],
+)
+def test_an_address_that_cannot_be_told_is_refused_when_it_is_written(url: str, shop_desk: Desk) -> None:
+    with pytest.raises(WebhookRefused):
+        webhooks.check(shop_desk, url)
+    webhooks.check(shop_desk, PUBLIC)
+
+
+@pytest.fixture
+def shop_desk() -> Desk:
+    """Nothing of a desk but its settings."""
+    nothing: Any = None
+    return Desk(store=nothing, world=nothing, words=nothing, apple=None, google=None, public_url="https://cards.example", bell=lambda: None)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "224.0.0.1", "255.255.255.255",
+        "::1", "::", "::7f00:1", "::ffff:127.0.0.1", "::ffff:0:127.0.0.1", "64:ff9b::7f00:1", "64:ff9b:1::a00:1", "2002:7f00:1::",
+        "2002:a00:1::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fec0::1", "ff02::1", "2001:db8::1", "100::1",
+    ],
+)  # fmt: skip
+def test_an_address_inside_is_not_public_however_it_is_written(address: str) -> None:
+    assert not is_public(address)
+    assert is_public("93.184.216.34")
+    assert is_public("2606:2800:220:1::1")
+
+
+async def test_nothing_is_sent_inside_by_whatever_way(till: Receiver) -> None:
+    """On real sockets: each of these leads to the receiver, and would get there."""
+    out, port = Outbound(), till.url.rpartition(":")[2]
+    ways = ("127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "0.0.0.0", "[::ffff:127.0.0.1]", "[::]")
+    for host in (*ways, "localhost.", socket.gethostname()):
+        ask = Ask(method="POST", url=f"http://{host}:{port}", body=b"{}", public_only=True, timeout=5)
+        with pytest.raises(Unreachable):
+            await out(ask)
+    assert till.got == []
+    await out.close()
+
+
+async def test_what_leads_inside_is_a_failure_that_does_not_say_where(shop: Shop, till: Receiver) -> None:
+    one = await follows(shop, till, "card.earned")
+    await shop.stamp(await shop.join())
+    await told(replace(shop.desk, webhooks_private=False))
+    (kept,) = await log_of(shop, one)
+    assert (kept.state, kept.status, kept.said, till.got) == ("due", None, "not a public address", [])
+
+
+# --- What time alone does ---
+
+
+async def written(shop: Shop) -> list[str]:
+    almanac = Almanac(shop.desk)
+    while await almanac.step():
+        pass
+    events = await shop.desk.store.happened(shop.business.id, kinds=("expiring", "expired"), limit=500)
+    return [event.kind for _, event in events]
+
+
+@BOTH
+async def test_the_end_of_a_coupon_is_said_once_for_each_end(shop: Shop, till: Receiver) -> None:
+    await follows(shop, till, "coupon.expiring", "coupon.expired")
+    card = await shop.card_with_cookie()
+    used = await shop.cookie("Lan")
+    coupon_id = UUID(card["ready"][0]["id"])
+    presented = await shop.desk.store.coupon(shop.business.id, coupon_id)
+    assert presented
+    ends = presented.coupon.expires_at
+    assert ends
+    assert await written(shop) == []
+    await shop.redeem(used)
+    shop.clock.now = ends - timedelta(days=3, seconds=-1)
+    await asyncio.gather(*(written(shop) for _ in range(3)))
+    assert await written(shop) == ["expiring"]
+    shop.clock.now = ends
+    assert await written(shop) == ["expiring"], "it is good to its last second"
+    shop.clock.forward(seconds=1)
+    assert await written(shop) == ["expiring", "expired"]
+    await giving.extend(shop.desk, shop.business, shop.staff["Lan"].id, coupon_id, (ends + timedelta(days=10)).date(), reason="rain")
+    assert await written(shop) == ["expiring", "expired"]
+    shop.clock.forward(days=11)
+    assert await written(shop) == ["expiring", "expired", "expired"]
+    await told(shop.desk)
+    assert till.types() == ["coupon.expiring", "coupon.expired", "coupon.expired"]
+    assert {got["data"]["coupon_id"] for got in till.got} == {str(coupon_id)}
+    assert (await shop.get(f"cards/{card['id']}/story")).status_code == 200
+    assert (await shop.get(f"cards/{card['id']}")).json()["ready"] == []
+
+
+async def test_what_nobody_wrote_down_for_a_week_is_not_written_any_more(shop: Shop) -> None:
+    await shop.cookie()
+    shop.clock.forward(days=40)
+    assert await written(shop) == []
