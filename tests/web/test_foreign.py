@@ -25,7 +25,7 @@ from shop import Clock, Shop, application
 
 from app import asgi, settings, world
 from app.desk import coupons as printing
-from app.desk import enrolment, found, imports
+from app.desk import enrolment, found, imports, keys
 from app.errands import Errands
 from app.store import Passkey
 from passes import codes, coupons
@@ -99,6 +99,9 @@ WITH: Final[dict[str, Request]] = {
     "POST /counters/here": form(location_id="location_id", name="Window", kind="staff"),
     "POST /counters/{counter_id:uuid}/name": form(name="Window"),
     "POST /counters/{counter_id:uuid}/revoke": form(),
+    "POST /keys": form(name="Till", location_id="location_id", staff_id="staff_id", scopes="read"),
+    "POST /keys/{key_id:uuid}/roll": form(overlap="1h"),
+    "POST /keys/{key_id:uuid}/revoke": form(),
     "GET /campaigns/{campaign_id:uuid}": said(),
     "GET /campaigns/{campaign_id:uuid}/edit": said(),
     "POST /campaigns/picked": form(customers="customer_id"),
@@ -172,6 +175,9 @@ WITH: Final[dict[str, Request]] = {
 NAMING_NOTHING: Final = {
     "GET /",
     "GET /account",
+    "GET /api/v1/me",
+    "GET /keys",
+    "GET /keys/new",
     "GET /campaigns",
     "GET /campaigns/new",
     "GET /segments",
@@ -300,6 +306,8 @@ async def things(shop: Shop, who: str) -> Things:
     assert known
     assert other
     await shop.desk.commit(now, rows=(segment,))
+    here, by = shop.locations["Bến Thành"].id, member.staff.id
+    key, _ = await keys.hand_out(store, shop.desk.world, shop.business, name="Web shop", location_id=here, made_by=by)
     batch_id, errand_id = uuid4(), uuid4()
     await printing.to_print(shop.desk, member, batch_id, shop.offers["coffee"].id, 1)
     while await Errands(shop.desk).step():
@@ -316,6 +324,7 @@ async def things(shop: Shop, who: str) -> Things:
         "batch_id": str(batch_id),
         "import_id": str(import_id),
         "errand_id": str(errand_id),
+        "key_id": str(key.id),
         "given_id": card["ready"][0]["id"],
         "campaign_id": str(campaign.id),
         "segment_id": str(segment.id),
@@ -358,6 +367,7 @@ def made_up(shop: Shop) -> Things:
         "staff",
         "counter",
         "passkey",
+        "key",
     )
     minted = {name: codes.mint(shop.desk.world.pick) for name in ("code", "expired_code")}
     return {"who": "Vô Danh", **minted, **{f"{name}_id": str(world.new_id()) for name in ids}}
