@@ -16,7 +16,7 @@ from app.web.wire import Ask, caller_of, desk_of
 from passes.businesses import Business
 from passes.cards import Event
 
-Types = Annotated[list[EventType] | None, QueryParameter(query="type", description="Only events of this type; may be said several times.")]
+Types = Annotated[list[EventType] | None, QueryParameter(name="type", description="Only events of this type; may be said several times.")]
 
 
 class LoggedEvent(msgspec.Struct, frozen=True, kw_only=True):

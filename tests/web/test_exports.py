@@ -1,0 +1,189 @@
+"""All that a business has recorded goes out as CSV and comes back: into another database, into a shop with other ids, twice."""
+
+import csv
+import io
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from shop import Shop, application
+
+from app import history
+from app.desk.exporting import COLUMNS, armed, defused
+from app.errands import Errands
+
+WHAT = ("customers", "coupons", "redemptions", "events")
+
+
+async def export(shop: Shop, what: str, **asked: str) -> bytes:
+    answer = await shop.client.get(f"/api/v1/exports/{what}", params=asked, headers=shop.headers("Lan"))
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("text/csv")
+    return answer.content
+
+
+async def bring(shop: Shop, what: str, file: bytes, *, kind: str = "text/csv") -> httpx.Response:
+    headers = {**shop.headers("Lan"), "Content-Type": kind}
+    return await shop.client.post(f"/api/v1/imports/{what}", content=file, headers=headers)
+
+
+async def brought(shop: Shop, what: str, file: bytes) -> dict[str, Any]:
+    """How an import ended."""
+    made = await bring(shop, what, file)
+    assert made.status_code == 202, made.text
+    while await Errands(shop.desk).step():
+        pass
+    said = (await shop.get(f"imports/{made.json()['id']}", who="Lan")).json()
+    assert said["state"] == "ended"
+    return said
+
+
+def rows(file: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(file.decode(), newline="")))
+
+
+async def week(shop: Shop) -> None:
+    """A week of a shop: customers with odd names, coupons in every state, a redemption taken back, a goodwill."""
+    await shop.change_offer("coffee", most=100)
+    hoa = await shop.join('=HYPERLINK("x")', email="hoa@example.com", phone="0901 234 567")
+    await shop.join('\'=Tí, "quoted"\nof two lines', birthday="02-29")
+    shop.clock.forward(hours=1)
+    await shop.stamp(hoa, 12)
+    await shop.stamp(hoa, 3)
+    one, two, three = [(await shop.stamp(await shop.join(f"Guest {n}"), 5))["earned"][0] for n in range(3)]
+    taken_back = (await shop.redeem(one["code"])).json()["redemption"]["id"]
+    await shop.post(f"redemptions/{taken_back}/reversal", {})
+    await shop.redeem(one["code"], who="Bình")
+    await shop.redeem(two["code"], who="An in Thảo Điền")
+    await shop.redeem(two["code"])
+    shop.clock.forward(days=35)
+    assert (await shop.post("goodwill", {"code": three["code"], "reason": "-1 day"}, who="Minh")).status_code == 201
+
+
+async def same_shop(shop: Shop, there: Shop) -> Shop:
+    """The business as it is set up, and nothing that happened in it, in another database."""
+    was = shop.desk.store
+    (business,) = [one for one in await was.businesses() if one.id == shop.business.id]
+    members = await was.members(business_id=business.id)
+    people = [row for one in members for row in (one.staff, one.login)]
+    rest = (*await was.locations(business.id), *await was.all_offers(business.id), *await was.programs(business.id))
+    await there.desk.commit(there.clock(), rows=(business, *people, *rest))
+    there.business, there.locations, there.staff, there.program, there.offers = (
+        business,
+        shop.locations,
+        shop.staff,
+        shop.program,
+        shop.offers,
+    )
+    there.tokens = {who: await there.token(who) for who in ("Lan", "An")}
+    return there
+
+
+@pytest.fixture
+async def elsewhere(shop: Shop, postgresql_url: str) -> AsyncIterator[Shop]:
+    """The same shop on PostgreSQL, before its first day."""
+    async with application(postgresql_url, shop.clock) as (client, desk, followers):
+        yield await same_shop(shop, Shop(client, desk, shop.clock, followers))
+
+
+async def test_what_goes_out_comes_back_to_the_byte_and_counts(shop: Shop, elsewhere: Shop) -> None:
+    await week(shop)
+    files = {what: await export(shop, what) for what in WHAT}
+    for what, file in files.items():
+        said = await brought(elsewhere, what, file)
+        assert (said["done"], said["skipped"], said["failed"]) == (len(rows(file)), 0, 0), (what, said)
+        assert said["total"] == len(rows(file)) > 0
+    assert {what: await export(elsewhere, what) for what in WHAT} == files
+    assert await export(elsewhere, "events", since=shop.clock().isoformat()) == await export(shop, "events", since=shop.clock().isoformat())
+
+    today = shop.clock().astimezone(shop.business.tz).date()
+    month = history.period("custom", today=today, first=today.replace(year=today.year - 1), last=today)
+    told = [await history.numbers(one.desk, one.business, month) for one in (shop, elsewhere)]
+    assert told[0] == told[1]
+    assert await elsewhere.desk.store.tallied(shop.business.id, f"offer:{shop.offers['coffee'].id}") == await shop.desk.store.tallied(
+        shop.business.id, f"offer:{shop.offers['coffee'].id}"
+    )
+
+    # Whoever comes back finds their card and its reward, and what was used stays used.
+    hoa = next(one for one in rows(files["customers"]) if one["email"])
+    card = (await elsewhere.get(f"cards/{hoa['number']}")).json()
+    assert card["balance"] == (await shop.get(f"cards/{hoa['number']}")).json()["balance"]
+    by = {one["state"]: one["code"] for one in rows(files["coupons"])}
+    assert (await elsewhere.redeem(by["redeemed"])).json()["word"] == "already_redeemed"
+    assert (await elsewhere.stamp(card, 1))["card"]["balance"] == card["balance"] + 1
+
+    again = {what: await brought(elsewhere, what, file) for what, file in files.items()}
+    assert {(one["done"], one["failed"]) for one in again.values()} == {(0, 0)}
+
+
+async def test_a_used_coupon_waits_for_its_redemption_and_is_not_given_twice(shop: Shop, elsewhere: Shop) -> None:
+    await week(shop)
+    for what in ("customers", "coupons"):
+        await brought(elsewhere, what, await export(shop, what))
+    used = next(one["code"] for one in rows(await export(shop, "coupons")) if one["state"] == "redeemed")
+    assert (await elsewhere.redeem(used)).json()["word"] == "reserved"
+    file = await export(shop, "redemptions")
+    assert (await brought(elsewhere, "redemptions", file))["failed"] == 0
+    assert (await elsewhere.redeem(used)).json()["word"] == "already_redeemed"
+
+
+async def test_a_shop_with_other_ids_takes_a_file_by_titles_and_names_and_in_one_house_by_new_ids(shop: Shop) -> None:
+    await week(shop)
+    other = await Shop(shop.client, shop.desk, shop.clock, shop.followers).open("Another Sáng")
+    files = {what: await export(shop, what) for what in WHAT}
+    for what, file in files.items():
+        said = await brought(other, what, file)
+        assert (said["done"], said["failed"]) == (len(rows(file)), 0), said
+    for what, file in files.items():
+        mine = [one for one in COLUMNS[what] if not one.endswith("_id") and one != "merged_into"]
+        came = rows(await export(other, what))
+        assert sorted([one[name] for name in mine] for one in came) == sorted([one[name] for name in mine] for one in rows(file))
+        assert not {one[COLUMNS[what][0]] for one in came} & {one[COLUMNS[what][0]] for one in rows(file)}
+        assert (await brought(other, what, file))["done"] == 0
+
+
+async def test_bad_lines_are_told_and_the_others_come_in(shop: Shop) -> None:
+    card = await shop.join("Hoa")
+    (line,) = [one for one in rows(await export(shop, "customers")) if one["card_id"] == card["id"]]
+
+    def file(*lines: dict[str, str]) -> bytes:
+        text = io.StringIO(newline="")
+        written = csv.DictWriter(text, COLUMNS["customers"])
+        written.writeheader()
+        written.writerows(lines)
+        return text.getvalue().encode()
+
+    fresh = {**line, "customer_id": str(UUID(int=1)), "card_id": ""}
+    bad = [
+        {**fresh, "customer_id": "17"},
+        {**fresh, "joined_at": "yesterday"},
+        {**fresh, "card_id": str(UUID(int=2))},
+        {**fresh, "card_id": str(UUID(int=2)), "number": "K7QM4XRT3C12"},
+        {**fresh, "location_id": str(UUID(int=3)), "location": "Nowhere"},
+        {**fresh, "name": "a\0b"},
+    ]
+    said = await brought(shop, "customers", file(*bad, fresh, line))
+    assert (said["done"], said["skipped"], said["failed"]) == (1, 1, 6)
+    assert [(one["line"], one["word"], one["column"]) for one in said["bad"]] == [
+        (2, "unreadable", "customer_id"),
+        (3, "unreadable", "joined_at"),
+        (7, "unreadable", "name"),
+        (4, "number", "number"),
+        (5, "number", "number"),
+        (6, "location", "location"),
+    ]
+    assert said["bad"][0]["detail"] == "What stands in this column cannot be read."
+    for nothing in (b"", b"a,b\r\n1,2\r\n", b"\xff\xfe", file()[:-2]):
+        said = await brought(shop, "customers", nothing)
+        assert said["done"] == 0
+    assert (await bring(shop, "customers", file(), kind="application/json")).json()["word"] == "wrong_media_type"
+    assert (await bring(shop, "cats", file())).status_code == 400
+    assert (await shop.get("imports/01a200f7-cb8f-7000-8000-000000000000", who="Lan")).json()["word"] == "not_found"
+
+
+@pytest.mark.parametrize("cell", ["=1", "'=1", "''-1", "'t Hooft", "-3", "@x", "", "'", "plain", "+84", "\tx"])
+def test_no_spreadsheet_runs_a_cell_and_every_cell_comes_back(cell: str) -> None:
+    assert not defused(cell).startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert armed(defused(cell)) == cell
