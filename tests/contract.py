@@ -124,8 +124,8 @@ class Till:
         query = {field: str(value) for field, value in given.items() if places[field] == "query"}
         return Request(name, method, path, query, content or (b"" if body is None else json.dumps(body).encode()), kind)
 
-    async def send(self, request: Request, *, key: str = "", secret: str | None = None) -> httpx.Response:
-        headers = self.shop.headers("Lan", key=key or None)
+    async def send(self, request: Request, *, once: str = "", secret: str | None = None) -> httpx.Response:
+        headers = self.shop.headers("Lan", key=once or None)
         if secret is not None:
             headers["Authorization"] = f"Bearer {secret}"
         if request.body:
@@ -133,14 +133,14 @@ class Till:
         client = self.shop.client
         return await client.request(request.method, request.path, params=dict(request.query), content=request.body, headers=headers)
 
-    async def ask(self, name: str, body: object = None, *, key: str = "", **given: Any) -> Any:
+    async def ask(self, name: str, body: object = None, *, once: str = "", **given: Any) -> Any:
         """What the call answers, which is what the document promises; the first that succeeds is its example."""
         request = self.request(name, body, **given)
         if body is not None:
             schema = self.contract.calls[name][2]["requestBody"]["content"]["application/json"]["schema"]
             assert list(self.contract.faults(schema, body)) == [], name
         self.tried.setdefault(name, request)
-        answer = await self.send(request, key=key)
+        answer = await self.send(request, once=once)
         assert self.contract.wrongs(name, answer) == []
         answered = answer.json() if "json" in answer.headers.get("content-type", "") else None
         if name not in self.sent and answer.is_success:

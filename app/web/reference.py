@@ -14,7 +14,6 @@ from app.web.api.described import Json
 from app.web.pages import render
 from app.web.wire import JSON, Ask, desk_of
 
-PREFIX: Final = "/api/v1"
 METHODS: Final = ("get", "post", "patch", "put", "delete")
 _WORDS: Final = re.compile(r"`([^`]+)`|\*\*([^*]+)\*\*")
 

@@ -2,13 +2,12 @@
 
 import io
 from typing import Any
-from uuid import UUID
 
 import segno
 from contract import Till
 from shop import Shop
 
-WITHOUT = {"google_link": "Google's credentials: tests/wallets", "apple_pass": "Apple's certificate: tests/wallets"}
+WITHOUT = {"get_google_link": "Google's credentials: tests/wallets", "get_apple_pass": "Apple's certificate: tests/wallets"}
 """Calls that need what no shop here has; they are asked, and refuse."""
 
 
@@ -21,26 +20,95 @@ def photo(code: str) -> bytes:
 async def afternoon(shop: Shop) -> Till:
     """A till that has said everything once. A new call of the API is said here, then `make examples`."""
     till = Till(shop)
-    ask = till.ask
-    joined = await ask("join", {"program_id": str(shop.program.id), "name": "Nguyễn Thị Hoa", "phone": "0901 234 567", "language": "vi"})
-    card = joined["card"]
-    earned = await ask("earn", {"count": 10}, which=card["number"])
-    cookie, coffee = (one["code"] for one in earned["earned"])
-    await ask("card", which=card["number"])
-    await ask("look_up", {"code": cookie})
-    used = await ask("redeem", {"code": cookie})
-    await ask("redeem", {"code": cookie})
-    await ask("take_back", {"reason": "wrong item"}, redemption_id=used["redemption"]["id"])
-    await ask("redeem_photo", content=photo(coffee), kind="image/png")
-    await ask("coupon", coupon_id=used["coupon"]["id"])
-    await ask("card_story", which=card["number"])
-    await expired(shop, UUID(used["coupon"]["id"]))
-    await ask("honour", {"code": cookie, "reason": "one day late, it rained"})
+    card, cookie = await somebody_joins(till)
+    await the_code_is_used(till, card, cookie)
+    await a_basket(till)
+    await what_there_is(till, card)
+    await the_manager_puts_things_right(till, card)
+    await the_next_month(till)
     for name in WITHOUT:
-        await ask(name, which=card["number"])
+        await till.ask(name, which=card["number"])
     return till
 
 
-async def expired(shop: Shop, coupon_id: UUID) -> Any:
-    """The day after the coupon ended."""
+async def earned(till: Till, count: int, **sale: Any) -> tuple[dict[str, Any], list[str]]:
+    """A new card with so many stamps, and the codes that it earned."""
+    joined = await till.ask("join", {"program_id": str(till.shop.program.id), "name": "An Nhiên"})
+    added = await till.ask("earn", {"count": count, **sale}, which=joined["card"]["number"])
+    return added["card"], [one["code"] for one in added["earned"]]
+
+
+async def somebody_joins(till: Till) -> tuple[dict[str, Any], str]:
+    ask, program = till.ask, str(till.shop.program.id)
+    await ask("who_am_i")
+    person = {"name": "Nguyễn Thị Hoa", "phone": "0901 234 567", "email": "hoa@example.com", "language": "vi", "consent": True}
+    joined = await ask("join", {"program_id": program, **person})
+    added = await ask("earn", {"count": 5, "receipt": "R-2041"}, which=joined["card"]["number"])
+    await ask("find_cards", {"phone": "0901234567"})
+    await ask("find_customers", {"name": "Hoa"})
+    await ask("get_card", which=joined["card"]["number"])
+    return added["card"], added["earned"][0]["code"]
+
+
+async def the_code_is_used(till: Till, card: dict[str, Any], cookie: str) -> None:
+    ask = till.ask
+    await ask("look_up", {"code": cookie})
+    used = await ask("redeem", {"code": cookie, "receipt": "R-2042", "amount": 45000, "currency": "VND"}, once="sale-2042")
+    await ask("get_request", key="sale-2042")
+    await ask("redeem", {"code": cookie})
+    await ask("reverse_redemption", {"reason": "wrong item"}, redemption_id=used["redemption"]["id"])
+    _, codes = await earned(till, 5)
+    await ask("redeem_photo", content=photo(codes[0]), kind="image/png")
+    await ask("get_coupon", coupon_id=used["coupon"]["id"])
+    await ask("get_card_story", which=card["number"])
+    await ask("get_redemption", redemption_id=used["redemption"]["id"])
+
+
+async def a_basket(till: Till) -> None:
+    ask = till.ask
+    _, codes = await earned(till, 10)
+    held = await ask("reserve", {"codes": codes, "minutes": 10, "receipt": "R-2043"})
+    await ask("get_reservation", reservation_id=held["id"])
+    await ask("list_reservations")
+    await ask("release_reservation", {}, reservation_id=held["id"])
+    basket = await ask("redeem", {"codes": codes, "mode": "all", "receipt": "R-2043"})
+    await ask("reverse_basket", {"reason": "the guest has changed their mind"}, basket_id=basket["basket_id"])
+    await ask("redeem", {"codes": [codes[0], "K7Q-M4X-RT9"], "mode": "each"})
+    await earned(till, 2, receipt="R-2044")
+    await ask("return_receipt", {"receipt": "R-2044"})
+    _, (code,) = await earned(till, 5)
+    await ask("speak_as_till", {"action": "redeem", "transaction_id": "T-1", "codes": [code]})
+    await ask("speak_as_till", {"action": "reverse", "transaction_id": "T-2", "reverses": "T-1"})
+
+
+async def what_there_is(till: Till, card: dict[str, Any]) -> None:
+    ask, shop = till.ask, till.shop
+    for name in ("list_programs", "list_offers", "list_locations", "list_redemptions", "list_refusals", "list_events"):
+        await ask(name, limit=2)
+    await ask("list_cards", limit=2)
+    await ask("list_customers", limit=2)
+    await ask("list_coupons", limit=2, state="active")
+    await ask("get_program", program_id=shop.program.id)
+    await ask("get_offer", offer_id=shop.offers["cookie"].id)
+    await ask("get_location", location_id=shop.locations["Thảo Điền"].id)
+
+
+async def the_manager_puts_things_right(till: Till, card: dict[str, Any]) -> None:
+    ask, shop = till.ask, till.shop
+    await ask("correct_card", {"amount": 2, "reason": "forgotten yesterday"}, which=card["number"])
+    given = await ask("give_coupons", {"offer_id": str(shop.offers["coffee"].id), "card_id": card["id"], "reason": "cold coffee"})
+    coupon = given["coupons"][0]["id"]
+    await ask("extend_coupon", {"until": "2027-06-30", "reason": "on a journey"}, coupon_id=coupon)
+    await ask("void_coupon", {"reason": "given twice"}, coupon_id=coupon)
+    (customer,) = (await ask("find_customers", {"phone": "0901 234 567"}))["data"]
+    await ask("get_customer", customer_id=customer["id"])
+    await ask("change_customer", {"name": "Nguyễn Thị Ngọc Hoa", "birthday": "04-30"}, customer_id=customer["id"])
+    (newest, *_) = (await ask("list_customers", limit=1))["data"]
+    await ask("erase_customer", {}, customer_id=newest["id"])
+
+
+async def the_next_month(till: Till) -> None:
+    shop = till.shop
+    _, (code,) = await earned(till, 5)
     shop.clock.forward(days=shop.offers["cookie"].validity.days + 1)  # type: ignore[union-attr]
+    await till.ask("honour", {"code": code, "reason": "one day late, it rained"})
