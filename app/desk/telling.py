@@ -1,7 +1,7 @@
 """What happened, in the words in which whoever listens from outside is told it: the log's kinds and the types that they are."""
 
 from collections.abc import Mapping
-from typing import Final, Literal, cast, get_args
+from typing import Final, Literal, get_args
 
 from passes.cards import EventKind
 
@@ -51,5 +51,5 @@ EVENT_TYPES: Final[Mapping[EventKind, EventType]] = {
 """The one table: each kind of event in the log, and its type in the API, in exports and in webhooks."""
 
 TYPES: Final[tuple[EventType, ...]] = get_args(EventType)
-EVENT_KINDS: Final[Mapping[str, EventKind]] = {told: cast("EventKind", kind) for kind, told in EVENT_TYPES.items()}
+EVENT_KINDS: Final[Mapping[str, EventKind]] = {told: kind for kind, told in EVENT_TYPES.items()}
 """The same read the other way."""
