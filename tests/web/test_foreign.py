@@ -72,12 +72,26 @@ OFFER: Final = {
 }
 DESIGN: Final = zipped(folder="paper")
 PIN: Final = Argon2id(salt=b"a pinch of it", length=32, iterations=1, lanes=1, memory_cost=8).derive_phc_encoded(b"2580")
-NAMES: Final = {"which": "card_id", "act": "suspend"}
-"""What stands in an address under another name than the thing's own."""
+NAMES: Final = {
+    "which": "card_id",
+    "act": "suspend",
+    "POST /api/v1/coupons/{coupon_id:uuid}/void": "given_id",
+    "POST /api/v1/coupons/{coupon_id:uuid}/extend": "given_id",
+}
+"""What stands in an address under another name than the thing's own: everywhere, or at one of them."""
 WITH: Final[dict[str, Request]] = {
     "GET /api/v1/cards/{which:str}": said(),
     "GET /api/v1/cards/{which:str}/story": said(),
     "GET /api/v1/coupons/{coupon_id:uuid}": said(),
+    "GET /api/v1/customers/{customer_id:uuid}": said(),
+    "PATCH /api/v1/customers/{customer_id:uuid}": said(name="Nguyệt"),
+    "POST /api/v1/cards/search": said(code="code"),
+    "POST /api/v1/cards/{which:str}/corrections": lambda _: {"json": {"amount": 1, "reason": "forgotten"}},
+    "POST /api/v1/coupons": said(offer_id="offer_id", card_id="card_id", reason="rain"),
+    "POST /api/v1/coupons/{coupon_id:uuid}/extend": said(until="2028-01-01", reason="rain"),
+    "POST /api/v1/coupons/{coupon_id:uuid}/void": said(reason="rain"),
+    "POST /api/v1/customers/search": said(name="who"),
+    "POST /api/v1/customers/{customer_id:uuid}/erasure": said(),
     "GET /insight/staff/{staff_id:uuid}": form(),
     "POST /account/passkeys/{passkey_id:uuid}/remove": form(),
     "POST /api/v1/cards/{which:str}/earnings": lambda _: {"json": {"count": 1}},
@@ -174,6 +188,9 @@ WITH: Final[dict[str, Request]] = {
 """Every address at which something is named, with a request that does its work for one's own things."""
 NAMING_NOTHING: Final = {
     "GET /",
+    "GET /api/v1/cards",
+    "GET /api/v1/coupons",
+    "GET /api/v1/customers",
     "GET /account",
     "GET /api/v1/me",
     "GET /keys",
@@ -378,7 +395,7 @@ async def ask(client: httpx.AsyncClient, address: str, it: Things) -> tuple[int,
     method, path = address.split()
 
     def thing(match: re.Match[str]) -> str:
-        name = NAMES.get(match[1], match[1])
+        name = NAMES.get(address) or NAMES.get(match[1], match[1])
         return it.get(name, name)
 
     asked = WITH[address](it) if address in WITH else {}
