@@ -4,6 +4,7 @@ import asyncio
 
 import httpx
 import pytest
+from databases import BOTH
 from msgspec.structs import replace
 from shop import Shop
 
@@ -153,6 +154,7 @@ async def test_a_transaction_sent_again_gets_its_answer_again_and_counts_once(sh
     assert len(await shop.refused()) == 1
 
 
+@BOTH
 async def test_a_transaction_id_is_for_one_request_for_ever(shop: Shop) -> None:
     card = await shop.join()
     await accepted(shop, "accrue", "t-1", card=card["number"])
