@@ -6,7 +6,7 @@ export UV_NATIVE_TLS ?= 1
 # Where Python may not keep what it compiled, each process of a test compiles everything again: three seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run demo test facts lint style types bench words pictures
+.PHONY: run demo test facts lint style types bench fuzz words pictures examples
 
 # Your own shop, in this folder; it prints the link with which it begins.
 run: $(UV)
@@ -34,6 +34,14 @@ types: $(UV)
 
 bench: $(UV)
 	for script in sign redeem api push history imports insight redesign; do $(UV) run python bench/$$script.py || exit 1; done
+
+# Ten thousand requests that nobody thought of, against every call of the API.
+fuzz: $(UV)
+	$(UV) run python bench/fuzz.py
+
+# Make every call of the API once (tests/web/afternoon.py): the examples of its document.
+examples: $(UV)
+	PYTHONPATH=.:tests:tests/web $(UV) run python tests/web/test_openapi.py
 
 # Every page and every answer of the counter, for docs/ and the README. Needs Chromium.
 pictures: $(UV)

@@ -142,7 +142,7 @@ class Till:
         self.tried.setdefault(name, request)
         answer = await self.send(request, once=once)
         assert self.contract.wrongs(name, answer) == []
-        answered = answer.json() if "json" in answer.headers.get("content-type", "") else None
+        answered = answer.json() if "json" in answer.headers.get("content-type", "") else answer.text
         if name not in self.sent and answer.is_success:
             self.sent[name] = request
             known = {field: value for field, value in given.items() if field not in ("content", "kind")}
@@ -150,7 +150,7 @@ class Till:
                 "parameters": json.loads(json.dumps(known, default=str)),
                 "body": body,
                 "status": answer.status_code,
-                "answer": answered,
+                "answer": answered if isinstance(answered, dict) else None,
             }
             self.examples[name] = {field: value for field, value in said.items() if value not in (None, {})}
         return answered

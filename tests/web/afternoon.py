@@ -25,6 +25,7 @@ async def afternoon(shop: Shop) -> Till:
     await a_basket(till)
     await what_there_is(till, card)
     await the_manager_puts_things_right(till, card)
+    await everything_out_and_in_again(till)
     await the_next_month(till)
     for name in WITHOUT:
         await till.ask(name, which=card["number"])
@@ -105,6 +106,12 @@ async def the_manager_puts_things_right(till: Till, card: dict[str, Any]) -> Non
     await ask("change_customer", {"name": "Nguyễn Thị Ngọc Hoa", "birthday": "04-30"}, customer_id=customer["id"])
     (newest, *_) = (await ask("list_customers", limit=1))["data"]
     await ask("erase_customer", {}, customer_id=newest["id"])
+
+
+async def everything_out_and_in_again(till: Till) -> None:
+    file = await till.ask("export_csv", what="customers")
+    brought = await till.ask("import_csv", what="customers", content=file.encode(), kind="text/csv")
+    await till.ask("get_import", import_id=brought["id"])
 
 
 async def the_next_month(till: Till) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import shutil
-import sys
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from contract import Till, masked
 from jsonschema import Draft202012Validator
 from shop import open_shop
 
+from app.db import migrate
 from app.problems import STATUS
 from app.web.api import described
 
@@ -93,18 +94,16 @@ async def test_the_page_for_people_shows_every_call_and_every_schema(till: Till)
     assert not re.search(r'(src|href)="https?:', page)
 
 
-async def examples(folder: Path) -> None:
+async def examples() -> None:
     """Write the examples anew that are not what happens now."""
-    from app.db import migrate
-
-    await migrate(f"sqlite:///{folder}/shop.db")
-    async with open_shop(f"sqlite:///{folder}/shop.db") as shop:
-        till = await afternoon(shop)
+    with tempfile.TemporaryDirectory() as folder:
+        await migrate(f"sqlite:///{folder}/shop.db")
+        async with open_shop(f"sqlite:///{folder}/shop.db") as shop:
+            till = await afternoon(shop)
     kept = json.loads(described.EXAMPLES.read_text(encoding="utf-8")) if described.EXAMPLES.exists() else {}
-    same = {name for name, one in till.examples.items() if masked(kept.get(name)) == masked(one)}
-    written = {name: kept[name] if name in same else one for name, one in till.examples.items()}
+    written = {name: kept[name] if masked(kept.get(name)) == masked(one) else one for name, one in till.examples.items()}
     described.EXAMPLES.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    asyncio.run(examples(Path(sys.argv[1])))
+    asyncio.run(examples())

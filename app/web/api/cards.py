@@ -196,7 +196,10 @@ async def card_story(which: FromPath[str], request: Ask) -> Response[Any]:
     return answer(request, await read.story(desk, caller_of(request), which, language=language_of(request, desk.words)))
 
 
-@get("/cards/{which:str}/apple", **call("read", "earn", answers=bytes, refuses=(NotFound, WalletNotConfigured)))
+@get(
+    "/cards/{which:str}/apple",
+    **call("read", "earn", answers=bytes, gives="application/vnd.apple.pkpass", refuses=(NotFound, WalletNotConfigured)),
+)
 async def apple_pass(which: FromPath[str], request: Ask) -> Response[bytes]:
     """The card's signed .pkpass."""
     desk = desk_of(request)

@@ -76,8 +76,9 @@ SCOPE_WORDS: Final[Mapping[str, str]] = {
     "manage": "correct, void and extend, change and erase customers, webhooks, exports and imports",
 }
 IN_PATHS: Final[Mapping[str, tuple[str, Json]]] = {
-    "which": ("The card's id or its number.", {"type": "string", "minLength": 1, "maxLength": 200}),
-    "key": ("The Idempotency-Key that was sent.", {"type": "string", "minLength": 1, "maxLength": 255}),
+    "which": ("The card's id or its number.", {"minLength": 1, "maxLength": 200}),
+    "key": ("The Idempotency-Key that was sent.", {"minLength": 1, "maxLength": 255}),
+    "what": ("Which of them.", {}),
 }
 """Parameters of paths that are not simply the id of something."""
 ACCEPT_LANGUAGE: Final[Json] = {
@@ -153,6 +154,18 @@ NAMES: Final[Mapping[str, str]] = {
     "GET /locations/{location_id}": "get_location",
     "GET /events": "list_events",
     "GET /requests/{key}": "get_request",
+    "GET /exports/{what}": "export_csv",
+    "POST /imports/{what}": "import_csv",
+    "GET /imports/{import_id}": "get_import",
+    "GET /webhooks": "list_webhooks",
+    "POST /webhooks": "make_webhook",
+    "GET /webhooks/{webhook_id}": "get_webhook",
+    "PATCH /webhooks/{webhook_id}": "change_webhook",
+    "DELETE /webhooks/{webhook_id}": "remove_webhook",
+    "POST /webhooks/{webhook_id}/secret": "rotate_webhook_secret",
+    "POST /webhooks/{webhook_id}/test": "test_webhook",
+    "GET /webhooks/{webhook_id}/deliveries": "list_deliveries",
+    "POST /webhooks/{webhook_id}/deliveries/{delivery_id}/replay": "replay_delivery",
     "POST /till": "speak_as_till",
 }
 """The operationId of a call where the function's own name would say too little in somebody's generated client. It never changes."""
@@ -164,7 +177,7 @@ class Call(NamedTuple):
     method: str
     path: str
     handler: HTTPRouteHandler
-    places: Mapping[str, type]
+    places: Mapping[str, Any]
     """Parameters of the path."""
 
     @property
@@ -227,12 +240,16 @@ def _known(handler: HTTPRouteHandler) -> frozenset[str]:
 def calls(app: Litestar) -> Sequence[Call]:
     """Every operation of the API, in the order in which it is put together."""
     return [
-        Call(method, route.path_format, handler, {name: one.type for name, one in route.path_parameters.items()})
+        Call(method, route.path_format, handler, {name: _place(handler, name) for name in route.path_parameters})
         for route in app.routes
         if isinstance(route, HTTPRoute)
         for method, (handler, _) in route.route_handler_map.items()
         if "answers" in handler.opt
     ]
+
+
+def _place(handler: HTTPRouteHandler, name: str) -> Any:
+    return handler.parsed_fn_signature.parameters[name].annotation
 
 
 def document(app: Litestar, *, public_url: str) -> Json:
@@ -327,7 +344,8 @@ def _exemplified(said: Json, example: object) -> Json:
 def _parameters(one: Call, example: Json) -> Iterator[Json]:
     given = example.get("parameters", {})
     for name, kind in one.places.items():
-        about, schema = IN_PATHS.get(name) or (f"The id of the {name.removesuffix('_id').replace('_', ' ')}.", _schema(kind, None))
+        about, more = IN_PATHS.get(name) or (f"The id of the {name.removesuffix('_id').replace('_', ' ')}.", {})
+        schema = _schema(kind, None) | more
         yield _exemplified({"name": name, "in": "path", "required": True, "description": about, "schema": schema}, given.get(name))
     for name, kind, limits, default in one.asked:
         schema = _schema(kind, limits)

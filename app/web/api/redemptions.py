@@ -45,6 +45,7 @@ from passes.problems import (
 )
 
 LARGEST_PHOTO = 20 * 1024 * 1024
+PHOTOS = ("image/jpeg", "image/png", "image/webp", "image/heic")
 PRESENTED = (
     MistypedCode,
     UnknownCode,
@@ -162,12 +163,19 @@ async def redeem_typed(data: JSONBody[Redeem], request: Ask) -> Response[bytes]:
 @post(
     "/redemptions/photo",
     request_max_body_size=LARGEST_PHOTO,
-    **call("redeem", answers=views.Receipt, status=201, refuses=(*PRESENTED, UnreadablePhoto, SeveralCodes, WrongMediaType), changes=True),
+    **call(
+        "redeem",
+        answers=views.Receipt,
+        status=201,
+        takes=PHOTOS,
+        refuses=(*PRESENTED, UnreadablePhoto, SeveralCodes, WrongMediaType),
+        changes=True,
+    ),
 )
 async def redeem_photo(request: Ask) -> Response[bytes]:
     """Redeem a coupon by a photo of its code (JPEG, PNG, WebP or HEIC as the body, up to 12 megapixels)."""
     if not request.headers.get("content-type", "").startswith("image/"):
-        raise WrongMediaType(accepted="image/jpeg, image/png, image/webp, image/heic")
+        raise WrongMediaType(accepted=", ".join(PHOTOS))
     photo = await request.body()
 
     return await once(
