@@ -63,8 +63,10 @@ class Tills(Cards):
             WHERE s.business_id = {query.given(business_id)} AND s.receipt = {query.given(checked(receipt))} AND s.receipt <> ''
             AND s.event_id IS NOT NULL ORDER BY s.id"""
         sales = [SALE.read(row) for row in await self._read(just(query.ask(text)))]
+        if not sales:
+            return []
         of = beside.sale_id.is_in([sale.id for sale in sales])
-        back = await self._all(RETURN, beside.select().where(of).order_by(beside.sale_id, beside.number)) if sales else []
+        back = await self._all(RETURN, beside.select().where(of).order_by(beside.sale_id, beside.number))
         came = {sale_id: tuple(found) for sale_id, found in groupby(back, lambda one: one.sale_id)}
         return [(sale, came.get(sale.id, ())) for sale in sales]
 
