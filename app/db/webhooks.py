@@ -7,7 +7,7 @@ only with that lease.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -152,7 +152,7 @@ class Heralded(Conversing):
         cards = list({event.card_id for event in events if event.card_id})
         coupons = list({event.coupon_id for event in events if event.coupon_id})
 
-        def asked(columns: str, table: str, by: str, ids: Sequence[UUID], more: str = "") -> Talk[Sequence[Sequence[object]]]:
+        def asked(columns: str, table: str, by: str, ids: Sequence[UUID], more: str = "") -> Talk[Sequence[Sequence[Any]]]:
             if not ids:
                 return ()
             query = Query(self._dialect)
@@ -240,8 +240,8 @@ class Heralded(Conversing):
             return False
         for one in done:
             query = Query(self._dialect)
-            names = ("state", "due_at", "tries", "tried_at", "status", "said")
-            sets = ", ".join(f"{name} = {query.given(checked(getattr(one, name)))}" for name in names)
+            came = ("state", "due_at", "tries", "tried_at", "status", "said")
+            sets = ", ".join(f"{name} = {query.given(checked(getattr(one, name)))}" for name in came)
             yield query.ask(f"UPDATE delivery SET {sets} WHERE id = {query.given(one.id)} AND state = 'due'")
             if one.state != "due":
                 yield from self._next_of(one, now)

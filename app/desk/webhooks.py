@@ -166,13 +166,17 @@ async def make(
     return made
 
 
-async def change(desk: Desk, by: UUID, was: Endpoint, wanted: Wanted, *, also: Callable[[Endpoint], Sequence[Row]] = _nothing) -> Endpoint:
-    """Another address, other types, another description. Raises WebhookRefused, ChangedMeanwhile."""
-    if wanted.url.strip() != was.url:
-        check(desk, wanted.url)
+async def change(
+    desk: Desk, by: UUID, was: Endpoint, wanted: Wanted, *, on: bool | None = None, also: Callable[[Endpoint], Sequence[Row]] = _nothing
+) -> Endpoint:
+    """Another address, other types, another description; and switched ``on`` or off. Raises WebhookRefused, ChangedMeanwhile."""
     url, types = wanted.url.strip(), " ".join(dict.fromkeys(wanted.types))
-    became = replace(was, url=url, types=types, description=wanted.description.strip())
-    return await _became(desk, by, "webhook.changed", (was, became), also)
+    if url != was.url:
+        check(desk, url)
+    said = replace(was, url=url, types=types, description=wanted.description.strip())
+    became = said if on is None else _switched(said, on=on, now=desk.world.now())
+    switched = "webhook.started" if on else "webhook.stopped"
+    return await _became(desk, by, "webhook.changed" if said != was else switched, (was, became), also)
 
 
 async def roll(
@@ -184,14 +188,16 @@ async def roll(
     return await _became(desk, by, "webhook.rolled", (was, became), also)
 
 
-async def switch(desk: Desk, by: UUID, was: Endpoint, *, on: bool, also: Callable[[Endpoint], Sequence[Row]] = _nothing) -> Endpoint:
+async def switch(desk: Desk, by: UUID, was: Endpoint, *, on: bool) -> Endpoint:
     """Told nothing until it is switched on again; then it goes on where it was. Raises ChangedMeanwhile."""
-    now = desk.world.now()
-    if on == (was.disabled_at is None):
-        return await _became(desk, by, "", (was, was), also)
-    fresh = replace(was, failures=0, failed_at=None, disabled_at=None, disabled_why="")
-    became = fresh if on else replace(was, disabled_at=now, disabled_why="")
-    return await _became(desk, by, "webhook.started" if on else "webhook.stopped", (was, became), also)
+    became = _switched(was, on=on, now=desk.world.now())
+    return await _became(desk, by, "webhook.started" if on else "webhook.stopped", (was, became), _nothing)
+
+
+def _switched(one: Endpoint, *, on: bool, now: datetime) -> Endpoint:
+    if on:
+        return replace(one, failures=0, failed_at=None, disabled_at=None, disabled_why="")
+    return one if one.disabled_at is not None else replace(one, disabled_at=now, disabled_why="")
 
 
 async def remove(desk: Desk, by: UUID, was: Endpoint, *, also: Callable[[Endpoint], Sequence[Row]] = _nothing) -> None:

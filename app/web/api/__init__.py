@@ -16,6 +16,7 @@ from app.web.api import (
     reservations,
     returns,
     till,
+    webhooks,
 )
 from app.web.api.calls import keyed
 from app.web.api.described import only_what_is_described
@@ -41,5 +42,6 @@ router = Router(
         *requests.handlers,
         *exports.handlers,
         *till.handlers,
+        *webhooks.handlers,
     ],
 )

@@ -94,9 +94,9 @@ async def test_within_a_lane_nothing_overtakes(cafe: Cafe) -> None:
     assert not await cafe.store.send(new_id(), now=NOON, again=first.id)
     await cafe.store.put_endpoint(ours, rests=False)
     assert (await taken(cafe)).id == ours.id
-    log = await cafe.store.deliveries(ours.id, limit=2)
+    log = list(await cafe.store.deliveries(ours.id, limit=2))
     last = log[-1]
-    assert len(log + await cafe.store.deliveries(ours.id, after=Place(last.at, last.id))) == 4
+    assert len(log) + len(await cafe.store.deliveries(ours.id, after=Place(last.at, last.id))) == 4
     assert [one.seq for one in await cafe.store.deliveries(ours.id, state="sent")] == [3]
     assert await cafe.store.delivery(ours.id, beside.id) == replace(beside, state="sent")
 
