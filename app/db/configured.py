@@ -74,6 +74,18 @@ class Configured(Conversing):
         """See app.store.Store."""
         return await self._one(BUSINESS, tables.Business.select().where(tables.Business.id == business_id))
 
+    async def set_up(self, business_ids: Sequence[UUID]) -> Sequence[Business | Location | Offer | Program]:
+        """See app.store.Store."""
+        return await self._read(self._set_up(business_ids))
+
+    def _set_up(self, business_ids: Sequence[UUID]) -> Talk[Sequence[Business | Location | Offer | Program]]:
+        found: list[Business | Location | Offer | Program] = []
+        for shape in (BUSINESS, LOCATION, OFFER, PROGRAM):
+            query, whose = Query(self._dialect), "id" if shape is BUSINESS else "business_id"
+            text = f"SELECT {shape.select('t')} FROM {shape.name} AS t WHERE t.{whose} {query.listed(business_ids)} ORDER BY t.created"  # noqa: S608 (columns of ours)
+            found += [shape.read(row) for row in (yield query.ask(text))]
+        return found
+
     async def staff(self, business_id: UUID) -> Sequence[Staff]:
         """See app.store.Store."""
         return await self._of_business(STAFF, business_id)

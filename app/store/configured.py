@@ -25,6 +25,10 @@ class Configured(Protocol):
         """A business, or the twin of one."""
         ...
 
+    async def set_up(self, business_ids: Sequence[UUID]) -> Sequence[Business | Location | Offer | Program]:
+        """What businesses are made of at one moment, the businesses themselves first."""
+        ...
+
     async def staff(self, business_id: UUID) -> Sequence[Staff]:
         """The people of a business."""
         ...

@@ -10,7 +10,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 
 from app import problems
-from app.desk import read, test_mode
+from app.desk import test_mode
 from app.desk.found import secret_hash
 from app.problems import (
     CONTENT_TYPE,
@@ -116,7 +116,7 @@ async def keyed(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     if last is None or now - last > USED_WITHIN:
         limits.noted[key_id] = now
         await desk.store.key_used(key_id, now)
-    if caller.business.test_of is not None and await test_mode.catch_up(desk.store, await read.business(desk, caller.business.test_of)):
+    if caller.business.test_of is not None and await test_mode.catch_up(desk.store, caller.business.test_of):
         connection.scope["state"]["caller"] = await desk.store.caller(hashed) or caller
     needed: Sequence[str] = handler.opt["scopes"]
     if needed and not caller.scopes.intersection(needed):
