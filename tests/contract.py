@@ -16,7 +16,7 @@ from app.web.api import described
 
 Json = dict[str, Any]
 
-HIDDEN = {"code", "codes", "shown", "number", "numbers", "secret", "next", "after", "hint", "ETag", "receipt_key"}
+HIDDEN = {"code", "codes", "shown", "number", "which", "card_number", "secret", "next"}
 """Fields whose values are drawn: of these an example only shows one."""
 DRAWN = [
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "<id>"),
@@ -66,6 +66,7 @@ class Contract:
             for path, item in document["paths"].items()
             for method, operation in item.items()
         }
+        self.hooks: dict[str, Json] = {kind: item["post"] for kind, item in document["webhooks"].items()}
         self._validators: dict[str, Draft202012Validator] = {}
 
     @cached_property
@@ -152,5 +153,7 @@ class Till:
                 "status": answer.status_code,
                 "answer": answered if isinstance(answered, dict) else None,
             }
-            self.examples[name] = {field: value for field, value in said.items() if value not in (None, {})}
+            self.examples[name] = {
+                field: value for field, value in said.items() if value is not None and (field, value) != ("parameters", {})
+            }
         return answered

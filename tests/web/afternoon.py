@@ -1,11 +1,15 @@
 """One afternoon of a till: every call of the API at least once, in the order in which a shop would make them."""
 
 import io
+import json
 from typing import Any
+from uuid import UUID
 
 import segno
 from contract import Till
 from shop import Shop
+
+from app.desk import webhooks
 
 WITHOUT = {"get_google_link": "Google's credentials: tests/wallets", "get_apple_pass": "Apple's certificate: tests/wallets"}
 """Calls that need what no shop here has; they are asked, and refuse."""
@@ -27,6 +31,7 @@ async def afternoon(shop: Shop) -> Till:
     await the_manager_puts_things_right(till, card)
     await everything_out_and_in_again(till)
     await the_next_month(till)
+    await somebody_listens(till)
     for name in WITHOUT:
         await till.ask(name, which=card["number"])
     return till
@@ -112,6 +117,29 @@ async def everything_out_and_in_again(till: Till) -> None:
     file = await till.ask("export_csv", what="customers")
     brought = await till.ask("import_csv", what="customers", content=file.encode(), kind="text/csv")
     await till.ask("get_import", import_id=brought["id"])
+
+
+async def somebody_listens(till: Till) -> None:
+    """An address hears of the whole afternoon."""
+    ask, shop = till.ask, till.shop
+    made = await ask("make_webhook", {"url": "https://pos.example.com/loyalty", "types": [], "description": "The till's own server"})
+    webhook_id = made["webhook"]["id"]
+    await ask("list_webhooks")
+    await ask("get_webhook", webhook_id=webhook_id)
+    await ask("change_webhook", {"types": ["coupon.redeemed", "reward.ready"]}, webhook_id=webhook_id)
+    await ask("rotate_webhook_secret", {"overlap": "24h"}, webhook_id=webhook_id)
+    sent = await ask("test_webhook", {}, webhook_id=webhook_id)
+    await ask("list_deliveries", webhook_id=webhook_id)
+    endpoint = await webhooks.endpoint(shop.desk, shop.business.id, UUID(webhook_id))
+    (test,) = await shop.desk.store.deliveries(endpoint.id, state="", after=None, limit=1)
+    told = await shop.desk.store.happened(shop.business.id, limit=1000)
+    facts = await shop.desk.store.about([event for _, event in told])
+    for delivery in (test, *(webhooks.message(shop.desk.world, endpoint, place, event, facts[event.id]) for place, event in told)):
+        body, hook = json.loads(delivery.body), till.contract.hooks[delivery.type]
+        assert list(till.contract.faults(hook["requestBody"]["content"]["application/json"]["schema"], body)) == [], delivery.type
+        till.examples.setdefault(delivery.type, {"body": body})
+    await ask("replay_delivery", {}, webhook_id=webhook_id, delivery_id=sent["id"])
+    await ask("remove_webhook", webhook_id=webhook_id)
 
 
 async def the_next_month(till: Till) -> None:

@@ -31,7 +31,7 @@ async def till(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) 
 async def test_every_call_is_made_on_an_afternoon_and_its_example_happened_just_so(till: Till) -> None:
     assert sorted(till.contract.calls.keys() - till.sent.keys() - WITHOUT.keys()) == [], "say it in afternoon.py"
     kept = json.loads(described.EXAMPLES.read_text(encoding="utf-8"))
-    assert masked(kept) == masked(till.examples), "make examples"
+    assert [name for name in till.examples if masked(kept.get(name)) != masked(till.examples[name])] == [], "make examples"
 
 
 async def test_every_call_says_what_it_is_for_what_it_takes_and_what_it_answers(till: Till) -> None:

@@ -23,6 +23,7 @@ from litestar.params import ParameterKwarg
 from litestar.routes import HTTPRoute
 from litestar.types import Empty
 
+from app.desk.webhooks import Told
 from app.problems import CONTENT_TYPE, STATUS, ChangedSince, InvalidRequest, RateLimited, TooLarge, WrongMediaType
 from app.store import SCOPES
 from app.web.api.calls import ALWAYS, CHANGING, ProblemDocument
@@ -171,6 +172,36 @@ NAMES: Final[Mapping[str, str]] = {
 """The operationId of a call where the function's own name would say too little in somebody's generated client. It never changes."""
 
 
+EVENT_WORDS: Final[Mapping[str, str]] = {
+    "customer.joined": "A customer has joined a program, and has a card.",
+    "customer.merged": "Two customers were one person, and are one now.",
+    "card.saved": "A card was saved to a wallet.",
+    "card.removed": "A card was removed from a wallet.",
+    "card.earned": "Stamps or points were added to a card.",
+    "card.corrected": "The stamps or points of a card were put right, or taken back with a receipt.",
+    "card.left": "A customer has left a program.",
+    "reward.ready": "A goal was reached, and its coupon is ready.",
+    "coupon.issued": "A coupon was given to somebody.",
+    "coupon.redeemed": "A coupon was redeemed.",
+    "coupon.reversed": "A redemption was taken back.",
+    "coupon.voided": "A coupon was cancelled.",
+    "coupon.extended": "A coupon is good for longer.",
+    "coupon.expiring": "A coupon ends in three days, and was not used.",
+    "coupon.expired": "The time of a coupon that was not used is over.",
+    "goodwill.given": "An expired coupon was honoured.",
+    "refusal.recorded": "A code was presented and not redeemed; `reason` is the word of the problem.",
+    "message.sent": "A message was put on a card.",
+    "campaign.finished": "A campaign has reached everybody whom it was for.",
+    "webhook.test": "Somebody tries the webhook out; nothing has happened.",
+}
+"""What is told to webhooks, in a sentence each."""
+SIGNED: Final[Mapping[str, str]] = {
+    "webhook-id": "The id of the message; the same when it is sent again.",
+    "webhook-timestamp": "Seconds since 1970: when this was sent.",
+    "webhook-signature": "`v1,` and the signature in base64; two of them, with a space between, while a secret is rolled.",
+}
+
+
 class Call(NamedTuple):
     """One operation: where it is, and the handler that it is declared with."""
 
@@ -258,11 +289,14 @@ def document(app: Litestar, *, public_url: str) -> Json:
     answers = {one.name: one.opt["answers"] for one in known if one.opt["gives"] == JSON and one.opt["answers"] is not None}
     bodies = {one.name: one.body for one in known if one.body is not None}
     written, read = [_parts(one) for one in answers.values()], list(bodies.values())
-    schemas, components = msgspec.json.schema_components([*chain(*written), ProblemDocument, *read], schema_hook=_unknown, ref_template=REF)
+    schemas, components = msgspec.json.schema_components(
+        [*chain(*written), ProblemDocument, Told, *read], schema_hook=_unknown, ref_template=REF
+    )
     described = iter(schemas)
     answered = {name: _either([next(described) for _ in parts]) for name, parts in zip(answers, written, strict=True)}
-    next(described)
+    _, hook = next(described), next(described)
     taken = dict(zip(bodies, described, strict=True))
+    components[Told.__name__]["properties"]["type"].pop("default", None)
     _complete(components, [*chain(*written)], read)
     examples = _examples()
     paths: defaultdict[str, Json] = defaultdict(dict)
@@ -275,7 +309,7 @@ def document(app: Litestar, *, public_url: str) -> Json:
         "servers": [{"url": public_url, "description": "This installation"}],
         "tags": [{"name": name, "description": about} for name, about in tags],
         "paths": dict(paths),
-        "webhooks": {},
+        "webhooks": {kind: {"post": _told(kind, hook, examples.get(kind, {}))} for kind in EVENT_WORDS},
         "components": {
             "schemas": dict(sorted(components.items())),
             "headers": dict(HEADERS),
@@ -351,7 +385,7 @@ def _parameters(one: Call, example: Json) -> Iterator[Json]:
         schema = _schema(kind, limits)
         if default is not Empty and default not in (None, ""):
             schema["default"] = default
-        about = (limits and limits.description) or ""
+        about = (limits and limits.description) or f"Only of this {name.removesuffix('_id').replace('_', ' ')}."
         asked = {"name": name, "in": "query", "required": default is Empty, "description": about, "schema": schema}
         yield _exemplified(asked, given.get(name))
     if one.reads:
@@ -361,6 +395,25 @@ def _parameters(one: Call, example: Json) -> Iterator[Json]:
     if one.opt["changes"]:
         yield IDEMPOTENCY_KEY
     yield ACCEPT_LANGUAGE
+
+
+def _told(kind: str, hook: Json, example: Json) -> Json:
+    """A message to an address of the business's own (Standard Webhooks)."""
+    schema = {"allOf": [hook, {"properties": {"type": {"const": kind}}}]}
+    return {
+        "operationId": kind.replace(".", "_"),
+        "summary": EVENT_WORDS[kind],
+        "description": f"{EVENT_WORDS[kind]}\n\nVerify it with a library of Standard Webhooks and the secret of the webhook.",
+        "parameters": [
+            {"name": name, "in": "header", "required": True, "description": about, "schema": {"type": "string"}}
+            for name, about in SIGNED.items()
+        ],
+        "requestBody": {"required": True, "content": {JSON: _exemplified({"schema": schema}, example.get("body"))}},
+        "responses": {
+            "2XX": {"description": "It is taken. Anything else is tried again, over three days."},
+            "410": {"description": "Nobody is here any more: the webhook is switched off."},
+        },
+    }
 
 
 _LIMITS: Final = {
