@@ -14,7 +14,7 @@ from app.problems import STATUS
 from app.web.api import described
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "certs" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "certs" / "README.md", ROOT / "examples" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("0*.md"))
 
 
@@ -51,6 +51,20 @@ def test_every_call_of_the_api_is_described_and_published() -> None:
         if path.startswith("/api/")
     }
     assert set(re.findall(r"^### `([A-Z]+ /\S+)`", read("docs/api.md"), re.MULTILINE)) == calls
+
+
+def test_every_call_of_the_api_has_a_curl() -> None:
+    sections = re.split(r"^##+ (?=`)", read("docs/api.md"), flags=re.MULTILINE)[1:]
+    for section in sections:
+        said = re.match(r"`([A-Z]+) /api/v1(/\S+)`", section)
+        assert said, section[:80]
+        address = re.sub(r"\\{\w+\\}", r"[^/\\s\"'?]+", re.escape(said[2]))
+        curls = re.findall(rf"^    curl .*\$API{address}[\s\"'?].*(?:\n      .*)*", section, re.MULTILINE)
+        named = [re.search(r"-X ([A-Z]+)", one) for one in curls]
+        meant = {
+            name[1] if name else "POST" if re.search(" -d | --data| -T ", one) else "GET" for name, one in zip(named, curls, strict=True)
+        }
+        assert said[1] in meant, f"{said[0]} needs a curl"
 
 
 def commands(parser: argparse.ArgumentParser, path: str = "counterpass") -> Iterator[str]:

@@ -205,7 +205,7 @@ SCOPES: Final[Mapping[type[TillAsk], tuple[Scope, ...]]] = {
     return_dto=None,
     **call("read", "redeem", "earn", answers=TillAnswer, refuses=(KeyInFlight, KeyReused, TooLarge)),
 )
-async def speak(data: JSONBody[TillAsk], request: Ask) -> Response[bytes]:
+async def speak_as_till(data: JSONBody[TillAsk], request: Ask) -> Response[bytes]:
     """One endpoint for tills that speak of transactions: search, inquire, redeem, accrue, reverse.
 
     A refusal is 200 with `accepted: false` and the problem in it. `transaction_id` is the idempotency key of redeem, accrue and
@@ -279,4 +279,4 @@ async def _story(desk: Desk, caller: Caller, said: TillRedeem | TillAccrue | Til
             await till.take_back(desk, caller, said.reverses, reason=said.reason, may=partial(_may, caller), once=telling)
 
 
-handlers = (speak,)
+handlers = (speak_as_till,)
