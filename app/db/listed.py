@@ -131,7 +131,8 @@ class Listed(Conversing):
                 SELECT * FROM (SELECT seq, card_id, 0 AS n, at FROM walked WHERE card_id IS NOT NULL AND at >= {query.given(since)}
                     AND NOT EXISTS (SELECT 1 FROM event AS l WHERE l.card_id = walked.card_id AND l.seq > walked.seq)
                     AND {of} ORDER BY seq DESC LIMIT {query.given(limit - len(found))}) AS found
-                UNION ALL SELECT * FROM (SELECT seq, NULL, (SELECT count(*) FROM walked), at FROM walked ORDER BY seq LIMIT 1) AS oldest""")
+                UNION ALL SELECT * FROM (
+                    SELECT seq, card_id, (SELECT count(*) FROM walked), at FROM walked ORDER BY seq LIMIT 1) AS oldest""")
             found += sorted(((as_id(row[1]), row[0]) for row in rows if not row[2]), key=lambda one: -one[1])
             ends = [row for row in rows if row[2]]
             if len(found) >= limit or not ends or ends[0][2] < length or as_moment(ends[0][3]) < since:
