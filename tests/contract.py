@@ -16,7 +16,7 @@ from app.web.api import described
 
 Json = dict[str, Any]
 
-HIDDEN = {"code", "codes", "shown", "number", "which", "card_number", "secret", "next"}
+HIDDEN = {"code", "codes", "shown", "number", "which", "card_number", "secret", "next", "presented"}
 """Fields whose values are drawn: of these an example only shows one."""
 DRAWN = [
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "<id>"),

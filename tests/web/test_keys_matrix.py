@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -42,6 +42,8 @@ class Scene(NamedTuple):
         return answer
 
     def scopes(self, name: str) -> set[str]:
+        if name == "speak_as_till":  # it depends on what it speaks of: here of redeeming
+            return {"redeem"}
         return {scope for one in self.till.contract.calls[name][2]["security"] for scope in one["key"]}
 
 
@@ -90,8 +92,8 @@ async def test_a_key_may_do_what_its_scope_says_and_nothing_else(scene: Scene) -
             assert answer.status_code < 500, (name, scope)
 
 
-def made_up(scene: Scene, request: Request) -> Request:
-    """The same request about things of nobody."""
+def made_up(scene: Scene, request: Request) -> tuple[Request, dict[str, str]]:
+    """The same request about things of nobody, and which of them stands for which of ours."""
     desk = scene.till.shop.desk
     drawn: dict[str, str] = {}
 
@@ -101,6 +103,8 @@ def made_up(scene: Scene, request: Request) -> Request:
     known = set(OLD.findall(json.dumps([one.get("answer") for one in scene.till.examples.values()])))
     swap = {one: codes.mint(desk.world.pick) if len(one) == 9 else codes.mint_number(desk.world.pick) for one in known}
 
+    swap |= {"T-1": "T-X1"}  # a transaction of the till facade: another one, or it would be the same request again
+
     def again(text: str) -> str:
         text = UUID_.sub(other, text)
         for one, instead in swap.items():
@@ -109,11 +113,15 @@ def made_up(scene: Scene, request: Request) -> Request:
 
     body = again(request.body.decode()).encode() if request.kind.endswith("json") else request.body
     query = {name: again(value) for name, value in request.query.items()}
-    return request._replace(path=again(request.path), query=query, body=body)
+    return request._replace(path=again(request.path), query=query, body=body), drawn | swap
 
 
-def told(answer: httpx.Response) -> tuple[int, Any]:
-    return answer.status_code, masked(answer.json()) if "json" in answer.headers.get("content-type", "") else answer.text
+def told(answer: httpx.Response, stands_for: Mapping[str, str]) -> tuple[int, Any]:
+    """What was answered, with the name of each of our things instead of what stands for it."""
+    text = answer.text
+    for ours, instead in stands_for.items():
+        text = text.replace(codes.group(instead), codes.group(ours)).replace(instead, ours)
+    return answer.status_code, masked(json.loads(text)) if "json" in answer.headers.get("content-type", "") else text
 
 
 @pytest.mark.parametrize("which", ["foreign", "test"])
@@ -122,11 +130,11 @@ async def test_what_is_ours_is_nobody_s_for_the_shop_next_door_and_for_test_mode
     before = everything_of(scene.till.shop, scene.database)
     for name in scene.till.contract.calls:
         request = scene.tried(name)
-        answer = await scene.ask(name, which)
-        nobody = await scene.ask(name, which, made_up(scene, request))
+        nobodys, stands_for = made_up(scene, request)
+        answer, nobody = await scene.ask(name, which), await scene.ask(name, which, nobodys)
         sent = set(UUID_.findall(f"{request.path} {request.query} {request.body!r}"))
         assert (set(UUID_.findall(answer.text)) & ours) - sent == set(), (name, answer.text)
-        if made_up(scene, request)[2:5] != request[2:5]:
-            assert told(answer) == told(nobody), name
+        if nobodys != request:
+            assert told(answer, {}) == told(nobody, stands_for), name
     after = everything_of(scene.till.shop, scene.database)
     assert {name for name in after if after[name] != before[name]} <= {"api_key"}, "of a key its last use is remembered"

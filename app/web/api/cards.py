@@ -64,7 +64,12 @@ class SaveLink(msgspec.Struct, frozen=True, kw_only=True):
     save_link: str
 
 
-@post("/join", dto=Strict[Join], return_dto=None, **call("earn", answers=Joined, status=201, refuses=(NotFound, Paused), changes=True))
+@post(
+    "/join",
+    dto=Strict[Join],
+    return_dto=None,
+    **call("earn", answers=Joined, status=201, also=(200,), refuses=(NotFound, Paused), changes=True),
+)
 async def join(data: JSONBody[Join], request: Ask) -> Response[bytes]:
     """A customer joins a program: makes a card (201), or finds the one (200) that the owner of the e-mail address or phone number has."""
     unreachable = [name for name in ("email", "phone") if (said := getattr(data, name)) and not contacts.value_of(**{name: said})]
