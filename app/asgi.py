@@ -67,6 +67,7 @@ from app.web import (
     signing_in,
     start,
     style,
+    webhooks,
 )
 from app.web import (
     settings as business_settings,
@@ -92,6 +93,7 @@ PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     *audit.handlers,
     *counters.handlers,
     *keys.handlers,
+    *webhooks.handlers,
     *locations.handlers,
     *business_settings.handlers,
     *posters.handlers,

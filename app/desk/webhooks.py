@@ -237,15 +237,32 @@ async def _became(desk: Desk, by: UUID, what: str, pair: tuple[Endpoint, Endpoin
     return became
 
 
+class _Noted(msgspec.Struct, frozen=True, kw_only=True):
+    """What the audit keeps of an endpoint: no secret, and of the address only whose it is, for the rest may be one."""
+
+    id: UUID
+    business_id: UUID
+    name: str
+    types: str
+    description: str
+    disabled_at: datetime | None
+    removed_at: datetime | None
+
+
 def _line(desk: Desk, by: UUID, what: str, was: Endpoint | None, became: Endpoint) -> Audit:
-    """A line of the audit, without secrets: of the address only whose it is, for the rest may be one."""
-    plain = _plain(became)
-    return replace(audit.line(desk, by, what, None if was is None else _plain(was), plain), name=plain.url)
+    return audit.line(desk, by, what, None if was is None else _noted(was), _noted(became))
 
 
-def _plain(one: Endpoint) -> Endpoint:
-    nothing = {"secret": "", "old_secret": "", "old_until": None, "lease_until": None, "failed_at": None, "failures": 0, "cursor": 0}
-    return replace(one, url=urlsplit(one.url).hostname or "", due_at=one.made_at, **nothing)
+def _noted(one: Endpoint) -> _Noted:
+    return _Noted(
+        id=one.id,
+        business_id=one.business_id,
+        name=urlsplit(one.url).hostname or "",
+        types=one.types,
+        description=one.description,
+        disabled_at=one.disabled_at,
+        removed_at=one.removed_at,
+    )
 
 
 def check(desk: Desk, url: str) -> None:
