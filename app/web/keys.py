@@ -20,7 +20,7 @@ from passes.words import N_
 
 SCOPES: Final[dict[Scope, tuple[str, str]]] = {
     "read": (N_("See"), N_("Customers, cards and coupons, and what happened.")),
-    "earn": (N_("Stamp"), N_("Let customers join, add stamps or points, take a receipt back.")),
+    "earn": (N_("Add stamps"), N_("Let customers join, add stamps or points, take a receipt back.")),
     "redeem": (N_("Redeem"), N_("Look codes up, hold them for a basket, redeem them and take that back.")),
     "issue": (N_("Give coupons"), N_("Issue coupons to customers, or to nobody in particular.")),
     "manage": (N_("Manage"), N_("Correct balances, cancel and extend coupons, change and forget customers, webhooks, files.")),

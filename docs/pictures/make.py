@@ -32,7 +32,7 @@ from playwright.async_api import Browser, Page, async_playwright, expect  # noqa
 from shop import NOON, PIN, Clock, Shop  # noqa: E402
 
 from app import asgi, db, settings, world  # noqa: E402
-from app.desk import audit, campaigning, correcting, enrolment, people, segments  # noqa: E402
+from app.desk import audit, campaigning, correcting, enrolment, keys, people, segments  # noqa: E402
 from app.desk import coupons as giving  # noqa: E402
 from app.desk import customers as knowing  # noqa: E402
 from app.desk.found import secret_hash  # noqa: E402
@@ -672,6 +672,59 @@ async def _(cafe: Cafe, name: str) -> None:
     for kind, where, called in (("staff", "Bến Thành", "Front till"), ("kiosk", "Bến Thành", "Window"), ("staff", "Thảo Điền", "Bar")):
         await cookies.enrolled(cafe.shop, cafe.certs, where=where, kind=kind, name=called)  # type: ignore[arg-type]
     async with cafe.office(DESKTOP, "/counters") as page:
+        await keep(page, name)
+
+
+async def tills(cafe: Cafe) -> None:
+    """Keys of two tills, of a web shop that is tried, and of an owner's own program."""
+    shop, store = cafe.shop, cafe.shop.desk.store
+    if any(one.key.name == "Web shop" for one in await keys.of(store, shop.business)):
+        return
+    lan = shop.staff["Lan"].id
+    for name, where, scopes, test in (
+        ("Till by the door", "Bến Thành", ("read", "earn", "redeem"), False),
+        ("Till by the river", "Thảo Điền", ("read", "earn", "redeem"), False),
+        ("Web shop", "Bến Thành", ("read", "earn", "redeem", "issue"), True),
+    ):
+        place = shop.locations[where].id
+        await keys.hand_out(store, shop.desk.world, shop.business, name=name, location_id=place, made_by=lan, scopes=scopes, test=test)
+
+
+@picture("keys-desktop")
+async def _(cafe: Cafe, name: str) -> None:
+    await tills(cafe)
+    async with cafe.office(DESKTOP, "/keys") as page:
+        await keep(page, name, whole=True)
+
+
+@picture("keys-new-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.office(PHONE, "/keys/new") as page:
+        await keep(page, name, whole=True)
+
+
+@picture("keys-made-phone-dark-vi")
+async def _(cafe: Cafe, name: str) -> None:
+    await tills(cafe)
+    async with cafe.office(PHONE, "/keys", dark=True, language="vi") as page:
+        await page.locator("[popovertarget^=change-]").first.click()
+        await page.locator(".sheet:popover-open [action$=roll] button").click()
+        await page.locator("#secret").evaluate("it => { it.value = 'cp_live_' + 'x9Qa'.repeat(14) }")  # another one each time
+        await keep(page, name)
+
+
+@picture("scenarios-phone-dark")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.page(PHONE, dark=True) as page:
+        await page.goto("/api/scenarios")
+        await keep(page, name)
+
+
+@picture("scenarios-paper")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.page(TABLET) as page:
+        await page.goto("/api/scenarios")
+        await page.emulate_media(media="print")
         await keep(page, name)
 
 

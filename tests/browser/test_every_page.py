@@ -78,6 +78,9 @@ async def test_pages_of_owners(visit: Visit, axe: str) -> None:
         f"/redemptions/coupons/{story}",
         "/staff",
         "/counters",
+        "/keys",
+        "/keys/new",
+        "/api/scenarios",
         "/account",
         "/nowhere",
     )
