@@ -2,9 +2,13 @@
 
 import asyncio
 import random
+from typing import Any
+from uuid import UUID
 
 import pytest
 from premises import Customer, Premises, Promise
+
+from passes.coupons import Reversal
 
 pytestmark = pytest.mark.long
 
@@ -15,14 +19,49 @@ LATEST = 0.7
 """Seconds after which the process is killed at the latest: redemptions come at once, pushes start 0.4 seconds later."""
 
 
+class Together:
+    """A basket of all or nothing, one of each by itself, a reservation of two, and a redemption that is taken back."""
+
+    def __init__(self, premises: Premises, coupons: list[tuple[UUID, str]], used: dict[str, Any]) -> None:
+        self._premises = premises
+        self._ids = [coupon_id for coupon_id, _ in coupons]
+        codes = [code for _, code in coupons]
+        self.basket = Promise(premises, "redemptions", {"codes": codes[:2], "mode": "all", "receipt": codes[0]})
+        self.each = Promise(premises, "redemptions", {"codes": codes[2:4], "mode": "each"})
+        self.reservation = Promise(premises, "reservations", {"codes": codes[4:6]})
+        self.reversal = Promise(premises, f"redemptions/{used['redemption']['id']}/reversal", {})
+        self.promises = [self.basket, self.each, self.reservation, self.reversal]
+
+    async def is_whole(self) -> None:
+        """What was said is recorded, and of nothing the half."""
+        store, business_id = self._premises.shop.desk.store, self._premises.shop.business.id
+        for promise, ids, name in ((self.basket, self._ids[:2], "redemptions"), (self.each, self._ids[2:4], "results")):
+            recorded = [str(one.id) for coupon_id in ids for one in await self._premises.redemptions(coupon_id)]
+            assert len(recorded) in (0, 2)
+            if promise.answer is not None:
+                assert promise.answer.status == 201
+                assert recorded == [one["redemption"]["id"] for one in promise.answer.body[name]]
+        found = [await store.coupon(business_id, coupon_id) for coupon_id in self._ids[4:]]
+        one, other, back = [presented.coupon for presented in found if presented is not None]
+        assert one.held_by == other.held_by
+        if self.reservation.answer is not None:
+            assert str(one.held_by) == self.reservation.answer.body["id"]
+        reversals = [one for one in await store.coupon_history(business_id, back.id) if isinstance(one, Reversal)]
+        assert (back.state, len(reversals)) in (("redeemed", 0), ("active", 1))
+        if self.reversal.answer is not None:
+            assert [str(one.id) for one in reversals] == [self.reversal.answer.body["id"]]
+
+
 async def one_round(premises: Premises, customer: Customer, chance: random.Random) -> None:
-    """Redemptions and stamps all at once, kill -9 at some moment, start again, and everything that was asked is asked again."""
+    """Redemptions, baskets, a reservation, a reversal and stamps all at once, kill -9 at some moment, start again, and
+    everything that was asked is asked again."""
     reward = customer.card["ready"][0]
-    anonymous = await premises.coupons(6)
-    wanted = [(reward["id"], reward["code"]), *anonymous]
+    anonymous = await premises.coupons(13)
+    wanted = [(reward["id"], reward["code"]), *anonymous[:6]]
     redemptions = [Promise(premises, "redemptions", {"code": code}) for _, code in wanted]
     stamps = [Promise(premises, f"cards/{customer.card['id']}/earnings", {"count": 1}) for _ in range(2)]
-    promises = [*redemptions, *stamps]
+    together = Together(premises, anonymous[6:], await premises.done("redemptions", {"code": anonymous[-1][1]}))
+    promises = [*redemptions, *stamps, *together.promises]
 
     sending = [asyncio.create_task(promise.send()) for promise in promises]
     await asyncio.sleep(chance.random() * LATEST)  # not to wait for anything: this is the random moment
@@ -37,8 +76,10 @@ async def one_round(premises: Premises, customer: Customer, chance: random.Rando
         if promise.answer is not None:
             assert promise.answer.status == 201
             assert [str(one.id) for one in recorded] == [promise.answer.body["redemption"]["id"]]
+    await together.is_whole()
 
     await asyncio.gather(*(promise.keep() for promise in promises))
+    await together.is_whole()
     for (coupon_id, _), promise in zip(wanted, redemptions, strict=True):
         assert promise.answer is not None
         assert promise.answer.status == 201
