@@ -497,6 +497,8 @@ async def stay(*, database: str | None, port: int) -> int:
                 for one in tries:
                     print(f"# {one.what}\n{one.command}\n")
                 print(f"A key, live:             {stage.till.secret}\nA key of test mode:      {stage.test_key}\n")
+                print("# See what a till can rely on: every published scenario, in test mode")
+                print(f"counterpass scenarios {stage.url} {stage.test_key}\n")
                 print("Ctrl-C ends the demo and forgets everything.", flush=True)
                 await asyncio.Event().wait()
     return 0
