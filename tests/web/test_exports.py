@@ -183,6 +183,19 @@ async def test_bad_lines_are_told_and_the_others_come_in(shop: Shop) -> None:
     assert (await shop.get("imports/01a200f7-cb8f-7000-8000-000000000000", who="Lan")).json()["word"] == "not_found"
 
 
+async def test_an_owner_gets_the_same_files_and_nobody_else(shop: Shop) -> None:
+    await week(shop)
+    lan, minh = await shop.sign_in("Lan"), await shop.sign_in("Minh")
+    page = (await lan.get("/settings")).text
+    for what in WHAT:
+        assert f'href="/settings/{what}.csv"' in page
+        file = await lan.get(f"/settings/{what}.csv")
+        assert file.content == b"\xef\xbb\xbf" + await export(shop, what)
+        assert file.headers["content-disposition"] == f'attachment; filename="{what}-2026-12-25.csv"'
+        assert (await minh.get(f"/settings/{what}.csv")).status_code == 403
+    assert (await brought(shop, "customers", (await lan.get("/settings/customers.csv")).content))["failed"] == 0
+
+
 @pytest.mark.parametrize("cell", ["=1", "'=1", "''-1", "'t Hooft", "-3", "@x", "", "'", "plain", "+84", "\tx"])
 def test_no_spreadsheet_runs_a_cell_and_every_cell_comes_back(cell: str) -> None:
     assert not defused(cell).startswith(("=", "+", "-", "@", "\t", "\r"))

@@ -25,7 +25,7 @@ from shop import Clock, Shop, application
 
 from app import asgi, settings, world
 from app.desk import coupons as printing
-from app.desk import enrolment, found, imports, keys
+from app.desk import enrolment, found, imports, keys, webhooks
 from app.errands import Errands
 from app.store import Passkey
 from passes import codes, coupons
@@ -125,6 +125,22 @@ WITH: Final[dict[str, Request]] = {
     "POST /counters/here": form(location_id="location_id", name="Window", kind="staff"),
     "POST /counters/{counter_id:uuid}/name": form(name="Window"),
     "POST /counters/{counter_id:uuid}/revoke": form(),
+    "GET /api/v1/webhooks/{webhook_id:uuid}": said(),
+    "GET /api/v1/webhooks/{webhook_id:uuid}/deliveries": said(),
+    "PATCH /api/v1/webhooks/{webhook_id:uuid}": said(description="Books"),
+    "DELETE /api/v1/webhooks/{webhook_id:uuid}": said(),
+    "POST /api/v1/webhooks/{webhook_id:uuid}/secret": said(),
+    "POST /api/v1/webhooks/{webhook_id:uuid}/test": said(),
+    "POST /api/v1/webhooks/{webhook_id:uuid}/deliveries/{delivery_id:uuid}/replay": said(),
+    "GET /webhooks/{webhook_id:uuid}": said(),
+    "GET /webhooks/{webhook_id:uuid}/edit": said(),
+    "POST /webhooks/{webhook_id:uuid}": form(url="https://till.example/new"),
+    "POST /webhooks/{webhook_id:uuid}/secret": form(),
+    "POST /webhooks/{webhook_id:uuid}/roll": form(overlap="1h"),
+    "POST /webhooks/{webhook_id:uuid}/switch": form(on="false"),
+    "POST /webhooks/{webhook_id:uuid}/test": form(),
+    "POST /webhooks/{webhook_id:uuid}/remove": form(),
+    "POST /webhooks/{webhook_id:uuid}/deliveries/{delivery_id:uuid}/replay": form(),
     "POST /keys": form(name="Till", location_id="location_id", staff_id="staff_id", scopes="read"),
     "POST /keys/{key_id:uuid}/roll": form(overlap="1h"),
     "POST /keys/{key_id:uuid}/revoke": form(),
@@ -212,6 +228,9 @@ NAMING_NOTHING: Final = {
     "GET /api/v1/reservations",
     "GET /account",
     "GET /api/v1/me",
+    "GET /api/v1/webhooks",
+    "GET /webhooks",
+    "GET /webhooks/new",
     "GET /keys",
     "GET /keys/new",
     "GET /campaigns",
@@ -231,6 +250,10 @@ NAMING_NOTHING: Final = {
     "GET /redemptions/numbers",
     "GET /redemptions/trends",
     "GET /settings",
+    "GET /settings/coupons.csv",
+    "GET /settings/customers.csv",
+    "GET /settings/events.csv",
+    "GET /settings/redemptions.csv",
     "GET /setup",
     "GET /audit",
     "GET /audit/export.csv",
@@ -258,6 +281,8 @@ ONES_OWN: Final = {
     "POST /counter/leave",
     "POST /counters/mode",
     "POST /pictures",
+    "POST /api/v1/webhooks",
+    "POST /webhooks",
     "POST /programs",
     "POST /settings/brand",
     "POST /locations",
@@ -347,6 +372,8 @@ async def things(shop: Shop, who: str) -> Things:
     assert other
     await shop.desk.commit(now, rows=(segment,))
     here, by = shop.locations["Bến Thành"].id, member.staff.id
+    hook = await webhooks.make(shop.desk, shop.business.id, by, webhooks.Wanted(url="https://till.example/hook"))
+    tried = await webhooks.try_out(shop.desk, hook)
     key, _ = await keys.hand_out(store, shop.desk.world, shop.business, name="Web shop", location_id=here, made_by=by)
     batch_id, errand_id = uuid4(), uuid4()
     await printing.to_print(shop.desk, member, batch_id, shop.offers["coffee"].id, 1)
@@ -368,6 +395,8 @@ async def things(shop: Shop, who: str) -> Things:
         "brought_id": brought["id"],
         "errand_id": str(errand_id),
         "key_id": str(key.id),
+        "webhook_id": str(hook.id),
+        "delivery_id": str(tried.id),
         "given_id": card["ready"][0]["id"],
         "campaign_id": str(campaign.id),
         "segment_id": str(segment.id),
@@ -417,6 +446,8 @@ def made_up(shop: Shop) -> Things:
         "counter",
         "passkey",
         "key",
+        "webhook",
+        "delivery",
     )
     minted = {name: codes.mint(shop.desk.world.pick) for name in ("code", "expired_code")}
     return {"who": "Vô Danh", "receipt": str(uuid4()), **minted, **{f"{name}_id": str(world.new_id()) for name in ids}}
