@@ -1,5 +1,6 @@
 """What a business knows of a customer is written down, put right, and handed over to whom it is about."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
@@ -117,7 +118,8 @@ async def erase(desk: Desk, caller: Caller, customer_id: UUID, *, once: Once) ->
     business = caller.business
     was, _ = await known(desk, business.id, customer_id)
     if was.erased_at is None:
-        await forgetting.forget(desk, business, was.id, by=caller.person.staff_id)
+        with contextlib.suppress(NotFound):  # somebody was faster, and they are forgotten all the same
+            await forgetting.forget(desk, business, was.id, by=caller.person.staff_id)
     now = desk.world.now()
     view = desk.look(business, once.language, now).customer(*await known(desk, business.id, was.id))
     try:

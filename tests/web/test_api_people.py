@@ -1,10 +1,12 @@
 """Customers, cards and coupons over the API: found, listed, put right, given, taken back, forgotten."""
 
+import asyncio
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
+from databases import BOTH
 from msgspec.structs import replace
 from shop import Shop
 
@@ -184,7 +186,7 @@ async def test_stamps_are_put_right_with_a_reason(shop: Shop) -> None:
     hoa = await shop.join()
     till, clerk = await with_key(shop), await with_key(shop, "clerk", "earn", "redeem", "issue")
 
-    async def correct(amount: int, *, who: str = "Minh", reason: str = "forgotten") -> httpx.Response:
+    async def correct(amount: int, *, who: str = "Minh", reason: str = "forgotten") -> Any:
         return await shop.post(f"cards/{hoa['shown']}/corrections", {"amount": amount, "reason": reason}, who=who)
 
     more = await correct(6, who=till)
@@ -201,7 +203,7 @@ async def test_coupons_are_given_to_somebody_or_to_whoever_has_the_code(shop: Sh
     cookie, coffee = (str(shop.offers[name].id) for name in ("cookie", "coffee"))
     till, clerk = await with_key(shop), await with_key(shop, "clerk", "issue", "read", "redeem")
 
-    async def give(who: str = "Minh", **said: object) -> httpx.Response:
+    async def give(who: str = "Minh", **said: object) -> Any:
         return await shop.post("coupons", {"offer_id": cookie, **said}, who=who)
 
     (on_card,) = (await give(till, card_id=hoa["id"])).json()["coupons"]
@@ -262,7 +264,7 @@ async def test_a_coupon_is_cancelled_or_good_for_longer_with_a_reason(shop: Shop
     (coupon,) = card["ready"]
     shop.clock.forward(days=60)
 
-    async def change(what: str, who: str = "Minh", key: str | None = None, **said: str) -> httpx.Response:
+    async def change(what: str, who: str = "Minh", key: str | None = None, **said: str) -> Any:
         return await shop.post(f"coupons/{coupon['id']}/{what}", {"reason": "a long winter", **said}, who=who, key=key)
 
     assert [one["id"] for one in (await walked(shop, "coupons", state="expired"))[0]] == [coupon["id"]]
@@ -294,6 +296,35 @@ async def test_a_code_that_nobody_was_given_is_no_coupon_yet(shop: Shop) -> None
     assert word(await shop.post("coupons", {"offer_id": str(offer.id), "count": 2}, who="Minh")) == (409, "pool_empty")
     (drawn,) = (await shop.post("coupons", {"offer_id": str(offer.id)}, who="Minh")).json()["coupons"]
     assert drawn["id"] == str(pooled.id)
+
+
+@BOTH
+async def test_of_many_who_do_it_at_once_one_does(shop: Shop) -> None:
+    card = await shop.card_with_cookie()
+    who, (coupon,) = card["customer_id"], card["ready"]
+    seen = {"If-Match": (await shop.get(f"customers/{who}")).headers["etag"]}
+    changed = await asyncio.gather(*(patch(shop, who, {"name": f"Hoa {number}"}, **seen) for number in range(8)))
+    assert sorted(one.status_code for one in changed) == [200] + [412] * 7
+    (winner,) = (one.json() for one in changed if one.status_code == 200)
+    assert (await shop.get(f"customers/{who}")).json() == winner
+    said = await asyncio.gather(*(patch(shop, who, {which: value}) for which, value in (("birthday", "02-29"), ("phone", "0901234567"))))
+    assert [one.status_code for one in said] == [200, 200]
+    now = (await shop.get(f"customers/{who}")).json()
+    assert (now["birthday"], now["phone"]) == ("02-29", "0901234567")
+
+    voids = (shop.post(f"coupons/{coupon['id']}/void", {"reason": "rain"}, who="Minh") for _ in range(6))
+    answers = await asyncio.gather(*voids, *(shop.redeem(coupon["code"]) for _ in range(6)))
+    done = sorted(one.status_code for one in answers)
+    assert done in ([200] + [410] * 11, [201] + [409] * 11)
+    both = [
+        shop.post("coupons", {"offer_id": str(shop.offers["coffee"].id), "card_id": card["id"]}, who="Minh"),
+        shop.post(f"customers/{who}/erasure", who="Minh"),
+        shop.post(f"customers/{who}/erasure", who="Minh"),
+    ]
+    given, *erased = await asyncio.gather(*both)
+    assert [one.json()["erased"] for one in erased] == [True, True]
+    assert given.status_code in (201, 404)
+    assert (await shop.get(f"cards/{card['id']}")).json()["ready"] == []
 
 
 @pytest.mark.parametrize("path", ["customers", "cards", "coupons"])

@@ -43,9 +43,7 @@ class Nothing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Nothing needs to be said."""
 
 
-@post(
-    "/customers/search", dto=Strict[FindCustomers], return_dto=None, **call("read", "earn", "redeem", "issue", answers=page(CustomerView))
-)
+@post("/customers/search", dto=Strict[FindCustomers], return_dto=None, **call("read", answers=page(CustomerView)))
 async def search(data: JSONBody[FindCustomers], request: Ask) -> Response[Any]:
     """Find customers by e-mail address, phone number or name; of a name the newest 50 at most."""
     only_one(data)
@@ -75,7 +73,7 @@ async def customers(request: Ask, limit: Limit = USUAL, after: After = "") -> Re
     return page_of(request, rows, lambda one: look.customer(one.customer, one.cards), joined)
 
 
-@get("/customers/{customer_id:uuid}", **reading("read", "earn", "redeem", "issue", answers=CustomerView, refuses=(NotFound,)))
+@get("/customers/{customer_id:uuid}", **reading("read", answers=CustomerView, refuses=(NotFound,)))
 async def customer(customer_id: FromPath[UUID], request: Ask) -> Response[Any]:
     """A customer with their cards; of one who was merged, whom they were merged into."""
     desk, business = desk_of(request), caller_of(request).business
