@@ -38,7 +38,7 @@ TO_DO: Final[Mapping[int, str]] = {
 AGAIN: Final = frozenset({"idempotency_key_in_flight"})
 """Problems that are over in a moment, though their status does not say so."""
 OTHERWISE: Final = N_(
-    "This is an answer, not a failure: show `detail` to staff, and let them read `say` to the customer. Sent again with the same"
+    "This is an answer, not a failure: show “detail” to staff, and let them read “say” to the customer. Sent again with the same"
     " Idempotency-Key, the request gets this answer again."
 )
 

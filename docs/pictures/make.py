@@ -866,6 +866,8 @@ AS_THEY_ARE: Final[dict[str, tuple[str, tuple[int, int], dict[str, Any], bool]]]
     "coupons-desktop": ("/coupons", DESKTOP, {}, False),
     "coupons-import-phone": ("/coupons/import", PHONE, {}, False),
     "inserts-desktop": ("/inserts", DESKTOP, {}, False),
+    "problem-explained-phone-vi": ("/problems/already_redeemed", PHONE, {"language": "vi"}, True),
+    "problems-desktop-dark": ("/problems", DESKTOP, {"dark": True}, False),
 }
 """Address, size, look, and whether what one must scroll to is in it."""
 

@@ -83,6 +83,8 @@ async def test_pages_of_owners(visit: Visit, axe: str) -> None:
         "/api/scenarios",
         "/account",
         "/nowhere",
+        "/problems",
+        "/problems/already_redeemed",
     )
     for path in (*paths, f"/programs/{visit.shop.program.id}/design"):
         await page.goto(path)
