@@ -1,0 +1,45 @@
+"""What schemathesis loads: of the ids and codes that it makes up, some are exchanged for those that there are (tests/fuzz.py)."""
+
+import json
+import os
+import re
+import zlib
+from pathlib import Path
+from typing import Any
+
+import schemathesis
+
+KNOWN: dict[str, list[str]] = json.loads(Path(os.environ["FUZZ_KNOWN"]).read_text(encoding="utf-8"))
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+OFTEN = 3
+"""Of so many that could be exchanged, one is not."""
+
+
+def there(name: str, value: Any) -> Any:
+    """The value, or one that there is: one that is valid stays valid, and one that is not stays wrong."""
+    if isinstance(value, list) and name == "codes":
+        return [there("code", one) for one in value]
+    pool = KNOWN.get(name)
+    if not pool or not isinstance(value, str) or (name.endswith("_id") and not UUID.fullmatch(value)) or not 0 < len(value) <= 200:
+        return value
+    drawn = zlib.crc32(value.encode("utf-8", "surrogatepass"))
+    return value if drawn % OFTEN == 0 else pool[drawn // OFTEN % len(pool)]
+
+
+def all_there(values: Any) -> Any:
+    return {name: there(name, one) for name, one in values.items()} if isinstance(values, dict) else values
+
+
+@schemathesis.hook
+def map_path_parameters(context: Any, path_parameters: Any) -> Any:  # noqa: ARG001 (schemathesis' signature)
+    return all_there(path_parameters)
+
+
+@schemathesis.hook
+def map_query(context: Any, query: Any) -> Any:  # noqa: ARG001
+    return all_there(query)
+
+
+@schemathesis.hook
+def map_body(context: Any, body: Any) -> Any:  # noqa: ARG001
+    return all_there(body)
