@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from app.db import schema, tables
 from app.db.api import Programmed
-from app.db.configured import Configured
+from app.db.clearing import Clearing
 from app.db.conversing import Key, answers, just, numbered
 from app.db.engines import Engine
 from app.db.errands import Errands
@@ -69,7 +69,7 @@ FORGOTTEN_AT_ONCE: Final = 5000
 
 
 class DatabaseStore(
-    Configured,
+    Clearing,
     Errands,
     Exported,
     Forgetting,
@@ -96,7 +96,8 @@ class DatabaseStore(
             "counting": self._countings,
             "kept": self._kept,
             "presented": self._presented,
-            **{f"card by {by}": partial(self._cards_by, by) for by in self._say.card_by},
+            **{f"card by {by}": partial(self._cards_by, by, story=False) for by in self._say.card_by},
+            **{f"story by {by}": partial(self._cards_by, by, story=True) for by in self._say.card_by},
         }
         for table in tables.TABLES:
             table._meta.db = engine  # noqa: SLF001 (Piccolo's way of naming a table's engine)

@@ -5,7 +5,9 @@ from uuid import UUID, uuid5
 
 from msgspec.structs import replace
 
-from app.store import Duplicate, Store
+from app.desk.audit import line_of
+from app.store import Duplicate, Store, Unit
+from app.world import World
 from passes.businesses import Business, Location
 from passes.offers import Offer
 from passes.problems import Busy
@@ -47,6 +49,14 @@ async def catch_up(store: Store, business_id: UUID) -> bool:
         except Duplicate:
             continue  # another request of test mode was first
     raise Busy(retry_after=1)
+
+
+async def forget(store: Store, world: World, business: Business, *, by: UUID) -> None:
+    """Forget everybody who was made up, with all that they have and did. Programs, offers and keys stay."""
+    twin_id, now = twin_of(business.id), world.now()
+    await store.clear(twin_id)
+    line = replace(line_of(world, by, "test_mode.forgotten", business, business), name="")
+    await store.commit(Unit(at=now, due_at=now, rows=(line,)))
 
 
 def _twin(one: SetUp, twin_id: UUID) -> SetUp:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from app.store.api import Programmed
 from app.store.cards import CardFacts, Cards, GivenState
+from app.store.clearing import Clearing
 from app.store.configured import Configured
 from app.store.customers import Customers, Known, Life, Mark, Merge, PeopleOrder
 from app.store.errands import Errands
@@ -109,6 +110,7 @@ __all__ = [
 
 class Store(
     Cards,
+    Clearing,
     Configured,
     Customers,
     Errands,

@@ -8,7 +8,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from app.desk import keys as holding
-from app.desk import people, read
+from app.desk import people, read, test_mode
 from app.store import ApiKey, Scope
 from app.web.forms import Name, Wrong, filled_in, wrong
 from app.web.pages import go, render
@@ -56,6 +56,7 @@ async def _keys(request: Ask, *, made: ApiKey | None = None, secret: str = "") -
         "scopes": SCOPES,
         "made": made,
         "secret": secret,
+        "forgotten": "forgotten" in request.query_params,
     }
     return render(request, "keys.html", **facts)
 
@@ -134,4 +135,12 @@ async def revoke(request: Ask, key_id: FromPath[UUID]) -> Response[Any]:
     return go("/keys")
 
 
-handlers: Final = (keys, new, make, roll, revoke)
+@post("/keys/forget-tests", guards=[owners])
+async def forget_tests(request: Ask) -> Response[Any]:
+    """Forget everybody whom test mode has made up."""
+    desk, owner = desk_of(request), me(request)
+    await test_mode.forget(desk.store, desk.world, owner.business, by=owner.staff.id)
+    return go("/keys?forgotten")
+
+
+handlers: Final = (keys, new, make, roll, revoke, forget_tests)

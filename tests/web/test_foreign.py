@@ -280,6 +280,7 @@ ONES_OWN: Final = {
     "GET /redemptions/live",
     "POST /counter/leave",
     "POST /counters/mode",
+    "POST /keys/forget-tests",
     "POST /pictures",
     "POST /api/v1/webhooks",
     "POST /webhooks",

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ import httpx
 import pytest
 from databases import BOTH
 from msgspec.structs import replace
-from shop import Shop
+from shop import Shop, open_shop
 
 from app.desk import keys, test_mode
 from app.desk.found import secret_hash
@@ -144,7 +145,9 @@ async def test_a_key_may_ask_so_often_and_every_answer_says_what_is_left(shop: S
     refused = await shop.redeem(code, who="Till 1", key="receipt-9")
     assert (refused.status_code, refused.json()["word"], refused.json()["facts"]) == (429, "rate_limited", {"retry_after": 10, "most": 6})
     assert (refused.headers["retry-after"], *left(refused)) == ("10", every, '"key";r=0;t=10')
-    assert (await shop.get("me")).headers["ratelimit"] == '"key";r=1197;t=1', "another key has its own, of which a join and a stamp are gone"
+    assert (await shop.get("me")).headers["ratelimit"] == '"key";r=1197;t=1', (
+        "another key has its own, of which a join and a stamp are gone"
+    )
 
     shop.clock.forward(seconds=9)
     assert (await shop.redeem(code, who="Till 1", key="receipt-9")).status_code == 429
@@ -300,6 +303,41 @@ async def test_what_is_refused_is_refused_in_test_mode_in_the_same_words(tried: 
     assert len({one[1] for one in live}) >= 10
     said = [(a[3], b[3]) for a, b in zip(live, test, strict=True)]
     assert all(a == b for a, b in said)
+
+
+@BOTH
+async def test_whom_test_mode_made_up_is_forgotten_and_nobody_else(tried: Shop) -> None:
+    shop, store = tried, tried.desk.store
+    live = await shop.card_with_cookie("Hoa")
+    card = await joined(shop, "Tester", email="tester@example.com")
+    code = (await shop.post(f"cards/{card['number']}/earnings", {"count": 5}, who="Till")).json()["earned"][0]["code"]
+    assert [(await shop.redeem(code, who="Till")).status_code for _ in range(2)] == [201, 409]
+    owner = await shop.sign_in("Lan")
+    answer = await owner.post("/keys/forget-tests", follow_redirects=True)
+    assert "Test mode begins anew" in answer.text
+    twin = test_mode.twin_of(shop.business.id)
+    assert not await store.happened(twin)
+    assert (await shop.get(f"cards/{card['number']}", who="Till")).status_code == 404
+    assert (await shop.redeem(code, who="Till")).json()["word"] == "unknown_code"
+    assert [one.presented for one in await store.past(twin, Filter())] == [code]
+    assert (await joined(shop, "Tester", email="tester@example.com"))["balance"] == 0, "the address is free again"
+    assert (await shop.redeem(live["ready"][0]["code"])).status_code == 201
+    assert "Lan forgot all customers of test mode" in (await owner.get("/audit")).text
+    with pytest.raises(ValueError, match="live business"):
+        await store.clear(shop.business.id)
+
+
+async def test_cards_of_test_mode_get_into_wallets_only_where_these_are_stand_ins(database_url: str, certs: Path) -> None:
+    told = []
+    for more in ({}, {"apns_url": "https://127.0.0.1:1"}):
+        async with open_shop(database_url, certs=str(certs), **more) as shop:
+            await hand_out(shop, "Till", test=True)
+            card = await joined(shop)
+            apple = await shop.get(f"cards/{card['id']}/apple", who="Till")
+            holder = await shop.client.get(httpx.URL(card["links"]["apple"]).path) if card["links"]["apple"] else None
+            told.append((apple.status_code, holder.status_code if holder else None))
+            assert (await shop.get(f"cards/{(await shop.join())['id']}/apple")).status_code == 200
+    assert told == [(404, None), (200, 200)]
 
 
 # --- The pages ---
