@@ -252,7 +252,7 @@ async def _stranger(till: Till) -> None:
 @scenario(
     "A key does only what it may",
     "The till in the garden that only looks must not be able to redeem.",
-    "With a key of the scope `read` alone, try to redeem.",
+    "With a key of the scope read alone, try to redeem.",
     "The answer is 403 wrong_scope; its facts say which scope is needed and which the key has.",
 )
 async def _scope(till: Till) -> None:

@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,7 +57,8 @@ async def premises(sqlite_template: Path, launcher: Launcher, tmp_path_factory: 
     server = Server(launcher, folder, database_url=database)
     await server.start()
     try:
-        yield Premises(server.url, *(secret for _, secret in made), card)
+        test, looks, live = (secret for _, secret in made)
+        yield Premises(server.url, test, looks, live, card)
     finally:
         await server.stop()
 
@@ -179,7 +180,7 @@ def guided(reading: str) -> list[str]:
     return commands
 
 
-LEARNT = {
+LEARNT: dict[str, tuple[str, Callable[[Any], str]]] = {
     "$API/programs ": ("PROGRAM", lambda said: next(one["id"] for one in said["data"])),
     "$API/join ": ("CARD", lambda said: said["card"]["number"]),
     "/earnings ": ("CODE", lambda said: said["earned"][0]["code"]),
@@ -205,8 +206,8 @@ async def test_every_command_of_the_guide_does_what_it_says(premises: Premises) 
         for where, (name, of) in LEARNT.items():
             if where in one:
                 known[name] = of(answers[-1])
-    of = dict(zip(curls, answers, strict=True))
-    assert all(said["accepted"] for one, said in of.items() if "$API/till" in one)
-    redeemed = [said for one, said in of.items() if "$API/redemptions " in one]
+    said_to = dict(zip(curls, answers, strict=True))
+    assert all(said["accepted"] for one, said in said_to.items() if "$API/till" in one)
+    redeemed = [said for one, said in said_to.items() if "$API/redemptions " in one]
     assert len(redeemed) == 2
     assert redeemed[0] == redeemed[1], "sent again, it is the same receipt"

@@ -1,6 +1,7 @@
 """One endpoint for tills that speak of transactions, and the scenarios that every installation publishes."""
 
 import asyncio
+from typing import Any
 
 import httpx
 import pytest
@@ -28,7 +29,7 @@ async def a_key(shop: Shop, *scopes: str, test: bool = True) -> str:
     return secret
 
 
-def a_till(shop: Shop, key: str, **more: object) -> Till:
+def a_till(shop: Shop, key: str, **more: Any) -> Till:
     """A till whose requests go to the shop in this process, and whose minutes pass at once."""
 
     async def http(ask: Ask) -> Answer:
@@ -85,24 +86,26 @@ async def test_the_scenarios_are_printed_for_anybody(shop: Shop) -> None:
 # --- One endpoint ---
 
 
-async def say(shop: Shop, action: str, transaction: str, *, who: str = "An", **more: object) -> httpx.Response:
+async def say(shop: Shop, action: str, transaction: str, *, who: str = "An", **more: Any) -> httpx.Response:
     body = {"action": action, "transaction_id": transaction, **more}
     headers = {"Authorization": f"Bearer {shop.tokens[who]}", "Accept-Language": "en"}
     return await shop.client.post("/api/v1/till", json=body, headers=headers)
 
 
-async def accepted(shop: Shop, action: str, transaction: str, **more: object) -> dict:
+async def accepted(shop: Shop, action: str, transaction: str, **more: Any) -> dict[str, Any]:
     answer = await say(shop, action, transaction, **more)
     assert answer.status_code == 200, answer.text
     assert answer.json()["accepted"], answer.text
-    return answer.json()
+    said: dict[str, Any] = answer.json()
+    return said
 
 
-async def refused(shop: Shop, action: str, transaction: str, **more: object) -> str:
+async def refused(shop: Shop, action: str, transaction: str, **more: Any) -> str:
     answer = await say(shop, action, transaction, **more)
     assert answer.status_code == 200, answer.text
     assert not answer.json()["accepted"], answer.text
-    return answer.json()["problem"]["word"]
+    word: str = answer.json()["problem"]["word"]
+    return word
 
 
 async def test_a_customer_is_searched_for_by_whatever_they_say(shop: Shop) -> None:
