@@ -109,7 +109,7 @@ async def now_is(shop: Shop, of: Endpoint) -> Endpoint:
 
 
 async def log_of(shop: Shop, of: Endpoint) -> list[Delivery]:
-    return list(await shop.desk.store.deliveries(of.id, limit=200))[::-1]
+    return sorted(await shop.desk.store.deliveries(of.id, limit=200), key=lambda one: one.seq)
 
 
 async def told(desk: Desk) -> int:

@@ -13,6 +13,8 @@ from msgspec.structs import replace
 from shop import Shop
 
 from app.desk.audit import revise
+from app.desk.telling import TYPES
+from app.desk.webhooks import TEST
 from app.web import audit
 from passes.businesses import Brand, Location
 from passes.campaigns import Campaign, Rules
@@ -103,6 +105,7 @@ def test_every_word_that_is_written_is_said() -> None:
         if not one.endswith((".html", ".csv", ".pdf", ".json", ".zip", ".pkpass", ".pem"))
     }
     assert "offer.changed" in written
+    written -= {*TYPES, TEST}  # what webhooks are told has words of its own
     assert [one for one in sorted(written) if one.partition(".")[2] not in audit.DONE] == []
 
 
