@@ -52,12 +52,7 @@ class Listed(Conversing):
             ]
             if leading:
                 wanted.append("t.state <> 'pooled'")
-            if state in ("active", "expired"):
-                over = f"t.expires_at <= {query.given(checked(now - SECOND))}"
-                wanted += ["t.state = 'active'", over if state == "expired" else f"coalesce(NOT ({over}), true)"]
-            elif state is not None:
-                wanted.append(f"t.state = {query.given(state)}")
-            return wanted
+            return wanted + standing(query, "t", state, now)
 
         def given(query: Query) -> list[str]:
             return [*_along(query, business_id, leading, asked.get(leading)), *([] if leading else ["t.state <> 'pooled'"])]
@@ -149,3 +144,13 @@ def _along(query: Query, business_id: UUID, column: str, value: UUID | None) -> 
     """The rows of the business; of one thing so said that no database takes the way of all the business's."""
     mine = query.given(business_id)
     return [f"t.{column} = {query.given(value)}", f"NOT (t.business_id <> {mine})"] if column else [f"t.business_id = {mine}"]
+
+
+def standing(query: Query, coupon: str, state: GivenState | None, now: datetime) -> list[str]:
+    """What is asked of a coupon that stands so, for people: an active one whose time is over is expired."""
+    if state is None:
+        return []
+    if state not in ("active", "expired"):
+        return [f"{coupon}.state = {query.given(state)}"]
+    over = f"{coupon}.expires_at <= {query.given(checked(now - SECOND))}"
+    return [f"{coupon}.state = 'active'", over if state == "expired" else f"coalesce(NOT ({over}), true)"]
