@@ -16,7 +16,7 @@ async def earn(
 ) -> EarnedView:
     """Add stamps or points to a card (by id or number): ``count`` of them, or what an ``amount`` (minor units) is worth, or one visit.
 
-    ``told`` is what a till says of the sale. With its receipt an amount is what was paid, which earns only where spending does.
+    ``told`` is what a till says of the sale. With its receipt (or its own name of it) an amount is what was paid, which earns only where spending does.
 
     Raises NotFound for a card that is not this business's, Paused while its program gives nothing new, CannotEarn for what cannot be
     added, LimitReached for who has stamped as often today as one may, and WrongCurrency. A goal is a promise: its offer is given also
@@ -25,9 +25,9 @@ async def earn(
     business, person = caller.business, caller.person
     for _ in range(ATTEMPTS):
         now = desk.world.now()
-        facts = await card_facts(desk, business.id, which)
+        facts = await card_facts(desk, business.id, which, story=False)
         card, program = facts.card, facts.program
-        paid_only = told is not None and told.receipt and not isinstance(program.earning, BySpend)
+        paid_only = told is not None and (told.receipt or told.reference) and not isinstance(program.earning, BySpend)
         added = program.worth(count=count, amount=None if paid_only else amount)
         earned = cards.earn(card, program, count=added)
         tallies = await limits.within(desk, caller, "stamps", now)

@@ -1,5 +1,6 @@
 """What a till asks that speaks of transactions: who is this, what would this bill get, and take back what that transaction did."""
 
+from asyncio import gather
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from app.desk.views import CardView, OfferView, Verdict
 from app.store import Caller, CardFacts, Return, Sale, Scope
 from passes import cards, contacts
 from passes.problems import NotFound, Problem
+from passes.programs import BySpend
 from passes.words import N_
 
 MOST: int = 20
@@ -79,7 +81,8 @@ async def would_earn(
     now = desk.world.now()
     look = desk.look(caller.business, language, now)
     try:
-        added = facts.program.worth(count=count, amount=amount)
+        spending = isinstance(facts.program.earning, BySpend)  # elsewhere an amount is only what is paid
+        added = facts.program.worth(count=count, amount=amount if spending else None)
         earned = cards.earn(facts.card, facts.program, count=added)
         await limits.within(desk, caller, "stamps", now)
     except Problem as problem:
@@ -90,7 +93,7 @@ async def would_earn(
 
 async def would_redeem(desk: Desk, caller: Caller, typed: Sequence[str], *, language: str, document: Document) -> tuple[Verdict, ...]:
     """The verdict of each code, in their order; changes nothing."""
-    return tuple([await present.look_up(desk, caller, one, language=language, problem=document) for one in typed])
+    return tuple(await gather(*(present.look_up(desk, caller, one, language=language, problem=document) for one in typed)))
 
 
 async def give(desk: Desk, caller: Caller, typed: Sequence[str], *, told: Told, once: Once) -> None:

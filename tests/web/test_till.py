@@ -1,6 +1,7 @@
 """One endpoint for tills that speak of transactions, and the scenarios that every installation publishes."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -135,15 +136,17 @@ async def test_an_inquiry_says_what_the_bill_would_get_and_changes_nothing(shop:
     assert answer["would_earn"]["added"] == 1
     assert [one["title"] for one in answer["would_earn"]["offers"]] == ["Free coffee"]
     assert answer["card"]["balance"] == 9
-    wrong = await accepted(shop, "inquire", "t-1", card=card["card"]["number"], amount=50_000)
-    assert wrong["would_earn"]["problem"]["word"] == "cannot_earn"
+    paid = await accepted(shop, "inquire", "t-1", card=card["card"]["number"], amount=50_000)
+    assert paid["would_earn"]["added"] == 1, "a visit, whatever was paid"
+    much = await accepted(shop, "inquire", "t-1", card=card["card"]["number"], count=1000)
+    assert much["would_earn"]["problem"]["word"] == "cannot_earn"
     assert await refused(shop, "inquire", "t-2", card="nobody's") == "not_found"
     assert (await shop.get(f"cards/{card['card']['id']}")).json()["balance"] == 9
 
 
 async def test_a_transaction_sent_again_gets_its_answer_again_and_counts_once(shop: Shop) -> None:
     card = await shop.join()
-    first, second = [await say(shop, "accrue", "t-1", card=card["number"], count=5, receipt="R-1") for _ in range(2)]
+    first, second = [await say(shop, "accrue", "t-1", card=card["number"], count=5, amount=90_000, receipt="R-1") for _ in range(2)]
     assert first.content == second.content
     assert second.headers["Idempotent-Replayed"] == "true"
     code = first.json()["earned"]["earned"][0]["code"]
@@ -169,11 +172,19 @@ async def test_a_transaction_id_is_for_one_request_for_ever(shop: Shop) -> None:
     assert (again.status_code, again.json()["word"]) == (422, "idempotency_key_reused")
     assert (await say(shop, "accrue", "t-1", card=card["number"], who="Bình")).json()["accepted"], "another till has its own"
     assert (await shop.get(f"cards/{card['id']}")).json()["balance"] == 2
+    code, other_code = await shop.cookie(), await shop.cookie("Hằng")
+    await accepted(shop, "redeem", "t-2", codes=[code])
+    await shop.desk.store.forget_kept(shop.clock() + timedelta(days=1))
+    assert (await say(shop, "redeem", "t-2", codes=[other_code])).status_code == 422
+    assert await refused(shop, "redeem", "t-3", codes=[code]) == "already_redeemed"
+    await accepted(shop, "redeem", "t-4", codes=[other_code])
 
 
 async def test_several_codes_on_one_bill_are_redeemed_all_or_none(shop: Shop) -> None:
     one, two = await shop.cookie(), await shop.cookie("Bình")
     assert await refused(shop, "redeem", "t-1", codes=[one, "nonsense"]) == "basket_refused"
+    assert await refused(shop, "redeem", "t-5", codes=[one, one.lower()]) == "invalid_request"
+    assert await refused(shop, "redeem", "t-6", codes=[one, two], amount=100, currency="USD") == "wrong_currency"
     assert len((await accepted(shop, "redeem", "t-2", codes=[one, two]))["redemptions"]) == 2
     assert len((await accepted(shop, "reverse", "t-3", reverses="t-2"))["reversed"]["redemption_ids"]) == 2
     assert len((await accepted(shop, "redeem", "t-4", codes=[one, two]))["redemptions"]) == 2

@@ -245,11 +245,18 @@ async def _asked(desk: Desk, caller: Caller, said: TillSearch | TillInquire, lan
 
 
 async def _done(desk: Desk, caller: Caller, said: TillRedeem | TillAccrue | TillReverse, answering: Answering) -> None:
-    """Run the story of an action; its refusal is an answer, too. Raises Busy and KeyReused, which are none."""
+    """Run the story of an action; its refusal is an answer, too.
+
+    Raises Busy; and KeyReused where the sale of this name was done so long ago that its answer is not kept any more.
+    """
     telling = Telling(answering, said, desk)
     try:
         await _story(desk, caller, said, telling)
-    except (Busy, KeyReused):
+    except Busy:
+        raise
+    except Repeated as repeated:
+        if await desk.store.kept(caller.person.counter_id, KEPT_AS + said.transaction_id) is None:
+            raise KeyReused from repeated
         raise
     except Problem as problem:
         if not telling.kept:
@@ -261,9 +268,7 @@ async def _done(desk: Desk, caller: Caller, said: TillRedeem | TillAccrue | Till
 
 
 async def _story(desk: Desk, caller: Caller, said: TillRedeem | TillAccrue | TillReverse, telling: Telling) -> None:
-    """What a transaction changes. Raises KeyReused for the name of one that was done so long ago that its answer is not kept."""
-    if await desk.store.transaction(caller.person.counter_id, said.transaction_id):
-        raise KeyReused
+    """What a transaction changes."""
     match said:
         case TillRedeem():
             told = Told(receipt=said.receipt, amount=said.amount, currency=said.currency, reference=said.transaction_id)
