@@ -12,7 +12,7 @@ from app.db.cards import Cards
 from app.db.conversing import just
 from app.db.history import Query
 from app.db.shapes import COUPON, REDEMPTION, RESERVATION, RETURN, SALE, checked
-from app.store import Reservation, Return, Sale
+from app.store import Place, Reservation, Return, Sale
 from passes.coupons import LONGEST_HOLD, Coupon, Presented, Redemption
 
 MOST_REWARDS: Final = 500
@@ -36,14 +36,16 @@ class Tills(Cards):
         table = tables.Reservation
         return await self._one(RESERVATION, table.select().where((table.id == reservation_id) & (table.business_id == business_id)))
 
-    async def holding(self, business_id: UUID, *, now: datetime) -> Sequence[Reservation]:
+    async def holding(self, business_id: UUID, *, now: datetime, after: Place | None = None, limit: int = 50) -> Sequence[Reservation]:
         """See app.store.Store."""
         query = Query(self._dialect)
+        wanted = [f"r.business_id = {query.given(business_id)}", f"r.at > {query.given(checked(now - LONGEST_HOLD))}"]
+        wanted.append(f"EXISTS (SELECT 1 FROM coupon AS c WHERE c.held_by = r.id AND c.held_until > {query.given(checked(now))})")
+        if after is not None:
+            wanted.append(f"(r.at, r.id) < ({query.given(checked(after.at))}, {query.given(after.id)})")
         text = f"""
-            SELECT {RESERVATION.select("r")} FROM reservation AS r
-            WHERE r.business_id = {query.given(business_id)} AND r.at > {query.given(checked(now - LONGEST_HOLD))}
-            AND EXISTS (SELECT 1 FROM coupon AS c WHERE c.held_by = r.id AND c.held_until > {query.given(checked(now))})
-            ORDER BY r.at DESC, r.id DESC"""
+            SELECT {RESERVATION.select("r")} FROM reservation AS r WHERE {" AND ".join(wanted)}
+            ORDER BY r.at DESC, r.id DESC LIMIT {query.given(limit)}"""
         return [RESERVATION.read(row) for row in await self._read(just(query.ask(text)))]
 
     async def sales_of(self, business_id: UUID, basket_ids: Sequence[UUID]) -> Mapping[UUID, Sale]:

@@ -13,7 +13,7 @@ from app.desk.basket import Shown
 from app.desk.present import Found
 from app.desk.sales import Told
 from app.desk.views import BasketView, ReservationView
-from app.store import Caller, Change, Duplicate, Lost, Reservation
+from app.store import Caller, Change, Duplicate, Lost, Place, Reservation
 from passes import codes
 from passes.coupons import Coupon, Hold, Presented
 from passes.problems import Busy, NotFound, NotHeld
@@ -122,12 +122,12 @@ async def reservation(desk: Desk, caller: Caller, reservation_id: UUID, *, langu
     return _view(desk, caller, await _standing(desk, caller, reservation_id, now), language=language, now=now)
 
 
-async def holding(desk: Desk, caller: Caller, *, language: str) -> tuple[ReservationView, ...]:
-    """What is held now, the newest first."""
+async def holding(desk: Desk, caller: Caller, *, language: str, after: Place | None, limit: int) -> list[ReservationView]:
+    """What is held now, the newest first, after a place."""
     now = desk.world.now()
-    found = await desk.store.holding(caller.business.id, now=now)
+    found = await desk.store.holding(caller.business.id, now=now, after=after, limit=limit)
     standing = [_as_held(one, await _presented(desk, one)) for one in found]
-    return tuple(_view(desk, caller, one, language=language, now=now) for one in standing)
+    return [_view(desk, caller, one, language=language, now=now) for one in standing]
 
 
 async def _standing(desk: Desk, caller: Caller, reservation_id: UUID, now: datetime) -> Standing:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from app.store.history import Place
 from app.store.rows.api import Reservation, Return, Sale
 from passes.coupons import Coupon, Presented, Redemption
 
@@ -20,8 +21,8 @@ class Tills(Protocol):
         """A reservation by id."""
         ...
 
-    async def holding(self, business_id: UUID, *, now: datetime) -> Sequence[Reservation]:
-        """The reservations that hold a coupon now, the newest first."""
+    async def holding(self, business_id: UUID, *, now: datetime, after: Place | None = None, limit: int = 50) -> Sequence[Reservation]:
+        """The reservations that hold a coupon now, the newest first, after (older than) a place."""
         ...
 
     async def sales_of(self, business_id: UUID, basket_ids: Sequence[UUID]) -> Mapping[UUID, Sale]:

@@ -62,6 +62,8 @@ async def test_a_basket_is_redeemed_together_and_the_same_request_again_has_the_
     assert len(await shop.desk.store.basket(shop.business.id, UUID(basket_id))) == 3
     sales = await shop.desk.store.sales_of(shop.business.id, [UUID(basket_id)])
     assert [(sale.receipt, sale.amount, sale.currency) for sale in sales.values()] == [("R-1", 90_000, "VND")]
+    line = (await shop.get(f"redemptions/{redemptions[0]['redemption']['id']}")).json()
+    assert (line["basket_id"], line["receipt"], line["amount"]) == (basket_id, "R-1", 90_000)
     refused = await shop.post("redemptions", of(three, two, mode="all"))
     assert refused.status_code == 409
     assert await state(shop, three) == "active"
@@ -173,7 +175,13 @@ async def test_what_is_held_is_nobody_elses_until_it_is_redeemed(shop: Shop) -> 
     assert [past.word for past in await shop.refused()] == ["reserved"]
     again = await shop.post("reservations", of(one))
     assert [one["word"] for one in again.json()["facts"]["refusals"]] == ["reserved"]
-    assert [one["id"] for one in (await shop.get("reservations")).json()["data"]] == [held.json()["id"]]
+    (third,) = await cookies(shop, 1)
+    other = (await shop.post("reservations", of(third))).json()["id"]
+    first = (await shop.get("reservations?limit=1")).json()
+    second = (await shop.get(f"reservations?limit=1&after={first['next']}")).json()
+    assert {one["id"] for one in (*first["data"], *second["data"])} == {held.json()["id"], other}
+    assert second["next"] is None
+    await shop.post(f"reservations/{other}/release")
 
     given = await shop.post("redemptions", {"reservation_id": held.json()["id"], "amount": 5_000})
     assert given.status_code == 201, given.text

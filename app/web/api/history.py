@@ -1,6 +1,6 @@
 """What was presented, over HTTP: redemptions (also taken back, and goodwill) and refusals, the newest first."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -11,7 +11,7 @@ from litestar import Response, get
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from app.problems import InvalidRequest
-from app.store import Filter, Past, Place, Status
+from app.store import Filter, Past, Place, Sale, Status
 from app.web.api import lists
 from app.web.api.lists import After, Limit, answer, page_of, reading
 from app.web.wire import Ask, caller_of, desk_of, language_of
@@ -27,7 +27,10 @@ USED: Sequence[Status] = ("redeemed", "reversed", "goodwill")
 
 
 class RedemptionLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A redemption as it stands: ``reversed`` once it was taken back. ``reason`` says why it was honoured, or taken back."""
+    """A redemption as it stands: ``reversed`` once it was taken back. ``reason`` says why it was honoured, or taken back.
+
+    ``receipt`` and ``amount`` (minor units) are what the till said of the sale.
+    """
 
     id: UUID
     status: Used
@@ -45,6 +48,8 @@ class RedemptionLine(msgspec.Struct, frozen=True, kw_only=True):
     channel: Channel
     reason: str
     basket_id: UUID | None
+    receipt: str
+    amount: int | None
     reversed_at: datetime | None
 
 
@@ -77,8 +82,14 @@ def moment(name: str, at: datetime | None) -> datetime | None:
         raise InvalidRequest(errors=f"{name}: no time that there is") from None
 
 
-def _line(request: Ask, past: Past) -> RedemptionLine:
-    zone = caller_of(request).business.tz
+async def _sales(request: Ask, found: Sequence[Past]) -> Mapping[UUID, Sale]:
+    """What tills said of the sales of redemptions, by basket."""
+    baskets = {past.basket_id for past in found if past.basket_id}
+    return await desk_of(request).store.sales_of(caller_of(request).business.id, list(baskets)) if baskets else {}
+
+
+def _line(request: Ask, sales: Mapping[UUID, Sale], past: Past) -> RedemptionLine:
+    zone, sale = caller_of(request).business.tz, sales.get(past.basket_id) if past.basket_id else None
     return RedemptionLine(
         id=past.id,
         status=past.status,  # type: ignore[arg-type]
@@ -96,6 +107,8 @@ def _line(request: Ask, past: Past) -> RedemptionLine:
         channel=past.channel,
         reason=past.reason,
         basket_id=past.basket_id,
+        receipt=sale.receipt if sale else "",
+        amount=sale.amount if sale else None,
         reversed_at=past.reversed_at.astimezone(zone) if past.reversed_at else None,
     )
 
@@ -165,7 +178,8 @@ async def redemptions(
 ) -> Response[Any]:
     """Redemptions, those that were taken back and goodwill, the newest first."""
     wanted = _wanted((status,) if status else USED, location_id=location_id, offer_id=offer_id, staff_id=staff_id, since=since, until=until)
-    return page_of(request, await _past(request, wanted, after, limit), partial(_line, request), _place)
+    found = await _past(request, wanted, after, limit)
+    return page_of(request, found, partial(_line, request, await _sales(request, found)), _place)
 
 
 @get("/redemptions/{redemption_id:uuid}", **reading("read", "redeem", answers=RedemptionLine, refuses=(NotFound,)))
@@ -174,7 +188,7 @@ async def redemption(redemption_id: FromPath[UUID], request: Ask) -> Response[An
     found = await desk_of(request).store.presentation(caller_of(request).business.id, redemption_id)
     if found is None or found.status == "refused":
         raise NotFound(what=N_("redemption"))
-    return answer(request, _line(request, found))
+    return answer(request, _line(request, await _sales(request, [found]), found))
 
 
 @get("/refusals", **reading("read", answers=lists.page(RefusalLine)))

@@ -10,8 +10,9 @@ from litestar.params import FromPath, JSONBody
 from app.desk import reserve
 from app.desk.basket import Twice
 from app.desk.views import ReservationView
+from app.store import Place
 from app.web.api.calls import call
-from app.web.api.lists import answer, reading
+from app.web.api.lists import USUAL, After, Limit, answer, page, page_of, place_asked, reading
 from app.web.api.sales import Codes, Receipt, same
 from app.web.wire import Answering, Ask, Strict, caller_of, desk_of, language_of, once
 from passes.coupons import LONGEST_HOLD
@@ -33,12 +34,6 @@ class Release(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Nothing is said to let go."""
 
 
-class Held(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is held now, the newest first."""
-
-    data: tuple[ReservationView, ...]
-
-
 @post(
     "/reservations",
     dto=Strict[Reserve],
@@ -58,11 +53,13 @@ async def hold(data: JSONBody[Reserve], request: Ask) -> Response[bytes]:
     return await once(request, 201, story)
 
 
-@get("/reservations", **reading("redeem", "read", answers=Held))
-async def holding(request: Ask) -> Response[Any]:
+@get("/reservations", **reading("redeem", "read", answers=page(ReservationView)))
+async def holding(request: Ask, limit: Limit = USUAL, after: After = "") -> Response[Any]:
     """What is held now, the newest first: for a till that has forgotten."""
     desk = desk_of(request)
-    return answer(request, Held(data=await reserve.holding(desk, caller_of(request), language=language_of(request, desk.words))))
+    language = language_of(request, desk.words)
+    held = await reserve.holding(desk, caller_of(request), language=language, after=place_asked(after), limit=limit + 1)
+    return page_of(request, held, lambda view: view, lambda view: Place(view.at, view.id))
 
 
 @get("/reservations/{reservation_id:uuid}", **reading("redeem", "read", answers=ReservationView, refuses=(NotFound,)))
