@@ -10,6 +10,7 @@ from piccolo.columns.combination import And, Where
 from app.db import tables
 from app.db.conversing import Conversing, Key, answers, just, numbered
 from app.db.history import Query
+from app.db.listed import standing
 from app.db.shapes import (
     BUSINESS,
     CAMPAIGN,
@@ -67,28 +68,30 @@ class Cards(Conversing):
         number: str | None = None,
         serial: str | None = None,
         key: str | None = None,
+        story: bool = True,
     ) -> CardFacts | None:
         """See app.store.Store."""
         facts: CardFacts | None
+        kind = "story" if story else "card"
         if number is not None:
             if business_id is None:
                 raise ValueError("a number is a card's only within a business")
-            facts = await self._asked("card by number", (checked(number), business_id))
+            facts = await self._asked(f"{kind} by number", (checked(number), business_id))
         else:
             by, value = next((by, value) for by, value in (("id", card_id), ("serial", serial), ("key", key)) if value is not None)
-            facts = await self._asked(f"card by {by}", (checked(value),))
+            facts = await self._asked(f"{kind} by {by}", (checked(value),))
         return facts if facts is not None and business_id in (None, facts.card.business_id) else None
 
     async def cards_facts(self, card_ids: Sequence[UUID]) -> Mapping[UUID, CardFacts]:
         """See app.store.Store."""
-        found = await self._read(self._facts(Ask(self._say.cards, (list(card_ids),))), heavy=True)
+        found = await self._read(self._facts(Ask(self._say.cards, (list(card_ids),)), story=True), heavy=True)
         return {facts.card.id: facts for facts in found.values()}
 
-    def _cards_by(self, by: str, keys: Sequence[Key]) -> Talk[Sequence[CardFacts | None]]:
-        found = yield from self._facts(Ask(self._say.card_by[by], rows=numbered(keys)))
+    def _cards_by(self, by: str, keys: Sequence[Key], *, story: bool) -> Talk[Sequence[CardFacts | None]]:
+        found = yield from self._facts(Ask(self._say.card_by[by], rows=numbered(keys)), story=story)
         return answers(keys, found.items())
 
-    def _facts(self, ask: Ask) -> Talk[Mapping[Any, CardFacts]]:
+    def _facts(self, ask: Ask, *, story: bool) -> Talk[Mapping[Any, CardFacts]]:
         """The cards that a statement finds, by whatever it says first of each."""
         cards = [
             (row[0], CARD.read(row[_CARD]), CUSTOMER.read(row[_HOLDER]), PROGRAM.read(row[-2:-1]), BUSINESS.read(row[-1:]))
@@ -97,14 +100,15 @@ class Cards(Conversing):
         if not cards:
             return {}
         ids = list({card.id for _, card, *_ in cards})
-        events = [EVENT.read(row) for row in (yield Ask(self._say.newest_events, (ids, EVENTS - 1)))]
+        events = [EVENT.read(row) for row in (yield Ask(self._say.newest_events, (ids, EVENTS - 1)))] if story else []
         mentioned = list({event.coupon_id for event in events if event.coupon_id is not None})
         said = {event.campaign_id for event in events if event.kind == "message" and event.campaign_id is not None}
         messages: dict[UUID, Text] = {}
         if said:
             campaigns = {as_id(row[0]): CAMPAIGN.read(row[1:]) for row in (yield Ask(self._say.messages, (list(said),)))}
             messages = {campaign_id: one.message for campaign_id, one in campaigns.items() if one.message is not None}
-        coupons = [COUPON.read(row) for row in (yield Ask(self._say.card_coupons, (ids, mentioned)))]
+        on_cards = Ask(self._say.card_coupons, (ids, mentioned)) if mentioned else Ask(self._say.active_on_cards, (ids,))
+        coupons = [COUPON.read(row) for row in (yield on_cards)]
         coupons.sort(key=lambda coupon: (coupon.issued_at, coupon.id), reverse=True)
         wanted = {goal.offer_id for _, _, _, program, _ in cards for goal in program.goals} | {coupon.offer_id for coupon in coupons}
         offers = {as_id(row[0]): OFFER.read(row[1:]) for row in (yield Ask(self._say.offers, (list(wanted),)))}
@@ -168,11 +172,7 @@ class Cards(Conversing):
         query = Query(self._dialect)
         wanted = [f"c.business_id = {query.given(business_id)}", "c.state <> 'pooled'"]
         wanted += [f"c.{name} = {query.given(of)}" for name, of in (("offer_id", offer_id), ("batch_id", batch_id)) if of is not None]
-        if state in ("active", "expired"):
-            over = f"c.expires_at <= {query.given(checked(now - SECOND))}"
-            wanted += ["c.state = 'active'", over if state == "expired" else f"coalesce(NOT ({over}), true)"]
-        elif state is not None:
-            wanted.append(f"c.state = {query.given(state)}")
+        wanted += standing(query, "c", state, now)
         if after is not None:
             wanted.append(f"(c.issued_at, c.id) < ({query.given(checked(after.at))}, {query.given(after.id)})")
         text = f"""

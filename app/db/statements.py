@@ -320,9 +320,10 @@ class Statements:
             SELECT {EVENT.select("e")} FROM {say.each(1)} JOIN event AS e ON e.card_id = each.value AND {told("e")} AND e.seq >= coalesce(
                 (SELECT t.seq FROM event AS t WHERE t.card_id = each.value AND {told("t")} ORDER BY t.seq DESC LIMIT 1 OFFSET $2), 0)
             ORDER BY e.seq DESC""")
+        active = f"SELECT {COUPON.select('c')} FROM coupon AS c WHERE c.card_id {say.listed(1)} AND c.state = 'active'"
+        self.active_on_cards = self._made(active)
         self.card_coupons = self._made(f"""
-            SELECT {COUPON.select("c")} FROM coupon AS c WHERE c.card_id {say.listed(1)} AND c.state = 'active'
-            UNION SELECT {COUPON.select("c")} FROM coupon AS c WHERE c.id {say.listed(2)} AND c.card_id IS NOT NULL""")
+            {active} UNION SELECT {COUPON.select("c")} FROM coupon AS c WHERE c.id {say.listed(2)} AND c.card_id IS NOT NULL""")
         self.offers = self._made(f"SELECT o.id, {OFFER.select('o')} FROM offer AS o WHERE o.id {say.listed(1)}")
 
     def _make_keys(self) -> None:

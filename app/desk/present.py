@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from app.desk import Desk, limits
 from app.desk.read import followed
 from app.desk.views import Verdict
-from app.store import Caller
+from app.store import Caller, CardFacts
 from passes import codes, coupons
 from passes.cards import ready
 from passes.codes import Code, Number
@@ -31,15 +31,24 @@ async def find(desk: Desk, caller: Caller, typed: str, now: datetime, *, kind: L
 
     Raises MistypedCode, UnknownCode, or CardPresented for a card's own number.
     """
+    found = await card_or_coupon(desk, caller, typed, now, kind=kind)
+    if isinstance(found, CardFacts):
+        waiting = ready(found.coupons, now)
+        shown = tuple(codes.group(one.code, found.offers[one.offer_id].prefix) for one in waiting)
+        raise CardPresented(card_id=found.card.id, ready=shown)
+    return found
+
+
+async def card_or_coupon(
+    desk: Desk, caller: Caller, typed: str, now: datetime, *, kind: Literal["redemptions", "goodwill"] = "redemptions"
+) -> Found | CardFacts:
+    """The card (without its story) whose number a presented text is, or what ``find`` finds. Raises MistypedCode or UnknownCode."""
     business = caller.business
     read = codes.read(typed, prefixes=business.prefixes, imported=business.imported)
     if isinstance(read, Number):
-        facts = await desk.store.card_facts(business_id=business.id, number=read.value)
+        facts = await desk.store.card_facts(business_id=business.id, number=read.value, story=False)
         if facts is not None:
-            facts = await followed(desk, facts)
-            waiting = ready(facts.coupons, now)
-            shown = tuple(codes.group(one.code, facts.offers[one.offer_id].prefix) for one in waiting)
-            raise CardPresented(card_id=facts.card.id, ready=shown)
+            return await followed(desk, facts)
         read = Code("", also=read.also)
     presented = await desk.store.presented(business.id, read.value) if read.value else None
     prefix = read.prefix
@@ -71,12 +80,11 @@ async def look_up(desk: Desk, caller: Caller, typed: str, *, language: str, prob
     now = desk.world.now()
     look = desk.look(caller.business, language, now)
     try:
-        found = await find(desk, caller, typed, now)
-    except CardPresented as shown:
-        facts = await desk.store.card_facts(business_id=caller.business.id, card_id=shown.facts["card_id"])  # type: ignore[arg-type]
-        return Verdict(verdict="card", card=look.card(facts) if facts else None)
+        found = await card_or_coupon(desk, caller, typed, now)
     except Problem as refusal:
         return Verdict(verdict=refusal.word, problem=problem(refusal))
+    if isinstance(found, CardFacts):
+        return Verdict(verdict="card", card=look.card(found))
     presented = found.presented
     refused: Problem | None = None
     try:
@@ -86,7 +94,7 @@ async def look_up(desk: Desk, caller: Caller, typed: str, *, language: str, prob
     except Problem as refusal:
         refused = refusal
     card_id = presented.coupon.card_id
-    card = await desk.store.card_facts(business_id=caller.business.id, card_id=card_id) if card_id else None
+    card = await desk.store.card_facts(business_id=caller.business.id, card_id=card_id, story=False) if card_id else None
     return Verdict(
         verdict=refused.word if refused else "redeemable",
         problem=problem(refused) if refused else None,

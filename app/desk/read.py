@@ -45,18 +45,18 @@ async def location(desk: Desk, business_id: UUID, location_id: UUID | None) -> L
     raise NotFound(what=N_("location"))
 
 
-async def card_facts(desk: Desk, business_id: UUID, which: str) -> CardFacts:
-    """A card of this business by its id or its number. Raises NotFound."""
+async def card_facts(desk: Desk, business_id: UUID, which: str, *, story: bool = True) -> CardFacts:
+    """A card of this business by its id or its number; without ``story`` too little to draw it (Store.card_facts). Raises NotFound."""
     facts: CardFacts | None = None
     try:
-        facts = await desk.store.card_facts(business_id=business_id, card_id=UUID(which))
+        facts = await desk.store.card_facts(business_id=business_id, card_id=UUID(which), story=story)
     except ValueError:
         try:
             read = codes.read(which)
         except Problem as problem:
             raise NotFound(what=N_("card")) from problem
         if isinstance(read, Number):
-            facts = await desk.store.card_facts(business_id=business_id, number=read.value)
+            facts = await desk.store.card_facts(business_id=business_id, number=read.value, story=story)
     if facts is None:
         raise NotFound(what=N_("card"))
     return await followed(desk, facts)
@@ -73,7 +73,7 @@ async def followed(desk: Desk, facts: CardFacts) -> CardFacts:
 
 async def card(desk: Desk, caller: Caller, which: str, *, language: str) -> CardView:
     """A card by its id or its number. Raises NotFound."""
-    return desk.look(caller.business, language, desk.world.now()).card(await card_facts(desk, caller.business.id, which))
+    return desk.look(caller.business, language, desk.world.now()).card(await card_facts(desk, caller.business.id, which, story=False))
 
 
 async def story(desk: Desk, caller: Caller, which: str, *, language: str) -> Story:

@@ -59,8 +59,12 @@ class Cards(Protocol):
         number: str | None = None,
         serial: str | None = None,
         key: str | None = None,
+        story: bool = True,
     ) -> CardFacts | None:
-        """A card and everything on it, by id or number within a business, or by serial or holder's key anywhere."""
+        """A card and everything on it, by id or number within a business, or by serial or holder's key anywhere.
+
+        Without ``story`` no events come with it, and only active coupons: what a counter shows, and too little to draw a face from.
+        """
         ...
 
     async def card_by_serial(self, serial: str) -> Card | None:
