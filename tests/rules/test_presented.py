@@ -35,7 +35,7 @@ from passes import coupons
 from passes.businesses import Business, Limits, Person
 from passes.coupons import Coupon, Presented, Redemption, Used
 from passes.offers import Days, Offer, Window, end_of_day
-from passes.problems import Expired, LimitReached, MayNotHonour, NothingToReverse, Problem, TooLateToReverse
+from passes.problems import Expired, LimitReached, MayNotHonour, NothingToReverse, Problem, Reserved, TooLateToReverse
 
 SECOND = timedelta(seconds=1)
 LATE = Window((0,), dt.time(20), dt.time(22))  # Monday evening: never on a Friday noon
@@ -84,6 +84,9 @@ def test_the_first_that_applies_is_the_answer() -> None:
     shown = replace(shown, used=Used(redemption=record, location="Bến Thành", staff="An"))
     answer()
     shown = replace(shown, coupon=replace(worst, state="active", redemption_id=None, voided_at=None), used=None)
+    shown = replace(shown, coupon=replace(shown.coupon, held_by=an_id(), held_until=NOON + MINUTE))
+    answer()
+    shown = replace(shown, coupon=replace(shown.coupon, held_until=NOON))
     answer()
     shown = replace(shown, coupon=replace(shown.coupon, valid_from=None))
     answer()
@@ -102,6 +105,7 @@ def test_the_first_that_applies_is_the_answer() -> None:
         "unknown_code",
         "voided",
         "already_redeemed",
+        "reserved",
         "not_yet_valid",
         "expired",
         "wrong_location",
@@ -441,3 +445,39 @@ def test_a_customer_alone_redeems_what_may_be_and_nothing_else() -> None:
     assert verdict(presented(under=offer(alone=True)), who=alone)[0] == "redeemable"
     assert verdict(presented(under=offer(at_kiosk=True)), who=alone)[0] == "staff_needed"
     assert verdict(presented(under=offer(alone=True)), who=replace(AN, machine=True, kiosk=True))[0] == "staff_needed"
+
+
+# --- Held for a basket ---
+
+
+def test_what_is_held_is_judged_by_the_moment_of_the_hold_and_by_nobody_elses() -> None:
+    hold = coupons.Hold(id=an_id(), at=NOON, until=NOON + 10 * MINUTE)
+    under = offer(windows=(Window((4,), dt.time(11), dt.time(12, 5)),))  # Fridays, and only until five past noon
+    one = coupon(under, held_by=hold.id, held_until=hold.until, expires_at=NOON + MINUTE)
+    shown, late = presented(one, under), NOON + 9 * MINUTE
+
+    def redeemed(of: Presented = shown, by: coupons.Hold | None = hold, now: datetime = late) -> str:
+        used = outcome(redeem, of, prefix="", business=CAFE, person=AN, now=now, hold=by)
+        return used.word if isinstance(used, Problem) else "redeemed"
+
+    assert redeemed() == "redeemed"
+    assert redeemed(by=None) == "reserved"
+    assert redeemed(by=replace(hold, id=an_id())) == "not_held"
+    assert redeemed(now=hold.until) == "not_held"
+    assert redeemed(by=None, now=hold.until) == "expired"
+    assert redeemed(replace(shown, offer=replace(under, most=5), redeemed_in_all=5)) == "limit_reached"
+    assert redeemed(replace(shown, coupon=coupons.voided(one, at=NOON))) == "voided"
+    assert isinstance(outcome(honour, shown, now=NOON + 2 * MINUTE), Reserved)
+
+
+def test_what_is_redeemed_in_front_counts_for_the_limits_of_what_comes_after() -> None:
+    under, customer_id = offer(most=3, most_each=2), an_id()
+    first, second, third = (coupon(under, customer_id=customer_id) for _ in range(3))
+    nobodys = coupon(under)
+    before = [redemption(one) for one in (first, second)]
+    shown = coupons.after(presented(third, under), before)
+    assert verdict(shown) == ("limit_reached", {"of": "customer", "most": 2})
+    assert verdict(coupons.after(presented(nobodys, under), before))[0] == "redeemable"
+    assert verdict(coupons.after(presented(nobodys, under, redeemed_in_all=1), before)) == ("limit_reached", {"of": "offer", "most": 3})
+    busy = replace(CAFE, limits=replace(CAFE.limits, redemptions=2))
+    assert verdict(coupons.after(presented(), before), business=busy) == ("limit_reached", {"of": "staff member", "most": 2})
