@@ -32,14 +32,14 @@ from playwright.async_api import Browser, Page, async_playwright, expect  # noqa
 from shop import NOON, PIN, Clock, Shop  # noqa: E402
 
 from app import asgi, db, settings, world  # noqa: E402
-from app.desk import audit, campaigning, correcting, enrolment, keys, people, segments  # noqa: E402
+from app.desk import audit, campaigning, correcting, enrolment, keys, people, segments, webhooks  # noqa: E402
 from app.desk import coupons as giving  # noqa: E402
 from app.desk import customers as knowing  # noqa: E402
 from app.desk.found import secret_hash  # noqa: E402
 from app.errands import Errands  # noqa: E402
 from app.followers import Followers  # noqa: E402
 from app.sandbox import past  # noqa: E402
-from app.store import CounterKind, Unit  # noqa: E402
+from app.store import BEHIND, CounterKind, Unit  # noqa: E402
 from passes import codes, coupons  # noqa: E402
 from passes.businesses import Brand  # noqa: E402
 from passes.campaigns import Campaign, Rules, WinBack  # noqa: E402
@@ -711,6 +711,65 @@ async def _(cafe: Cafe, name: str) -> None:
         await page.locator(".sheet:popover-open [action$=roll] button").click()
         await page.locator("#secret").evaluate("it => { it.value = 'cp_live_' + 'x9Qa'.repeat(14) }")  # another one each time
         await keep(page, name)
+
+
+async def told(cafe: Cafe) -> UUID:
+    """Two addresses that are told what happens: a web shop's, and the books', which do not answer. The web shop's id."""
+    shop, store = cafe.shop, cafe.shop.desk.store
+    known = await store.endpoints(shop.business.id)
+    if known:
+        return known[0].id
+    lan, now = shop.staff["Lan"].id, shop.clock()
+    types = ("coupon.redeemed", "coupon.reversed", "reward.ready")
+    wanted = webhooks.Wanted(url="https://shop.example.com/counterpass", types=types, description="Web shop")
+    made = await webhooks.make(shop.desk, shop.business.id, lan, wanted)
+    books = replace(made, id=uuid4(), url="https://books.example.com/hook", types="", description="Book-keeping", failures=9)
+    books = replace(books, failed_at=now - timedelta(hours=3), made_at=now)
+    sent = [
+        webhooks.message(shop.desk.world, made, place, event, facts[event.id])
+        for page in [await store.happened(shop.business.id, kinds=("redeemed", "earned"), limit=6)]
+        for facts in [await store.about([event for _, event in page])]
+        for place, event in page
+    ]
+    ends = (
+        {"state": "sent", "status": 204},
+        {"state": "sent", "status": 200, "said": '{"taken": true}'},
+        {"state": "failed", "status": 500, "said": "Internal Server Error", "tries": 17},
+        {"status": 503, "said": "Back in a moment", "tries": 2, "due_at": now + timedelta(minutes=2)},
+        {"due_at": BEHIND, "tries": 0},
+        {"state": "sent", "status": 200, "said": "OK"},
+    )
+    rows = [
+        replace(one, **{"tries": 1, "tried_at": now, **end, "at": now - timedelta(minutes=9 * number)})
+        for number, (one, end) in enumerate(zip(sent, ends, strict=True))
+    ]
+    await store.commit(Unit(at=now, due_at=now, rows=(books, *rows)))
+    return made.id
+
+
+@picture("webhooks-desktop")
+async def _(cafe: Cafe, name: str) -> None:
+    await told(cafe)
+    async with cafe.office(DESKTOP, "/webhooks") as page:
+        await keep(page, name)
+
+
+@picture("webhooks-one-desktop")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.office(DESKTOP, f"/webhooks/{await told(cafe)}") as page:
+        await keep(page, name, whole=True)
+
+
+@picture("webhooks-one-phone-dark-vi")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.office(PHONE, f"/webhooks/{await told(cafe)}", dark=True, language="vi") as page:
+        await keep(page, name, whole=True)
+
+
+@picture("webhooks-new-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.office(PHONE, "/webhooks/new") as page:
+        await keep(page, name, whole=True)
 
 
 @picture("scenarios-phone-dark")

@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 from visits import DESKTOP, PHONE, SMALLEST, TABLET, Visit, sees, types
 
 from app import world
-from app.desk import enrolment, people
+from app.desk import enrolment, people, webhooks
 from app.errands import Errands
 from passes import codes
 from passes.programs import Asks
@@ -65,6 +65,18 @@ async def fill(visit: Visit) -> dict[str, str]:
     }
 
 
+async def hooked(visit: Visit) -> str:
+    """The page of an address that is told little, with something that it did not take."""
+    shop, store = visit.shop, visit.shop.desk.store
+    url = f"https://till.example/{'a-long-way-to-the-place-' * 5}"
+    wanted = webhooks.Wanted(url=url, types=("campaign.finished",), description="Books")
+    made = await webhooks.make(shop.desk, shop.business.id, shop.staff["Lan"].id, wanted)
+    ((place, event),) = await store.happened(shop.business.id, limit=1)
+    sent = webhooks.message(shop.desk.world, made, place, event, (await store.about([event]))[event.id])
+    await shop.desk.commit(world.now(), rows=(replace(sent, state="failed", status=500, said="x" * 300, tries=17, tried_at=world.now()),))
+    return f"/webhooks/{made.id}"
+
+
 async def test_pages_of_owners(visit: Visit, axe: str) -> None:
     await fill(visit)
     (story,) = {str(one.coupon_id) for one in await visit.past() if one.status == "reversed"}
@@ -80,6 +92,9 @@ async def test_pages_of_owners(visit: Visit, axe: str) -> None:
         "/counters",
         "/keys",
         "/keys/new",
+        "/webhooks",
+        "/webhooks/new",
+        await hooked(visit),
         "/api/scenarios",
         "/account",
         "/nowhere",
