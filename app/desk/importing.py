@@ -550,10 +550,11 @@ async def _people(desk: Desk, business: Business, said: Sequence[CustomerLine]) 
     for value in {value for line in said for value in _values(business, line)}:
         known = await desk.store.contact(business.id, value)
         owners[value] = known.customer_id if known else None
-    return People(
+    numbers = set(await desk.store.known_numbers(business.id, [line.number for line in said]))
+    return People(  # who is there comes last: whatever somebody else brings in meanwhile is there then, and not in the way
         people=await _places(desk, business, Customer, [one for line in said for one in (line.customer_id, line.merged_into)]),
         cards=await _places(desk, business, Card, [line.card_id for line in said]),
-        numbers=set(await desk.store.known_numbers(business.id, [line.number for line in said])),
+        numbers=numbers,
         owners=owners,
     )
 
@@ -673,11 +674,11 @@ def _is_number(said: str) -> bool:
 async def _coupons(desk: Desk, here: Here, laid: Laid, lines: Sequence[tuple[int, CouponLine]]) -> None:
     business = here.business
     said = [line for _, line in lines]
+    taken = set(await desk.store.known_codes(business.id, [line.code for line in said]))
     there = await _places(desk, business, Coupon, [line.coupon_id for line in said])
     people = await _places(desk, business, Customer, [line.customer_id for line in said])
     cards = await _places(desk, business, Card, [line.card_id for line in said])
     used = await _places(desk, business, Redemption, [line.redemption_id for line in said])
-    taken = set(await desk.store.known_codes(business.id, [line.code for line in said]))
     laid_down: set[UUID] = set()
 
     def lay(line: CouponLine) -> bool:
@@ -742,12 +743,12 @@ def _minted(code: str) -> bool | None:
 async def _redemptions(desk: Desk, here: Here, laid: Laid, lines: Sequence[tuple[int, RedemptionLine]]) -> None:
     business = here.business
     said = [line for _, line in lines]
+    coupons = await _places(desk, business, Coupon, [line.coupon_id for line in said])
+    known = await desk.store.coupons_of(business.id, [coupons.placed(line.coupon_id) for line in said])
     there = await _places(desk, business, Redemption, [line.redemption_id for line in said])
     back = await _places(desk, business, Reversal, [line.reversal_id for line in said])
-    coupons = await _places(desk, business, Coupon, [line.coupon_id for line in said])
     people = await _places(desk, business, Customer, [line.customer_id for line in said])
     cards = await _places(desk, business, Card, [line.card_id for line in said])
-    known = await desk.store.coupons_of(business.id, [coupons.placed(line.coupon_id) for line in said])
     laid_down: set[UUID] = set()
 
     def lay(line: RedemptionLine) -> bool:

@@ -1,5 +1,6 @@
 """All that a business has recorded goes out as CSV and comes back: into another database, into a shop with other ids, twice."""
 
+import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator
@@ -116,6 +117,25 @@ async def test_what_goes_out_comes_back_to_the_byte_and_counts(shop: Shop, elsew
 
     again = {what: await brought(elsewhere, what, file) for what, file in files.items()}
     assert {(one["done"], one["failed"]) for one in again.values()} == {(0, 0)}
+
+
+async def test_the_same_files_brought_by_two_at_once_come_in_once(shop: Shop, elsewhere: Shop) -> None:
+    await week(shop)
+    for what in WHAT:
+        file = await export(shop, what)
+        made = [(await bring(elsewhere, what, file)).json()["id"] for _ in range(2)]
+
+        async def work() -> None:
+            while await Errands(elsewhere.desk).step():
+                pass
+
+        await asyncio.gather(*(work() for _ in range(4)))
+        said = [(await elsewhere.get(f"imports/{one}", who="Lan")).json() for one in made]
+        assert [one["state"] for one in said] == ["ended", "ended"]
+        assert not [bad for one in said for bad in one["bad"]]
+        assert sum(one["done"] for one in said) == sum(one["skipped"] for one in said) == len(rows(file))
+        assert await export(elsewhere, what) == file or what == "coupons"
+    assert await export(elsewhere, "coupons") == await export(shop, "coupons")
 
 
 async def test_a_used_coupon_waits_for_its_redemption_and_is_not_given_twice(shop: Shop, elsewhere: Shop) -> None:
