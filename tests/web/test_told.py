@@ -108,6 +108,9 @@ async def test_test_mode_has_addresses_of_its_own(shop: Shop) -> None:
     assert str(kept.id) == test["id"]
     owner = await shop.sign_in()
     assert (await owner.get(f"/webhooks/{test['id']}")).status_code == 200
+    assert (await owner.post("/webhooks", data={"url": HOOK, "mode": "test"})).status_code == 200
+    assert len((await shop.get("webhooks", who="Test")).json()["data"]) == 2
+    assert (await owner.get("/webhooks")).text.count("data-tone=\"decide\"") == 2
 
 
 async def test_an_owner_adds_an_address_tries_it_and_takes_it_away(shop: Shop) -> None:
