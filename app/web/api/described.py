@@ -7,6 +7,7 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from http import HTTPStatus
 from inspect import cleandoc
@@ -16,7 +17,7 @@ from types import UnionType
 from typing import Any, Final, NamedTuple, get_args
 
 import msgspec
-from litestar import Litestar
+from litestar import Litestar, Response
 from litestar.dto import AbstractDTO
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import ParameterKwarg
@@ -24,11 +25,11 @@ from litestar.routes import HTTPRoute
 from litestar.types import Empty
 
 from app.desk.webhooks import Told
-from app.problems import CONTENT_TYPE, STATUS, ChangedSince, InvalidRequest, RateLimited, TooLarge, WrongMediaType
+from app.problems import CONTENT_TYPE, STATUS, ChangedSince, InvalidRequest, KeyReused, RateLimited, TooLarge, WrongMediaType
 from app.store import SCOPES
 from app.web.api.calls import ALWAYS, CHANGING, ProblemDocument
 from app.web.api.lists import SPARSE
-from app.web.wire import JSON, Ask
+from app.web.wire import JSON, Ask, bare
 from passes.problems import Problem
 
 Json = dict[str, Any]
@@ -89,24 +90,20 @@ ACCEPT_LANGUAGE: Final[Json] = {
     "schema": {"type": "string"},
     "example": "vi",
 }
+KEY: Final = r'^("([ !#-\[\]-~]|\\["\\])+"|[!#-+\--~]([ !#-+\--~]*[!#-+\--~])?)$'
+"""An Idempotency-Key as ``wire.key_of`` reads it."""
 IDEMPOTENCY_KEY: Final[Json] = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": True,
     "description": "A new one for each thing to be done, the same one when it is sent again: a UUID is good. Kept for 24 hours.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[!#-\[\]-~]+$"},
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": KEY},
     "example": "3f0f5b0e-6d0c-4a51-9b52-9f2d1c8f6a2e",
 }
 IF_NONE_MATCH: Final[Json] = {
     "name": "If-None-Match",
     "in": "header",
     "description": "The `ETag` of what you have: 304 without a body if it is still so.",
-    "schema": {"type": "string"},
-}
-FIELDS: Final[Json] = {
-    "name": "fields",
-    "in": "query",
-    "description": "Only these fields of what is answered (of each, in a list), with commas between them.",
     "schema": {"type": "string"},
 }
 
@@ -236,6 +233,11 @@ class Call(NamedTuple):
         return bool(self.opt.get("cached"))
 
     @property
+    def replays(self) -> bool:
+        """Whether an answer may be one that was given before: with an Idempotency-Key, or a name of the till's own (till.py)."""
+        return bool(self.opt["changes"]) or KeyReused in self.opt["refuses"]
+
+    @property
     def asked(self) -> Iterator[tuple[str, Any, ParameterKwarg | None, object]]:
         """Its query parameters: name, type, limits, default."""
         for name, field in self.handler.parsed_fn_signature.parameters.items():
@@ -255,17 +257,35 @@ class Call(NamedTuple):
         return tuple(dict.fromkeys(problems))
 
 
-async def only_what_is_described(request: Ask) -> None:
-    """Before a call: a parameter that it does not have is a mistake of the caller, and never simply left out."""
-    if request.scope["query_string"] and (strange := request.query_params.keys() - _known(request.route_handler)):
-        there = ", ".join(sorted(_known(request.route_handler))) or "none"
-        raise InvalidRequest(errors=f"{', '.join(sorted(strange))[:LONGEST]}: no such parameter; there are: {there}")
+async def only_what_is_described(request: Ask) -> Response[Any] | None:
+    """Before a call: a parameter that it does not have is a mistake of the caller, and never simply left out.
+
+    OPTIONS is answered here: of an address with calls from several places, Litestar names the methods of one of them only.
+    """
+    if "answers" not in request.route_handler.opt:
+        there = {method for one in request.app.routes if one.path == request.scope["path_template"] for method in one.methods}  # type: ignore[attr-defined] # these are of HTTP
+        return bare(HTTPStatus.NO_CONTENT, {"Allow": ", ".join(sorted(there))})
+    if request.scope["query_string"]:
+        known, seen = _known(request.route_handler), set[str]()
+        for name, value in request.query_params.multi_items():
+            if name not in known:
+                raise InvalidRequest(errors=f"{name[:LONGEST]}: no such parameter; there are: {', '.join(known) or 'none'}")
+            if name in seen:
+                raise InvalidRequest(errors=f"{name}: said twice")
+            if not known[name].fullmatch(value):
+                raise InvalidRequest(errors=f"{name}: leave it out, or say one that there is")
+            seen.add(name)
+    return None
 
 
 @cache
-def _known(handler: HTTPRouteHandler) -> frozenset[str]:
+def _known(handler: HTTPRouteHandler) -> Mapping[str, re.Pattern[str]]:
+    """The query parameters of a call, and what they may be. Litestar would take null for None in one that may be left out."""
     one = Call("", "", handler, dict.fromkeys(re.findall(r"{(\w+):", "".join(handler.paths)), str))
-    return frozenset(name for name, *_ in one.asked) | ({"fields"} if one.reads else set())
+    known = {name: "(?!null$).*" if type(None) in get_args(kind) else ".*" for name, kind, *_ in one.asked}
+    if one.reads:
+        known["fields"] = _fields(one.opt["answers"])["schema"]["pattern"]
+    return {name: re.compile(pattern, re.IGNORECASE | re.DOTALL) for name, pattern in known.items()}
 
 
 def calls(app: Litestar) -> Sequence[Call]:
@@ -389,12 +409,24 @@ def _parameters(one: Call, example: Json) -> Iterator[Json]:
         asked = {"name": name, "in": "query", "required": default is Empty, "description": about, "schema": schema}
         yield _exemplified(asked, given.get(name))
     if one.reads:
-        yield from (FIELDS, IF_NONE_MATCH)
+        yield from (_fields(one.opt["answers"]), IF_NONE_MATCH)
     if ChangedSince in one.opt["refuses"]:
         yield IF_MATCH
     if one.opt["changes"]:
         yield IDEMPOTENCY_KEY
     yield ACCEPT_LANGUAGE
+
+
+def _fields(answers: type[msgspec.Struct]) -> Json:
+    """The parameter with which only some fields are asked for: of a page, of each on it."""
+    of = get_args(answers.__annotations__["data"])[0] if answers.__struct_fields__ == ("data", "next") else answers
+    names = f"({'|'.join(of.__struct_encode_fields__)})"
+    return {
+        "name": "fields",
+        "in": "query",
+        "description": "Only these fields of what is answered (of each, in a list), with commas between them.",
+        "schema": {"type": "string", "pattern": rf"^\s*{names}\s*(,\s*{names}\s*)*$"},
+    }
 
 
 def _told(kind: str, hook: Json, example: Json) -> Json:
@@ -433,6 +465,8 @@ def _schema(kind: Any, limits: ParameterKwarg | None) -> Json:
     """The schema of a parameter; nobody can say null in an address."""
     parts = [part for part in get_args(kind) if part is not type(None)] if type(None) in get_args(kind) else [kind]
     schema = dict(msgspec.json.schema(parts[0]))
+    if parts[0] is datetime:
+        schema |= {"format": "date-time", "minLength": len("2026-11-22T14:05:00Z")}
     for limit, word in _LIMITS.items():
         if limits is not None and (value := getattr(limits, limit, None)) is not None:
             schema[word] = value
@@ -441,7 +475,7 @@ def _schema(kind: Any, limits: ParameterKwarg | None) -> Json:
 
 def _responses(one: Call, answered: Json | None, example: Json) -> Iterator[tuple[str, Json]]:
     limited = ("RateLimit-Policy", "RateLimit")
-    headers = _named(*limited, *(["ETag"] if one.reads else []), *(["Idempotent-Replayed"] if one.opt["changes"] else []))
+    headers = _named(*limited, *(["ETag"] if one.reads else []), *(["Idempotent-Replayed"] if one.replays else []))
     for status in dict.fromkeys((one.handler.status_code, *one.opt["also"])):
         response: Json = {"description": HTTPStatus(status).description, "headers": headers}
         mine = example.get("answer") if example.get("status") == status else None
@@ -458,7 +492,7 @@ def _responses(one: Call, answered: Json | None, example: Json) -> Iterator[tupl
     for problem in one.refuses:
         by_status[int(STATUS[problem])].append(problem)
     for status, found in sorted(by_status.items()):
-        more = [*(["Idempotent-Replayed"] if one.opt["changes"] and status not in (401, 429, 500, 503) else [])]
+        more = [*(["Idempotent-Replayed"] if one.replays and status not in (401, 429, 500, 503) else [])]
         if status in (HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
             more.append("Retry-After")
         if status == HTTPStatus.UNAUTHORIZED:
@@ -505,11 +539,24 @@ def _complete(components: Json, answers: Iterable[Any], bodies: Iterable[Any]) -
     read = {one.__name__ for one in _structs(bodies)}
     for one in _structs(answers):
         schema = components.get(one.__name__)
+        if schema is not None:
+            _timed(schema, one)
         if schema is None or one.__name__ in read or one.__struct_config__.omit_defaults:
             continue
         schema["required"] = list(schema.get("properties", {}))
         for field in schema.get("properties", {}).values():
             field.pop("default", None)
+
+
+def _timed(schema: Json, of: type[msgspec.Struct]) -> None:
+    """Msgspec says the format of a time only where it insists on its zone when it reads one; those that we write all have one."""
+    for field in msgspec.inspect.type_info(of).fields:  # type: ignore[attr-defined] # of a Struct
+        kinds = field.type.types if isinstance(field.type, msgspec.inspect.UnionType) else (field.type,)
+        if any(isinstance(kind, msgspec.inspect.DateTimeType) for kind in kinds):
+            said = schema["properties"][field.encode_name]
+            for one in said.get("anyOf", [said]):
+                if one.get("type") == "string":
+                    one["format"] = "date-time"
 
 
 def _structs(kinds: Iterable[Any]) -> Iterator[type[msgspec.Struct]]:
