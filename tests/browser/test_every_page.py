@@ -1,5 +1,6 @@
 """Every page and every answer: no violation of WCAG 2.2 AA, on phone, tablet and desktop, by day and by night; nothing sticks out."""
 
+import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -104,6 +105,12 @@ async def test_pages_of_owners(visit: Visit, axe: str) -> None:
     for path in (*paths, f"/programs/{visit.shop.program.id}/design"):
         await page.goto(path)
         wrong += await looks_right(page, axe, path)
+    await page.goto("/keys")
+    await page.get_by_role("button", name="Change").first.click()
+    wrong += await looks_right(page, axe, "what can be changed in a key", screens=[(PHONE, "light"), (DESKTOP, "dark")])
+    await page.get_by_role("button", name="Roll the key").locator("visible=true").click()
+    await expect(page.get_by_label("Secret", exact=True)).to_have_value(re.compile("^cp_live_"))
+    wrong += await looks_right(page, axe, "the secret of a key", screens=[(PHONE, "light"), (DESKTOP, "dark")])
     assert not wrong, "\n".join(wrong)
 
 
