@@ -117,6 +117,17 @@ async def test_where_nobody_answers_is_one_line() -> None:
     assert re.fullmatch(r"counterpass: 127\.0\.0\.1: [^\n]+\n", err)
 
 
+async def test_where_somebody_else_answers_is_one_line() -> None:
+    async def else_(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+        writer.close()
+
+    async with await asyncio.start_server(else_, "127.0.0.1", 0) as server:
+        status, _, err = await counterpass("scenarios", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", "cp_test_nobody")
+    assert (status, err) == (1, "counterpass: it should be so that Counterpass answers there; found something else\n")
+
+
 async def test_the_example_plays_a_tills_afternoon(premises: Premises) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-I", "-W", "error", "-c", SESSION, str(ROOT / "examples"), premises.url, premises.test,

@@ -221,6 +221,7 @@ async def test_the_same_transaction_at_the_same_moment_is_done_once(shop: Shop) 
         ({"action": "redeem", "transaction_id": "t"}, "invalid_request"),
         ({"action": "redeem", "transaction_id": "", "codes": ["X"]}, "invalid_request"),
         ({"action": "redeem", "transaction_id": "t" * 129, "codes": ["X"]}, "invalid_request"),
+        ({"action": "redeem", "transaction_id": "t\n", "codes": ["X"]}, "invalid_request"),
         ({"action": "redeem", "transaction_id": "línea", "codes": ["X"]}, "invalid_request"),
         ({"action": "accrue", "transaction_id": "t", "card": "X", "count": "1"}, "invalid_request"),
         ({"action": "accrue", "transaction_id": "t", "card": "X", "cuont": 1}, "invalid_request"),

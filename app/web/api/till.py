@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 from litestar import Response, post
 from litestar.params import JSONBody
+from msgspec.structs import replace
 
 from app import problems
 from app.desk import Desk, Repeated, till
@@ -25,6 +26,8 @@ from app.desk.views import BasketReversalView, BasketView, CardView, EarnedView,
 from app.problems import InvalidRequest, KeyInFlight, KeyReused, TooLarge, WrongScope
 from app.store import Caller, Duplicate, Kept, Scope
 from app.web.api.calls import ProblemDocument, call
+from app.web.api.sales import MOST_CODES, Amount, Codes, Currency, same, told_of
+from app.web.api.sales import Receipt as ReceiptNumber
 from app.web.wire import Answering, Ask, Maybe, Presentable, Strict, caller_of, desk_of, language_of, once
 from passes.problems import Busy, NotFound, Problem
 
@@ -32,13 +35,9 @@ KEPT_AS: Final = "till:"
 """In front of a transaction_id, among the keys of a caller."""
 LONGEST: Final = 128
 
-Transaction = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST, pattern=r"^[ -~]*[!-~][ -~]*$")]
-"""The till's own name of a transaction: printable ASCII, and not only spaces."""
-ReceiptNumber = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
-Currency = Annotated[str, msgspec.Meta(pattern=r"^([A-Z]{3})?$")]
+Transaction = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST, pattern=r"^[ -~]*[!-~][ -~]*$(?!\n)")]
+"""The till's own name of a transaction: printable ASCII, and not only spaces. (In Python `$` lets a line end follow.)"""
 Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
-Amount = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
-Codes = Annotated[tuple[Presentable, ...], msgspec.Meta(min_length=1, max_length=20)]
 
 
 # --- What a till says ---
@@ -67,7 +66,7 @@ class TillInquire(TillAsk, frozen=True, kw_only=True, tag="inquire"):
     """What would this bill get? ``codes`` are looked up; ``count`` or ``amount`` (else one visit) is what ``card`` would earn by."""
 
     card: Maybe = ""
-    codes: Annotated[tuple[Presentable, ...], msgspec.Meta(max_length=20)] = ()
+    codes: Annotated[tuple[Presentable, ...], msgspec.Meta(max_length=MOST_CODES)] = ()
     count: Count | None = None
     amount: Amount | None = None
 
@@ -76,9 +75,9 @@ class TillRedeem(TillAsk, frozen=True, kw_only=True, tag="redeem"):
     """Use these codes up, all or none. ``amount`` is what was paid, in minor units of ``currency``."""
 
     codes: Codes
-    receipt: ReceiptNumber = ""
+    receipt: ReceiptNumber | None = None
     amount: Amount | None = None
-    currency: Currency = ""
+    currency: Currency | None = None
 
 
 class TillAccrue(TillAsk, frozen=True, kw_only=True, tag="accrue"):
@@ -87,8 +86,8 @@ class TillAccrue(TillAsk, frozen=True, kw_only=True, tag="accrue"):
     card: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     count: Count | None = None
     amount: Amount | None = None
-    receipt: ReceiptNumber = ""
-    currency: Currency = ""
+    receipt: ReceiptNumber | None = None
+    currency: Currency | None = None
 
 
 class TillReverse(TillAsk, frozen=True, kw_only=True, tag="reverse"):
@@ -186,7 +185,7 @@ def _answer(said: Said, **facts: Any) -> TillAnswer:
 
 def _refusal(said: Said, document: dict[str, Any]) -> TillAnswer:
     facts = {"kind" if name == "type" else name: value for name, value in document.items()}
-    return msgspec.structs.replace(_answer(said, problem=ProblemDocument(**facts)), accepted=False)
+    return replace(_answer(said, problem=ProblemDocument(**facts)), accepted=False)
 
 
 SCOPES: Final[Mapping[type[TillAsk], tuple[Scope, ...]]] = {
@@ -240,7 +239,7 @@ async def _asked(desk: Desk, caller: Caller, said: TillSearch | TillInquire, lan
             desk, caller, said.card, count=said.count, amount=said.amount, language=language, document=document
         )
     except NotFound as problem:
-        return msgspec.structs.replace(_refusal(said, document(problem)), verdicts=verdicts)
+        return replace(_refusal(said, document(problem)), verdicts=verdicts)
     return _answer(said, verdicts=verdicts, card=card, would_earn=earns)
 
 
@@ -271,14 +270,13 @@ async def _story(desk: Desk, caller: Caller, said: TillRedeem | TillAccrue | Til
     """What a transaction changes."""
     match said:
         case TillRedeem():
-            told = Told(receipt=said.receipt, amount=said.amount, currency=said.currency, reference=said.transaction_id)
+            told = replace(told_of(said) or Told(), reference=said.transaction_id)
             try:
                 await till.give(desk, caller, said.codes, told=told, once=telling)
             except Twice as twice:
-                first, second = (one + 1 for one in twice.places)
-                raise InvalidRequest(errors=f"codes: {first} and {second} are one coupon") from None
+                raise same(twice) from None
         case TillAccrue():
-            told = Told(receipt=said.receipt, amount=said.amount, currency=said.currency, reference=said.transaction_id)
+            told = replace(told_of(said) or Told(), reference=said.transaction_id)
             await earn(desk, caller, said.card, count=said.count, amount=said.amount, told=told, once=telling)
         case TillReverse():
             await till.take_back(desk, caller, said.reverses, reason=said.reason, may=partial(_may, caller), once=telling)
