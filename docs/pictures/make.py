@@ -703,6 +703,14 @@ async def _(cafe: Cafe, name: str) -> None:
         await keep(page, name, whole=True)
 
 
+@picture("keys-change-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    await tills(cafe)
+    async with cafe.office(PHONE, "/keys") as page:
+        await page.get_by_role("button", name="Change Web shop").click()
+        await keep(page, name)
+
+
 @picture("keys-made-phone-dark-vi")
 async def _(cafe: Cafe, name: str) -> None:
     await tills(cafe)
