@@ -8,6 +8,7 @@ from databases import BOTH
 from msgspec.structs import replace
 from shop import Shop
 
+from app.desk import leaving, merging
 from app.store import Unit
 from passes import codes, coupons
 from passes.coupons import Coupon
@@ -334,3 +335,18 @@ async def test_a_receipt_that_earned_on_several_cards_is_taken_back_from_each(sh
         ("Hoa", 6, 0),
         ("Mai", 3, 0),
     ]
+
+
+async def test_what_two_cards_earned_that_have_become_one_comes_off_that_one_and_a_card_that_was_left_gives_nothing(shop: Shop) -> None:
+    hoa, mai, tu = await shop.join("Hoa"), await shop.join("Mai"), await shop.join("Tú")
+    for card, count in ((hoa, 2), (mai, 4), (tu, 1)):
+        await shop.post(f"cards/{card['id']}/earnings", {"count": count, "receipt": "R-1"})
+    keep, other = UUID(hoa["customer_id"]), UUID(mai["customer_id"])
+    await merging.merge(shop.desk, shop.business, shop.staff["Lan"].id, keep, other)
+    await leaving.leave(shop.desk, shop.business, UUID(tu["id"]))
+    back = (await shop.post("returns", {"receipt": "R-1"})).json()
+    told = sorted((one["card"]["customer"], one["taken"], one["short"], one["card"]["balance"]) for one in back["cards"])
+    assert told == [("Hoa", 6, 0, 0), ("Tú", 0, 1, 1)]
+    hoas = next(one for one in back["cards"] if one["card"]["customer"] == "Hoa")
+    assert [one["offer"]["title"] for one in hoas["voided"]] == ["Free cookie"]
+    assert (await shop.post("returns", {"receipt": "R-1"})).json()["word"] == "nothing_to_return"
