@@ -18,6 +18,7 @@ from app.store import Filter
 from passes import codes, coupons
 from passes.businesses import Brand
 from passes.offers import Offer
+from passes.problems import NotFound
 
 
 async def hand_out(shop: Shop, name: str = "Till 1", **more: Any) -> str:
@@ -107,6 +108,19 @@ async def test_while_a_key_is_rolled_both_secrets_are_the_same_key(shop: Shop) -
     assert {(await ask(shop, one)).json()["id"] for one in (old, new)} == {str(key_id)}
     shop.clock.forward(minutes=1)
     assert [(await ask(shop, one)).status_code for one in (old, new)] == [401, 200]
+
+
+@BOTH
+async def test_a_key_that_is_rolled_and_revoked_at_once_is_revoked(shop: Shop) -> None:
+    key_id, by = UUID(await hand_out(shop)), shop.staff["Lan"].id
+    store, here, day = shop.desk.store, shop.desk.world, keys.OVERLAPS["24h"]
+    rolling = [keys.roll(store, here, shop.business, key_id, by=by, overlap=day) for _ in range(6)]
+    rolling.insert(3, keys.revoke(store, here, shop.business, key_id, by=by))  # type: ignore[arg-type] # it gives nothing
+    done = await asyncio.gather(*rolling, return_exceptions=True)
+    secrets = [one[1] for one in done if isinstance(one, tuple)]
+    assert all(isinstance(one, tuple | NotFound) or one is None for one in done)
+    assert {(await ask(shop, one)).status_code for one in (shop.tokens["Till 1"], *secrets)} == {401}
+    assert [one.key.name for one in await keys.of(store, shop.business) if one.key.id == key_id] == []
 
 
 async def test_its_last_use_is_written_down_once_a_minute(shop: Shop) -> None:
