@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -118,17 +119,31 @@ class _Telling:
 
     async def run(self) -> None:
         try:
+            ours = await self._tell()
+        except asyncio.CancelledError:  # we are stopped: nobody has to wait for the lease to end
+            with contextlib.suppress(DatabaseProblem):
+                await self._store.put_endpoint(self._one, rests=self._rests)
+            raise
+        if ours:
+            now = self._desk.world.now()
+            if self._rests and self._one.due_at <= now:  # and there is nothing to probe it with
+                self._one = replace(self._one, due_at=now + LONGEST_REST)
+            await self._store.put_endpoint(self._one, rests=self._rests)
+
+    async def _tell(self) -> bool:
+        """All that can be said now. False if its owner has said something, or somebody else has it: what we did may be done again."""
+        try:
             while await self._begin() or self._under_way:
                 done, _ = await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     del self._under_way[task]
                 if not await self._came([task.result() for task in done]):
-                    return  # its owner has said something, or somebody else has it: what we did may be done again
+                    return False
         finally:
             for task in self._under_way:
                 task.cancel()
             await asyncio.gather(*self._under_way, return_exceptions=True)
-        await self._store.put_endpoint(self._one, rests=self._rests)
+        return True
 
     @property
     def _rests(self) -> bool:
@@ -203,7 +218,7 @@ class _Telling:
         """Tried in vain: longer each time, with jitter so that not everybody comes at once; after three days it is given up."""
         now = self._desk.world.now()
         wait = WAITS[min(delivery.tries, len(WAITS) - 1)] * (0.9 + 0.2 * self._desk.world.uniform())
-        due = now + max(wait, _asked(answer))
+        due = now + max(wait, _asked(answer, now))
         tried = replace(self._tried(delivery, answer.status if answer else None, said), due_at=due)
         if due > delivery.at + TRIED_FOR:
             log.info("a webhook's delivery is given up", endpoint=str(delivery.endpoint_id), status=tried.status, tries=tried.tries)
@@ -244,9 +259,10 @@ def _text(answer: Answer) -> str:
     return answer.body.decode("utf-8", "replace")
 
 
-def _asked(answer: Answer | None) -> timedelta:
-    """What a Retry-After in seconds asks for, as far as it is believed."""
-    with contextlib.suppress(KeyError, ValueError):
-        seconds = int(answer.headers["retry-after"]) if answer else 0
-        return min(timedelta(seconds=min(max(seconds, 0), 10**6)), LONGEST_ASKED)
+def _asked(answer: Answer | None, now: datetime) -> timedelta:
+    """What a Retry-After asks for (RFC 9110, 10.2.3: seconds, or a date), as far as it is believed."""
+    said = answer.headers.get("retry-after", "") if answer else ""
+    with contextlib.suppress(ValueError, TypeError, OverflowError):
+        wait = timedelta(seconds=min(int(said), 10**6)) if said.isdecimal() else parsedate_to_datetime(said) - now
+        return min(max(wait, timedelta()), LONGEST_ASKED)
     return timedelta()

@@ -16,7 +16,7 @@ from app.db import tables
 from app.db.conversing import Conversing, just, with_rows
 from app.db.history import Query
 from app.db.shapes import COUPON, DELIVERY, ENDPOINT, as_id, as_moment, checked
-from app.db.statements import Talk
+from app.db.statements import Ask, Talk
 from app.db.unit import Ready
 from app.store import BEHIND, ENOUGH, Delivery, Endpoint, Facts, Place, Row
 from passes.cards import Event
@@ -146,24 +146,29 @@ class Heralded(Conversing):
 
     async def about(self, events: Sequence[Event]) -> Mapping[UUID, Facts]:
         """See app.store.Store."""
-        return await self._read(self._about(events)) if events else {}
+        return await self._read(self._about(events), heavy=True) if events else {}
 
     def _about(self, events: Sequence[Event]) -> Talk[Mapping[UUID, Facts]]:
         cards = list({event.card_id for event in events if event.card_id})
         coupons = list({event.coupon_id for event in events if event.coupon_id})
 
-        def asked(columns: str, table: str, by: str, ids: Sequence[UUID], more: str = "") -> Talk[Sequence[Sequence[Any]]]:
+        def asked(columns: str, table: str, by: str, ids: Sequence[UUID], *, then: bool = False) -> Talk[Sequence[Sequence[Any]]]:
+            """Rows by these ids; ``then`` are only those of the events' time, in their order."""
             if not ids:
                 return ()
             query = Query(self._dialect)
-            return (yield query.ask(f"SELECT {columns} FROM {table} WHERE {by} {query.listed(ids)}{more}"))
+            text = f"SELECT {columns} FROM {table} WHERE {by} {query.listed(ids)}"
+            if then:
+                first, last = (query.given(checked(of(event.at for event in events))) for of in (min, max))
+                text = f"{text} AND at >= {first} AND at <= {last} ORDER BY {by}, number"
+            return (yield query.ask(text))
 
         numbers = {as_id(row[0]): row[1] for row in (yield from asked("id, number", "card", "id", cards))}
         given = {as_id(row[0]): row for row in (yield from asked("id, offer_id, expires_at", "coupon", "id", coupons))}
         counted = list({event.card_id for event in events if event.card_id and event.kind in _BALANCED})
         lines = {
             (as_id(row[0]), as_moment(row[1])): row
-            for row in (yield from asked("card_id, at, location_id, balance", "entry", "card_id", counted, " ORDER BY card_id, number"))
+            for row in (yield from asked("card_id, at, location_id, balance", "entry", "card_id", counted, then=True))
         }
         used = {}
         for table, id_ in (("redemption", "id"), ("reversal", "redemption_id")):
@@ -210,12 +215,14 @@ class Heralded(Conversing):
         lanes = list({one.lane for one in deliveries})
         text = f"SELECT DISTINCT lane FROM delivery WHERE endpoint_id = {here} AND state = 'due' AND lane {query.listed(lanes)}"
         busy = {as_id(row[0]) for row in (yield query.ask(text))} if lanes else set()
+        rows = []
         for one in deliveries:
-            waits = replace(one, due_at=BEHIND) if one.lane in busy else one
+            rows.append(DELIVERY.row(replace(one, due_at=BEHIND) if one.lane in busy else one))
             busy.add(one.lane)
-            query = Query(self._dialect)
-            values = ", ".join(query.given(value) for value in DELIVERY.row(waits))
-            yield query.ask(f"INSERT INTO delivery ({', '.join(DELIVERY.columns)}) VALUES ({values})")
+        if rows:
+            names = ", ".join(DELIVERY.columns)
+            given = self._dialect.given(dict(zip(DELIVERY.columns, DELIVERY.types, strict=True)))
+            yield Ask(self._dialect.text(f"INSERT INTO delivery ({names}) SELECT {names} FROM {given}"), rows=rows, silent=True)
         return True
 
     async def due(self, endpoint_id: UUID, *, now: datetime, but: Sequence[UUID], limit: int) -> Sequence[Delivery]:

@@ -28,6 +28,9 @@ OVERLAPS: Final[Mapping[str, timedelta]] = {"now": timedelta(0), "1h": timedelta
 TEST: Final = "webhook.test"
 """The type of what is sent to try an address: nothing has happened."""
 
+AT_THE_TIME: Final = timedelta(minutes=5)
+"""What was under way when an endpoint was added, on whichever machine, is told to it."""
+
 State = Literal["working", "resting", "disabled"]
 
 
@@ -74,7 +77,9 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, rename={"kind": "type"}):
 
 
 def wants(endpoint: Endpoint, event: Event) -> bool:
-    """Whether an endpoint is told of this."""
+    """Whether an endpoint is told of this: of what happened since it was added, and was not brought along from elsewhere (an import)."""
+    if event.at < endpoint.made_at - AT_THE_TIME:
+        return False
     return not endpoint.types or EVENT_TYPES[event.kind] in endpoint.types.split()
 
 

@@ -5,6 +5,7 @@ import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 from uuid import UUID
 
@@ -232,7 +233,13 @@ async def test_what_is_no_success_and_how_long_it_asks_to_wait(shop: Shop, till:
     one = await follows(shop, till, "card.earned")
     card = await shop.join()
     # A kept connection that is dropped may have been so before: libcurl asks once more on a new one.
-    answers = [said(301, Location=till.url), said(429, Retry_After="4000"), None, None, said(200, b"x" * 100_000)]
+    answers = [
+        said(301, Location=till.url),
+        said(429, Retry_After=format_datetime(shop.clock() + timedelta(seconds=4005), usegmt=True)),
+        None,
+        None,
+        said(200, b"x" * 100_000),
+    ]
     till.answer = lambda _: answers.pop(0)
     await shop.stamp(card)
     waits = []
@@ -282,6 +289,10 @@ async def test_while_a_secret_is_rolled_both_sign(shop: Shop, till: Receiver) ->
     assert till.secret not in str(await shop.desk.store.audited(shop.business.id))
 
 
+class Killed(BaseException):
+    """Nothing of ours goes on."""
+
+
 async def test_who_is_killed_between_sending_and_writing_it_down_costs_a_repeat(shop: Shop, till: Receiver) -> None:
     await follows(shop, till, "card.earned")
     card = await shop.join()
@@ -291,7 +302,7 @@ async def test_who_is_killed_between_sending_and_writing_it_down_costs_a_repeat(
 
     async def killed(ask: Ask) -> Answer:
         await shop.desk.world.http(ask)
-        raise asyncio.CancelledError
+        raise Killed
 
     await asyncio.gather(Herald(replace(shop.desk, world=replace(shop.desk.world, http=killed))).round(), return_exceptions=True)
     assert len(till.got) == 1
@@ -313,6 +324,64 @@ async def test_two_processes_tell_each_event_once(shop: Shop, till: Receiver) ->
     assert len(till.ids) == len(set(till.ids)) == 20
     for card in cards:
         assert [got["data"]["balance"] for got in till.got if got["data"]["card_id"] == card["id"]] == [1, 2, 3, 4, 5]
+
+
+async def test_who_is_stopped_lets_go_of_it(shop: Shop, till: Receiver) -> None:
+    await follows(shop, till, "card.earned")
+    await shop.stamp(await shop.join())
+    reached, never = asyncio.Event(), asyncio.Event()
+
+    async def slow(_: Ask) -> Answer:
+        reached.set()
+        await never.wait()
+        raise Unreachable
+
+    working = asyncio.create_task(Herald(replace(shop.desk, world=replace(shop.desk.world, http=slow))).run())
+    await reached.wait()
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+    assert await told(shop.desk) == 1
+    assert till.types() == ["card.earned"]
+
+
+async def test_who_takes_nothing_for_a_week_is_switched_off(shop: Shop, till: Receiver) -> None:
+    one, card = await follows(shop, till, "card.earned"), await shop.join()
+    others = [await shop.join(f"Guest {number}") for number in range(6)]
+    till.up = False
+    for day in range(9):
+        for each in others[:6] if day == 0 else [card]:
+            await shop.stamp(each)
+        await told(shop.desk)
+        assert webhooks.state(await now_is(shop, one)) == ("resting" if day <= 7 else "disabled")
+        shop.clock.forward(days=1)
+    assert (await now_is(shop, one)).disabled_why == "silent"
+
+
+async def test_who_rests_and_has_nothing_to_be_probed_with_is_left_alone(shop: Shop, till: Receiver) -> None:
+    one = await follows(shop, till, "card.earned")
+    till.up = False
+    for number in range(6):
+        await shop.stamp(await shop.join(f"Guest {number}"))
+    await told(shop.desk)
+    shop.clock.forward(hours=74)
+    for _ in range(8):
+        await told(shop.desk)
+        shop.clock.forward(minutes=12)
+    assert {each.state for each in await log_of(shop, one)} == {"failed"}
+    assert webhooks.state(await now_is(shop, one)) == "resting"
+    till.up = True
+    await shop.stamp(await shop.join("One more"))
+    await told(shop.desk)
+    assert till.types() == ["card.earned"]
+    assert webhooks.state(await now_is(shop, one)) == "working"
+
+
+async def test_what_is_brought_along_from_elsewhere_is_not_told(shop: Shop, till: Receiver) -> None:
+    one = await follows(shop, till)
+    await shop.join()
+    ((_, event),) = await shop.desk.store.happened(shop.business.id, limit=1)
+    assert webhooks.wants(one, event)
+    assert not webhooks.wants(one, replace(event, at=one.made_at - timedelta(days=9)))
 
 
 # --- Where nothing is sent ---
