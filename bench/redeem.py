@@ -45,10 +45,11 @@ def serve() -> None:
     from litestar.params import JSONBody
 
     from app.web import api
+    from app.web.api.calls import call
     from app.web.api.redemptions import LookUp
     from app.web.wire import Ask, Strict
 
-    @post("/nothing", status_code=201, dto=Strict[LookUp], return_dto=None, opt={"scopes": ()})
+    @post("/nothing", dto=Strict[LookUp], return_dto=None, **call(answers=LookUp, status=201))
     async def nothing(data: JSONBody[LookUp], request: Ask) -> Response[bytes]:  # noqa: ARG001 (decoded, and that is all)
         return Response(b"{}", status_code=201, media_type="application/json")
 
@@ -144,7 +145,11 @@ class Client(asyncio.Protocol):
         head, found_end, body = self.buffer.partition(b"\r\n\r\n")
         if not found_end:
             return
-        length = int(head.lower().split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0])
+        said = head.lower().partition(b"content-length: ")[2]
+        if not said and self.waiting is not None:
+            self.waiting.set_exception(RuntimeError(head.decode()))
+            return
+        length = int(said.split(b"\r\n", 1)[0])
         if len(body) >= length and self.waiting is not None:
             self.buffer = body[length:]
             self.waiting.set_result((int(head[9:12]), body[:length]))
