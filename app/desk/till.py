@@ -2,24 +2,22 @@
 
 from asyncio import gather
 from collections.abc import Callable, Sequence
-from uuid import UUID
+from contextlib import suppress
+from typing import Final
 
 import msgspec
 
-from app.desk import Desk, Once, basket, limits, present, read, redeem, returns, reverse
+from app.desk import Desk, Once, basket, find, limits, present, read, redeem, returns, reverse
 from app.desk.sales import Told
 from app.desk.views import CardView, OfferView, Verdict
-from app.store import Caller, CardFacts, Return, Sale, Scope
-from passes import cards, contacts
-from passes.problems import NotFound, Problem
+from app.store import Caller, Return, Sale
+from passes import cards
+from passes.problems import MistypedCode, NotFound, Problem
 from passes.programs import BySpend
 from passes.words import N_
 
-MOST: int = 20
+MOST: Final = 20
 """Cards that a search answers with: whoever is among more says something else of themselves."""
-LEAST: int = 3
-"""Characters of a name: with fewer it would list everybody."""
-
 Document = Callable[[Problem], dict[str, object]]
 """Writes a problem as it is sent."""
 
@@ -35,42 +33,18 @@ class WouldEarn(msgspec.Struct, frozen=True, kw_only=True):
 async def search(
     desk: Desk, caller: Caller, *, card: str = "", code: str = "", phone: str = "", email: str = "", name: str = "", language: str
 ) -> tuple[CardView, ...]:
-    """Cards that any of these names: a number or id, a coupon's code, whole phone numbers and addresses, or a part of a name."""
-    business, now = caller.business, desk.world.now()
-    found: dict[UUID, CardFacts] = {}
-    if card:
-        try:
-            facts = await read.card_facts(desk, business.id, card)
-            found[facts.card.id] = facts
-        except NotFound:
-            pass
-    wanted = [*await _on_which(desk, caller, code), *await _of_whom(desk, caller, phone=phone, email=email)]
-    if len(name.strip()) >= LEAST:
-        wanted += [one.id for one, customer in await desk.store.find_cards(business.id, name.strip(), limit=MOST) if customer.name]
-    found |= {one: facts for one, facts in (await desk.store.cards_facts(wanted[:MOST])).items() if facts.business.id == business.id}
-    look = desk.look(business, language, now)
-    return tuple(look.card(facts) for facts in found.values() if facts.card.left_at is None)[:MOST]
-
-
-async def _on_which(desk: Desk, caller: Caller, code: str) -> Sequence[UUID]:
-    """The card on which the coupon with this code is."""
-    if not code:
-        return ()
-    try:
-        coupon = (await present.find(desk, caller, code, desk.world.now())).presented.coupon
-    except Problem:  # also a card's own number: that is asked for as a card
-        return ()
-    return () if coupon.card_id is None else (coupon.card_id,)
-
-
-async def _of_whom(desk: Desk, caller: Caller, *, phone: str, email: str) -> Sequence[UUID]:
-    """The cards of the customers whose address or number this is."""
-    found: list[UUID] = []
-    for value in contacts.values(caller.business, email=email, phone=phone):
-        contact = await desk.store.contact(caller.business.id, value)
-        if contact is not None:
-            found += [one.id for one in await desk.store.cards_of(caller.business.id, contact.customer_id)]
-    return found
+    """Cards, not left, that any of these names: a number or id, a coupon's code, whole addresses and phone numbers, a part of a name."""
+    found: list[CardView] = []
+    with suppress(NotFound):
+        found += [await read.card(desk, caller, card, language=language)] if card else ()
+    for printed, address, number in ((code, "", ""), ("", email, ""), ("", "", phone)):
+        with suppress(MistypedCode):
+            if printed or address or number:
+                found += await find.cards(desk, caller, printed=printed, email=address, phone=number, language=language)
+    if any(char.isalpha() for char in name):  # digits alone would find parts of phone numbers
+        hits = await find.find(desk, caller, name, language=language)
+        found += await gather(*(read.card(desk, caller, str(hit.card_id), language=language) for hit in hits))
+    return tuple({one.id: one for one in found if one.left_at is None}.values())[:MOST]
 
 
 async def would_earn(
@@ -104,10 +78,8 @@ async def give(desk: Desk, caller: Caller, typed: Sequence[str], *, told: Told, 
         await basket.redeem_all(desk, caller, basket.showing(desk, caller, typed), channel="api", told=told, once=once)
 
 
-async def take_back(
-    desk: Desk, caller: Caller, reference: str, *, reason: str, may: Callable[[tuple[Scope, ...]], None], once: Once
-) -> None:
-    """Take back all that a transaction of this till did: its redemptions, or what it added to a card. ``may`` raises for a lacking scope.
+async def take_back(desk: Desk, caller: Caller, reference: str, *, reason: str, once: Once) -> None:
+    """Take back all that a transaction of this key did: its redemptions, or what it added to a card. Whoever did it may undo it.
 
     Raises NotFound, NothingToReverse, NothingToReturn, and what a reversal raises.
     """
@@ -121,8 +93,6 @@ async def take_back(
         raise NotFound(what=N_("transaction"))
     [(sale, _)] = done
     if sale.basket_id is not None:
-        may(("redeem",))
         await reverse.reverse_basket(desk, caller, sale.basket_id, None, reason=reason, once=once)
     else:
-        may(("earn",))
         await returns.take_back(desk, caller, sale.receipt or reference, amount=None, sold=sold, once=once)

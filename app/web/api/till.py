@@ -195,7 +195,7 @@ SCOPES: Final[Mapping[type[TillAsk], tuple[Scope, ...]]] = {
     TillAccrue: ("earn",),
     TillReverse: ("redeem", "earn"),
 }
-"""A key needs one of them for the action. To reverse it needs what the transaction that is reversed needed."""
+"""A key needs one of them for the action. It reverses only transactions of its own, so it had what these needed."""
 
 
 @post(
@@ -211,17 +211,14 @@ async def speak_as_till(data: JSONBody[TillAsk], request: Ask) -> Response[bytes
     reverse: sent again, they are answered as the first time, and nothing happens twice. Search and inquire change nothing.
     """
     desk, caller = desk_of(request), caller_of(request)
-    _may(caller, SCOPES[type(data)])
+    needed = SCOPES[type(data)]
+    if not caller.scopes.intersection(needed):
+        raise WrongScope(needed=needed, has=tuple(sorted(caller.scopes)))
     if isinstance(data, TillSearch | TillInquire):
         answer = await _asked(desk, caller, data, language_of(request, desk.words))
         return Response(msgspec.json.encode(answer), status_code=HTTPStatus.OK, media_type="application/json")
     said = cast("TillRedeem | TillAccrue | TillReverse", data)
     return await once(request, HTTPStatus.OK, partial(_done, desk, caller, said), key=KEPT_AS + said.transaction_id)
-
-
-def _may(caller: Caller, needed: tuple[Scope, ...]) -> None:
-    if not caller.scopes.intersection(needed):
-        raise WrongScope(needed=needed, has=tuple(sorted(caller.scopes)))
 
 
 async def _asked(desk: Desk, caller: Caller, said: TillSearch | TillInquire, language: str) -> TillAnswer:
@@ -279,7 +276,7 @@ async def _story(desk: Desk, caller: Caller, said: TillRedeem | TillAccrue | Til
             told = replace(told_of(said) or Told(), reference=said.transaction_id)
             await earn(desk, caller, said.card, count=said.count, amount=said.amount, told=told, once=telling)
         case TillReverse():
-            await till.take_back(desk, caller, said.reverses, reason=said.reason, may=partial(_may, caller), once=telling)
+            await till.take_back(desk, caller, said.reverses, reason=said.reason, once=telling)
 
 
 handlers = (speak_as_till,)
