@@ -1,19 +1,20 @@
 """All that a business has recorded, as CSV (RFC 4180): four files that go back in as they came out (app.desk.importing).
 
-Columns never change their names or their order; ids and titles stand side by side, so that a spreadsheet can be read and an
-installation with other ids knows what is meant. Times are in the business's zone, with their offset.
+Times are in the business's zone, with their offset.
 """
 
 import csv
 import io
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from app.desk import Desk
+from app.desk.lines import COLUMNS, CouponLine, CustomerLine, EventLine, RedemptionLine, What, defused
 from app.desk.telling import EVENT_TYPES
 from app.store import Place
 from passes.businesses import Business
@@ -21,108 +22,10 @@ from passes.cards import Card, Customer, Event
 from passes.coupons import Coupon, Redemption, Reversal
 from passes.words import Text
 
-What = Literal["customers", "coupons", "redemptions", "events"]
-COLUMNS: Final[Mapping[What, tuple[str, ...]]] = {
-    "customers": (
-        "customer_id",
-        "name",
-        "email",
-        "phone",
-        "language",
-        "birthday",
-        "consent_at",
-        "note",
-        "joined_at",
-        "location_id",
-        "location",
-        "merged_into",
-        "erased_at",
-        "card_id",
-        "program_id",
-        "program",
-        "number",
-        "balance",
-        "visits",
-        "card_joined_at",
-        "visited_at",
-        "visited_location_id",
-        "visited_location",
-        "left_at",
-    ),
-    "coupons": (
-        "coupon_id",
-        "code",
-        "state",
-        "offer_id",
-        "offer",
-        "card_id",
-        "customer_id",
-        "issued_at",
-        "valid_from",
-        "expires_at",
-        "redemption_id",
-        "voided_at",
-        "batch_id",
-    ),
-    "redemptions": (
-        "redemption_id",
-        "kind",
-        "at",
-        "coupon_id",
-        "offer_id",
-        "offer",
-        "card_id",
-        "customer_id",
-        "location_id",
-        "location",
-        "staff_id",
-        "staff",
-        "channel",
-        "reason",
-        "basket_id",
-        "reversal_id",
-        "reversed_at",
-        "reversal_location_id",
-        "reversal_location",
-        "reversal_staff_id",
-        "reversal_staff",
-        "reversal_reason",
-    ),
-    "events": (
-        "event_id",
-        "type",
-        "at",
-        "customer_id",
-        "card_id",
-        "coupon_id",
-        "amount",
-        "wallet",
-        "reason",
-        "staff_id",
-        "staff",
-        "campaign_id",
-    ),
-}
-"""What stands in each file, in this order. A customer with several cards has a line for each."""
 AT_ONCE: Final = 1000
 """Records that an export has in memory."""
 CHUNK: Final = 1 << 16
 """Characters that are sent at a time."""
-FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
-"""How a cell begins that a spreadsheet would run (https://owasp.org/www-community/attacks/CSV_Injection)."""
-
-
-def defused(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula: an apostrophe in front says that it is text.
-
-    One that looks as if this had been done to it gets one more, so that ``armed`` always gives back what it was.
-    """
-    return f"'{cell}" if cell.lstrip("'").startswith(FORMULAS) else cell
-
-
-def armed(cell: str) -> str:
-    """What a cell was before it was defused."""
-    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(FORMULAS) else cell
 
 
 class Names(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,7 +64,7 @@ async def export(desk: Desk, business: Business, what: What, *, since: datetime 
     written.writerow(COLUMNS[what])
     known = await names(desk, business)
     async for line in LINES[what](desk, known, since):
-        written.writerow([_cell(business, one) for one in line])
+        written.writerow([_cell(business, one) for one in msgspec.structs.astuple(line)])
         if text.tell() > CHUNK:
             yield text.getvalue().encode()
             text.seek(0)
@@ -183,10 +86,9 @@ def _cell(business: Business, value: object) -> str:
 
 # --- Lines ---
 
-Line = Sequence[object]
 
-
-async def _customers(desk: Desk, known: Names, since: datetime | None) -> AsyncIterator[Line]:
+async def _customers(desk: Desk, known: Names, since: datetime | None) -> AsyncIterator[CustomerLine]:
+    """A customer with several cards has a line for each."""
     after: Place | None = None
     while True:
         await desk.aside()
@@ -199,41 +101,41 @@ async def _customers(desk: Desk, known: Names, since: datetime | None) -> AsyncI
         after = Place(some[-1][0].joined_at, some[-1][0].id)
 
 
-def _customer(known: Names, who: Customer, card: Card | None) -> Line:
-    person = (
-        who.id,
-        who.name,
-        who.email,
-        who.phone,
-        who.language,
-        who.birthday,
-        who.consent_at,
-        who.note,
-        who.joined_at,
-        who.location_id,
-        known.of(who.location_id),
-        who.merged_into,
-        who.erased_at,
+def _customer(known: Names, who: Customer, card: Card | None) -> CustomerLine:
+    person = CustomerLine(
+        customer_id=who.id,
+        name=who.name,
+        email=who.email,
+        phone=who.phone,
+        language=who.language,
+        birthday=who.birthday,
+        consent_at=who.consent_at,
+        note=who.note,
+        joined_at=who.joined_at,
+        location_id=who.location_id,
+        location=known.of(who.location_id),
+        merged_into=who.merged_into,
+        erased_at=who.erased_at,
     )
     if card is None:
-        return (*person, *[None] * (len(COLUMNS["customers"]) - len(person)))
-    return (
-        *person,
-        card.id,
-        card.program_id,
-        known.of(card.program_id),
-        card.number,
-        card.balance,
-        card.visits,
-        card.joined_at,
-        card.visited_at,
-        card.location_id,
-        known.of(card.location_id),
-        card.left_at,
+        return person
+    return replace(
+        person,
+        card_id=card.id,
+        program_id=card.program_id,
+        program=known.of(card.program_id),
+        number=card.number,
+        balance=card.balance,
+        visits=card.visits,
+        card_joined_at=card.joined_at,
+        visited_at=card.visited_at,
+        visited_location_id=card.location_id,
+        visited_location=known.of(card.location_id),
+        left_at=card.left_at,
     )
 
 
-async def _coupons(desk: Desk, known: Names, since: datetime | None) -> AsyncIterator[Line]:
+async def _coupons(desk: Desk, known: Names, since: datetime | None) -> AsyncIterator[CouponLine]:
     """Those that somebody was given, then the codes in pools, so that none of the business's own codes is missing."""
     after: Place | None = None
     while True:
@@ -257,25 +159,25 @@ async def _coupons(desk: Desk, known: Names, since: datetime | None) -> AsyncIte
             last = pooled[-1].id
 
 
-def _coupon(known: Names, coupon: Coupon) -> Line:
-    return (
-        coupon.id,
-        coupon.code,
-        coupon.state,
-        coupon.offer_id,
-        known.of(coupon.offer_id),
-        coupon.card_id,
-        coupon.customer_id,
-        coupon.issued_at,
-        coupon.valid_from,
-        coupon.expires_at,
-        coupon.redemption_id,
-        coupon.voided_at,
-        coupon.batch_id,
+def _coupon(known: Names, coupon: Coupon) -> CouponLine:
+    return CouponLine(
+        coupon_id=coupon.id,
+        code=coupon.code,
+        state=coupon.state,
+        offer_id=coupon.offer_id,
+        offer=known.of(coupon.offer_id),
+        card_id=coupon.card_id,
+        customer_id=coupon.customer_id,
+        issued_at=coupon.issued_at,
+        valid_from=coupon.valid_from,
+        expires_at=coupon.expires_at,
+        redemption_id=coupon.redemption_id,
+        voided_at=coupon.voided_at,
+        batch_id=coupon.batch_id,
     )
 
 
-async def _redemptions(desk: Desk, known: Names, since: datetime | None) -> AsyncIterator[Line]:
+async def _redemptions(desk: Desk, known: Names, since: datetime | None) -> AsyncIterator[RedemptionLine]:
     after: Place | None = None
     while True:
         await desk.aside()
@@ -287,32 +189,39 @@ async def _redemptions(desk: Desk, known: Names, since: datetime | None) -> Asyn
         after = Place(some[-1][0].at, some[-1][0].id)
 
 
-def _redemption(known: Names, done: Redemption, back: Reversal | None) -> Line:
-    return (
-        done.id,
-        done.kind,
-        done.at,
-        done.coupon_id,
-        done.offer_id,
-        known.of(done.offer_id),
-        done.card_id,
-        done.customer_id,
-        done.location_id,
-        known.of(done.location_id),
-        done.staff_id,
-        known.of(done.staff_id),
-        done.channel,
-        done.reason,
-        done.basket_id,
-        *(
-            (back.id, back.at, back.location_id, known.of(back.location_id), back.staff_id, known.of(back.staff_id), back.reason)
-            if back
-            else [None] * 7
-        ),
+def _redemption(known: Names, done: Redemption, back: Reversal | None) -> RedemptionLine:
+    line = RedemptionLine(
+        redemption_id=done.id,
+        kind=done.kind,
+        at=done.at,
+        coupon_id=done.coupon_id,
+        offer_id=done.offer_id,
+        offer=known.of(done.offer_id),
+        card_id=done.card_id,
+        customer_id=done.customer_id,
+        location_id=done.location_id,
+        location=known.of(done.location_id),
+        staff_id=done.staff_id,
+        staff=known.of(done.staff_id),
+        channel=done.channel,
+        reason=done.reason,
+        basket_id=done.basket_id,
+    )
+    if back is None:
+        return line
+    return replace(
+        line,
+        reversal_id=back.id,
+        reversed_at=back.at,
+        reversal_location_id=back.location_id,
+        reversal_location=known.of(back.location_id),
+        reversal_staff_id=back.staff_id,
+        reversal_staff=known.of(back.staff_id),
+        reversal_reason=back.reason,
     )
 
 
-async def _events(desk: Desk, known: Names, since: datetime | None) -> AsyncIterator[Line]:
+async def _events(desk: Desk, known: Names, since: datetime | None) -> AsyncIterator[EventLine]:
     after = 0
     while True:
         await desk.aside()
@@ -324,20 +233,20 @@ async def _events(desk: Desk, known: Names, since: datetime | None) -> AsyncIter
         after = some[-1][0]
 
 
-def _event(known: Names, event: Event) -> Line:
-    return (
-        event.id,
-        EVENT_TYPES[event.kind],
-        event.at,
-        event.customer_id,
-        event.card_id,
-        event.coupon_id,
-        event.amount,
-        event.wallet,
-        event.reason,
-        event.staff_id,
-        known.of(event.staff_id),
-        event.campaign_id,
+def _event(known: Names, event: Event) -> EventLine:
+    return EventLine(
+        event_id=event.id,
+        type=EVENT_TYPES[event.kind],
+        at=event.at,
+        customer_id=event.customer_id,
+        card_id=event.card_id,
+        coupon_id=event.coupon_id,
+        amount=event.amount,
+        wallet=event.wallet,
+        reason=event.reason,
+        staff_id=event.staff_id,
+        staff=known.of(event.staff_id),
+        campaign_id=event.campaign_id,
     )
 
 

@@ -6,7 +6,7 @@ from litestar import get
 from litestar.response import Stream
 
 from app.desk import exporting
-from app.desk.exporting import COLUMNS, What
+from app.desk.lines import COLUMNS, What
 from app.web.lists import BOM
 from app.web.pages import HEADERS
 from app.web.sessions import owners

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from litestar.response import Stream
 
-from app.desk.exporting import defused
+from app.desk.lines import defused
 from app.problems import InvalidRequest
 from app.store import Place
 from app.web.pages import HEADERS

@@ -12,7 +12,7 @@ import pytest
 from shop import Shop, application
 
 from app import history
-from app.desk.exporting import COLUMNS, armed, defused
+from app.desk.lines import COLUMNS, armed, defused
 from app.errands import Errands
 
 WHAT = ("customers", "coupons", "redemptions", "events")
@@ -103,6 +103,13 @@ async def test_what_goes_out_comes_back_to_the_byte_and_counts(shop: Shop, elsew
     month = history.period("custom", today=today, first=today.replace(year=today.year - 1), last=today)
     told = [await history.numbers(one.desk, one.business, month) for one in (shop, elsewhere)]
     assert told[0] == told[1]
+    by = ("all", "offer", "staff", "hour")
+    counted = [
+        list(await where.desk.store.counted(shop.business.id, since=month.first, until=month.last, by=by))
+        for where in (shop, elsewhere)
+    ]
+    assert len(counted[0]) > 10
+    assert sorted(map(str, counted[0])) == sorted(map(str, counted[1]))
     assert await elsewhere.desk.store.tallied(shop.business.id, f"offer:{shop.offers['coffee'].id}") == await shop.desk.store.tallied(
         shop.business.id, f"offer:{shop.offers['coffee'].id}"
     )

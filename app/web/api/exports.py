@@ -9,8 +9,8 @@ from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 
 from app.desk import exporting, importing
-from app.desk.exporting import What
 from app.desk.importing import ImportMade, ImportView
+from app.desk.lines import What
 from app.problems import WrongMediaType
 from app.web.api.calls import call
 from app.web.api.history import moment

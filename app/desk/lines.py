@@ -1,0 +1,140 @@
+"""The lines of the files in which a business takes along all that it has recorded: what is written is what is read again.
+
+The columns of each file are the fields of its lines, and never change their names or their order. Ids and names stand side by side, so
+that a spreadsheet can be read and an installation with other ids knows what is meant.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Final, Literal
+from uuid import UUID
+
+import msgspec
+
+from app.desk.telling import EventType
+from passes import contacts
+from passes.coupons import Channel, State
+
+What = Literal["customers", "coupons", "redemptions", "events"]
+FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
+"""How a cell begins that a spreadsheet would run (https://owasp.org/www-community/attacks/CSV_Injection)."""
+
+
+def defused(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula: an apostrophe in front says that it is text.
+
+    One that looks as if this had been done to it gets one more, so that ``armed`` always gives back what it was.
+    """
+    return f"'{cell}" if cell.lstrip("'").startswith(FORMULAS) else cell
+
+
+def armed(cell: str) -> str:
+    """What a cell was before it was defused."""
+    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(FORMULAS) else cell
+
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+Short = Annotated[str, msgspec.Meta(max_length=1000, pattern=r"^[^\x00]*$")]
+Many = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
+
+
+class CustomerLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of customers: a person, and one of their cards."""
+
+    customer_id: UUID
+    name: Short = ""
+    email: Short = ""
+    phone: Short = ""
+    language: Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
+    birthday: Annotated[str, msgspec.Meta(pattern=contacts.BIRTHDAY)] = ""
+    consent_at: Moment | None = None
+    note: Annotated[str, msgspec.Meta(max_length=10_000, pattern=r"^[^\x00]*$")] = ""
+    joined_at: Moment
+    location_id: UUID | None = None
+    location: Short = ""
+    merged_into: UUID | None = None
+    erased_at: Moment | None = None
+    card_id: UUID | None = None
+    program_id: UUID | None = None
+    program: Short = ""
+    number: Short = ""
+    balance: Many = 0
+    visits: Many = 0
+    card_joined_at: Moment | None = None
+    visited_at: Moment | None = None
+    visited_location_id: UUID | None = None
+    visited_location: Short = ""
+    left_at: Moment | None = None
+
+
+class CouponLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of coupons."""
+
+    coupon_id: UUID
+    code: Short
+    state: State
+    offer_id: UUID | None = None
+    offer: Short = ""
+    card_id: UUID | None = None
+    customer_id: UUID | None = None
+    issued_at: Moment
+    valid_from: Moment | None = None
+    expires_at: Moment | None = None
+    redemption_id: UUID | None = None
+    voided_at: Moment | None = None
+    batch_id: UUID | None = None
+
+
+class RedemptionLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of redemptions, with what took it back."""
+
+    redemption_id: UUID
+    kind: Literal["redemption", "goodwill"]
+    at: Moment
+    coupon_id: UUID
+    offer_id: UUID | None = None
+    offer: Short = ""
+    card_id: UUID | None = None
+    customer_id: UUID | None = None
+    location_id: UUID | None = None
+    location: Short = ""
+    staff_id: UUID | None = None
+    staff: Short = ""
+    channel: Channel
+    reason: Short = ""
+    basket_id: UUID | None = None
+    reversal_id: UUID | None = None
+    reversed_at: Moment | None = None
+    reversal_location_id: UUID | None = None
+    reversal_location: Short = ""
+    reversal_staff_id: UUID | None = None
+    reversal_staff: Short = ""
+    reversal_reason: Short = ""
+
+
+class EventLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the log."""
+
+    event_id: UUID
+    type: EventType
+    at: Moment
+    customer_id: UUID | None = None
+    card_id: UUID | None = None
+    coupon_id: UUID | None = None
+    amount: Annotated[int, msgspec.Meta(gt=-(2**53), lt=2**53)] = 0
+    wallet: Literal["", "apple", "google"] = ""
+    reason: Short = ""
+    staff_id: UUID | None = None
+    staff: Short = ""
+    campaign_id: UUID | None = None
+
+
+FORMS: Final[Mapping[What, type[msgspec.Struct]]] = {
+    "customers": CustomerLine,
+    "coupons": CouponLine,
+    "redemptions": RedemptionLine,
+    "events": EventLine,
+}
+
+COLUMNS: Final[Mapping[What, tuple[str, ...]]] = {what: form.__struct_fields__ for what, form in FORMS.items()}
+"""What stands in each file, in this order."""
