@@ -227,7 +227,7 @@ async def refused(
         kind=here(request).counter.kind,
         problem=said,
         moments={name: datetime.fromisoformat(facts[name]) for name in ("at", "expired_at", "valid_from") if facts.get(name)},
-        tone="decide" if word in ("expired", "staff_needed") else "refused",
+        tone="decide" if word in ("expired", "staff_needed", "reserved") else "refused",
         coupon=verdict.coupon if verdict else None,
         customer=verdict.customer if verdict else "",
         card=verdict.card if verdict else None,

@@ -253,6 +253,7 @@ async def test_the_counter_says_that_a_coupon_is_held(shop: Shop) -> None:
     counter = await shop.at_counter("Bình")
     answer = await counter.post("/counter/present", json={"code": coupon.code}, headers={"Idempotency-Key": "held"})
     assert "Held for a basket" in answer.text
+    assert 'data-tone="decide"' in answer.text
     assert "Free cookie" in answer.text
 
 
