@@ -7,9 +7,9 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "tests"), str(Path(__file__).parents[1] / "tests" / "web")]
 
-from fuzz import fuzz, opened, serving
+from fuzz import fuzz, opened, serving  # noqa: E402 (where it is was said just above)
 
-from app.db import migrate
+from app.db import migrate  # noqa: E402
 
 EXAMPLES = sys.argv[1] if len(sys.argv) > 1 else "150"
 

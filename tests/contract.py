@@ -100,6 +100,8 @@ class Contract:
             wrong.append(f"{name} {answer.status_code} is {kind}")
         elif kind.endswith("json") and "schema" in content[kind]:
             wrong += [f"{name} {answer.status_code} {fault}" for fault in self.faults(content[kind]["schema"], answer.json())]
+        if "x-words" in said and answer.json()["word"] not in said["x-words"]:
+            wrong.append(f"{name} {answer.status_code} {answer.json()['word']}: this word is not in the document")
         if answer.status_code in (429, 503) and not answer.headers.get("retry-after", "").isdecimal():
             wrong.append(f"{name} {answer.status_code} has no Retry-After")
         return wrong

@@ -30,6 +30,14 @@ def all_there(values: Any) -> Any:
     return {name: there(name, one) for name, one in values.items()} if isinstance(values, dict) else values
 
 
+@schemathesis.check
+def word_of_the_document(ctx: Any, response: Any, case: Any) -> None:
+    """A problem is one of those that the document has for this status."""
+    said = case.operation.definition.raw["responses"].get(str(response.status_code), {}).get("x-words")
+    if said is not None and case.method.upper() == case.operation.method.upper():
+        assert response.json()["word"] in said, f"{response.json()['word']} is none of {said}"
+
+
 @schemathesis.hook
 def map_path_parameters(context: Any, path_parameters: Any) -> Any:
     return all_there(path_parameters)

@@ -280,12 +280,19 @@ async def only_what_is_described(request: Ask) -> Response[Any] | None:
 
 @cache
 def _known(handler: HTTPRouteHandler) -> Mapping[str, re.Pattern[str]]:
-    """The query parameters of a call, and what they may be. Litestar would take null for None in one that may be left out."""
+    """The query parameters of a call, and what they may be."""
     one = Call("", "", handler, dict.fromkeys(re.findall(r"{(\w+):", "".join(handler.paths)), str))
-    known = {name: "(?!null$).*" if type(None) in get_args(kind) else ".*" for name, kind, *_ in one.asked}
+    known = {name: _values(kind) for name, kind, *_ in one.asked}
     if one.reads:
         known["fields"] = _fields(one.opt["answers"])["schema"]["pattern"]
     return {name: re.compile(pattern, re.IGNORECASE | re.DOTALL) for name, pattern in known.items()}
+
+
+def _values(kind: Any) -> str:
+    """What Litestar is not to be given: it would take null for None in what may be left out, and a number for a time."""
+    if datetime in (kind, *get_args(kind)):
+        return r"\d{4}-\d\d-\d\dT.*"
+    return "(?!null$).*" if type(None) in get_args(kind) else ".*"
 
 
 def calls(app: Litestar) -> Sequence[Call]:
@@ -316,8 +323,8 @@ def document(app: Litestar, *, public_url: str) -> Json:
     answered = {name: _either([next(described) for _ in parts]) for name, parts in zip(answers, written, strict=True)}
     _, hook = next(described), next(described)
     taken = dict(zip(bodies, described, strict=True))
-    components[Told.__name__]["properties"]["type"].pop("default", None)
-    _complete(components, [*chain(*written)], read)
+    _plain(components)
+    _complete(components, [*chain(*written), Told], read)
     examples = _examples()
     paths: defaultdict[str, Json] = defaultdict(dict)
     for one in known:
@@ -387,7 +394,7 @@ def _operation(one: Call, answered: Json | None, taken: Json | None, example: Js
     if taken is not None:
         operation["requestBody"] = {"required": True, "content": {JSON: _exemplified({"schema": taken}, example.get("body"))}}
     elif one.opt["takes"]:
-        operation["requestBody"] = {"required": True, "content": {kind: {} for kind in one.opt["takes"]}}
+        operation["requestBody"] = {"required": True, "content": {kind: {"schema": _file(kind)} for kind in one.opt["takes"]}}
     return operation
 
 
@@ -484,7 +491,7 @@ def _responses(one: Call, answered: Json | None, example: Json) -> Iterator[tupl
             if one.reads:
                 response["content"][SPARSE] = {"schema": {"type": "object"}}
         elif one.opt["answers"] is not None:
-            response["content"] = {one.opt["gives"]: {}}
+            response["content"] = {one.opt["gives"]: {"schema": _file(one.opt["gives"])}}
         yield str(status), response
     if one.reads:
         yield "304", {"description": "What you have (`If-None-Match`) is how it is.", "headers": _named("ETag", *limited)}
@@ -497,24 +504,19 @@ def _responses(one: Call, answered: Json | None, example: Json) -> Iterator[tupl
             more.append("Retry-After")
         if status == HTTPStatus.UNAUTHORIZED:
             more.append("WWW-Authenticate")
-        words = [kind.word for kind in found]
         yield (
             str(status),
             {
                 "description": "\n".join(f"- `{kind.word}`: {_first(kind)}" for kind in found),
                 "headers": _named(*(limited if status != HTTPStatus.UNAUTHORIZED else ()), *more),
-                "content": {
-                    CONTENT_TYPE: {
-                        "schema": {
-                            "allOf": [
-                                {"$ref": REF.format(name=ProblemDocument.__name__)},
-                                {"properties": {"word": {"enum": words}, "status": {"const": status}}},
-                            ]
-                        }
-                    }
-                },
+                "content": {CONTENT_TYPE: {"schema": {"$ref": REF.format(name=ProblemDocument.__name__)}}},
+                "x-words": [kind.word for kind in found],
             },
         )
+
+
+def _file(kind: str) -> Json:
+    return {"type": "string"} if kind.startswith("text/") else {"type": "string", "format": "binary"}
 
 
 def _first(kind: type[Problem]) -> str:
@@ -546,6 +548,22 @@ def _complete(components: Json, answers: Iterable[Any], bodies: Iterable[Any]) -
         schema["required"] = list(schema.get("properties", {}))
         for field in schema.get("properties", {}).values():
             field.pop("default", None)
+
+
+def _plain(schema: Any) -> None:
+    """A pair as a list of two, in place: generators of clients know no other."""
+    match schema:
+        case {"prefixItems": items, "items": False}:
+            kinds = [one for place, one in enumerate(items) if one not in items[:place]]
+            del schema["prefixItems"]
+            schema["items"] = _either(kinds)
+            _plain(schema["items"])
+        case dict():
+            for one in schema.values():
+                _plain(one)
+        case list():
+            for one in schema:
+                _plain(one)
 
 
 def _timed(schema: Json, of: type[msgspec.Struct]) -> None:
