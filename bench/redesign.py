@@ -61,8 +61,10 @@ async def open_shop(desk: Desk, count: int) -> tuple[Caller, str, list[str], lis
         store, here, name="Bench", zone="Europe/Berlin", currency="EUR", languages=("en", "vi"), location="Counter", owner="Owner"
     )
     business = await examples.cafe(store, here, shop.business)
-    made_by = shop.owner.id
-    _, secret = await keys.hand_out(store, here, business, name="bench", location_id=shop.location.id, made_by=made_by, staff_id=made_by)
+    by, often = shop.owner.id, keys.MOST_PER_MINUTE
+    _, secret = await keys.hand_out(
+        store, here, business, name="bench", location_id=shop.location.id, made_by=by, staff_id=by, per_minute=often
+    )
     caller = await store.caller(found.secret_hash(secret))
     program, now, cards = (await store.programs(business.id))[0], here.now(), []
     offer = (await store.offers(business.id, [program.goals[-1].offer_id]))[program.goals[-1].offer_id]
@@ -102,12 +104,12 @@ async def open_shop(desk: Desk, count: int) -> tuple[Caller, str, list[str], lis
         ]
         await store.commit(Unit(at=now, due_at=now, rows=tuple(given)))
     if caller is None:
-        raise SystemExit("the token stands for nobody")
-    return caller, token, minted, cards
+        raise SystemExit("the key stands for nobody")
+    return caller, secret, minted, cards
 
 
 @asynccontextmanager
-async def a_till(port: int, token: str, minted: list[str]):  # type: ignore[no-untyped-def]
+async def a_till(port: int, secret: str, minted: list[str]):  # type: ignore[no-untyped-def]
     """A customer at the till every so often, whoever is still waiting; how long each of them waited, in seconds."""
     waited: list[float] = []
     loop = asyncio.get_running_loop()
@@ -116,7 +118,7 @@ async def a_till(port: int, token: str, minted: list[str]):  # type: ignore[no-u
         begun = time.perf_counter()
         transport, counter = await loop.create_connection(redeem.Client, "127.0.0.1", port)
         for path, expected in (("look-ups", 200), ("redemptions", 201)):
-            status, body = await counter.ask(redeem.request(path, token, code, abs(hash(code))))
+            status, body = await counter.ask(redeem.request(path, secret, code, abs(hash(code))))
             if status != expected:
                 raise RuntimeError(f"{path} {status}: {body.decode()}")
         waited.append(time.perf_counter() - begun)
@@ -181,7 +183,7 @@ async def measure(folder: Path, database: str, port: int, *, apart: bool) -> Non
             "COUNTERPASS_TRUST": str(chain / "root.pem"),
         }
         async with asgi.open_desk(settings.read(environment)) as (desk, _):
-            caller, token, minted, cards = await open_shop(desk, CARDS)
+            caller, secret, minted, cards = await open_shop(desk, CARDS)
 
             async def touched(some: list[UUID]) -> float:
                 since = desk.world.now()
@@ -208,11 +210,11 @@ async def measure(folder: Path, database: str, port: int, *, apart: bool) -> Non
                 await redeem.ready(port)
                 await touched(cards[: PEER // 5])  # warm
                 pushed = [await touched(cards[:PEER])]
-                async with a_till(port, token, minted) as before:
+                async with a_till(port, secret, minted) as before:
                     await asyncio.sleep(QUIET)
-                async with a_till(port, token, minted) as meanwhile:
+                async with a_till(port, secret, minted) as meanwhile:
                     rate = await redesigned()
-                async with a_till(port, token, minted) as after:
+                async with a_till(port, secret, minted) as after:
                     await asyncio.sleep(QUIET)
                 pushed.append(await touched(cards[:PEER]))
     calm, busy = sorted([*before[WARM:], *after]), sorted(meanwhile)
