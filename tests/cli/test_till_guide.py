@@ -51,7 +51,7 @@ async def premises(sqlite_template: Path, launcher: Launcher, tmp_path_factory: 
                 scopes=scopes,
                 test=test,
             )
-            for scopes, test in ((("read", "earn", "redeem"), True), (("read",), True), (("read",), False))
+            for scopes, test in ((("read", "earn", "redeem", "manage"), True), (("read",), True), (("read",), False))
         ]
         card = (await shop.join())["number"]
     server = Server(launcher, folder, database_url=database)
