@@ -250,6 +250,15 @@ async def _(cafe: Cafe, name: str) -> None:
         await keep(page, name)
 
 
+@picture("counter-held-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    code = await cafe.voucher()
+    await cafe.shop.post("reservations", {"codes": [code]})
+    async with cafe.counter(PHONE) as page:
+        await present(page, code, "decide")
+        await keep(page, name)
+
+
 @picture("counter-wrong-place-phone")
 async def _(cafe: Cafe, name: str) -> None:
     shop = cafe.shop
