@@ -119,6 +119,13 @@ class Exported(Conversing):
         text = f"SELECT {COUPON.select('c')} FROM coupon AS c WHERE c.id {these} AND NOT (c.business_id <> {query.given(business_id)})"
         return {one.id: one for one in map(COUPON.read, await self._read(just(query.ask(text))))}
 
+    async def contacts_of(self, business_id: UUID, values: Sequence[str]) -> Mapping[str, UUID]:
+        """See app.store.Store."""
+        query = Query(self._dialect)
+        mine = f"business_id = {query.given(business_id)} AND value {query.listed([checked(one) for one in values])}"
+        found = await self._read(just(query.ask(f"SELECT value, customer_id FROM contact WHERE {mine}")))
+        return {row[0]: as_id(row[1]) for row in found}
+
     async def known_numbers(self, business_id: UUID, numbers: Sequence[str]) -> frozenset[str]:
         """See app.store.Store."""
         query = Query(self._dialect)

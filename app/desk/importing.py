@@ -25,8 +25,8 @@ from passes.words import N_
 
 LARGEST: Final = 20 * 1024 * 1024
 """Bytes of a file."""
-ON_A_SHEET: Final = 200
-"""Lines that are brought in at a time."""
+ON_A_SHEET: Final = 100
+"""Lines that are brought in at a time: 20 ms in which nobody else is served."""
 SHOWN: Final = 100
 """Bad lines that are remembered; the others are only counted."""
 

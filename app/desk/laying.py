@@ -209,10 +209,8 @@ class People(msgspec.Struct, kw_only=True):
 
 
 async def _people(desk: Desk, business: Business, said: Sequence[CustomerLine]) -> People:
-    owners: dict[str, UUID | None] = {}
-    for value in {value for line in said for value in _values(business, line)}:
-        known = await desk.store.contact(business.id, value)
-        owners[value] = known.customer_id if known else None
+    values = {value for line in said for value in _values(business, line)}
+    owners = dict.fromkeys(values) | dict(await desk.store.contacts_of(business.id, list(values)))
     numbers = set(await desk.store.known_numbers(business.id, [line.number for line in said]))
     return People(  # who is there comes last: whatever somebody else brings in meanwhile is there then, and not in the way
         people=await _places(desk, business, Customer, [one for line in said for one in (line.customer_id, line.merged_into)]),

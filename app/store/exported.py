@@ -52,6 +52,10 @@ class Exported(Protocol):
         """These coupons of a business, as they are."""
         ...
 
+    async def contacts_of(self, business_id: UUID, values: Sequence[str]) -> Mapping[str, UUID]:
+        """Whose these e-mail addresses and phone numbers are, of those that are somebody's."""
+        ...
+
     async def known_numbers(self, business_id: UUID, numbers: Sequence[str]) -> frozenset[str]:
         """Which of these are numbers of cards of this business."""
         ...
