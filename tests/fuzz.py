@@ -27,17 +27,28 @@ PER_MINUTE = 60_000
 
 
 async def opened(database_url: str) -> tuple[str, dict[str, list[str]]]:
-    """A shop after an afternoon: the secret of a key that may do everything, and what there is to name."""
+    """A shop in a database of its own: the secret of a key that may do everything, and what there is to name."""
     clock = Clock(world.now())
     async with application(database_url, clock) as (client, desk, followers):
-        shop = await Shop(client, desk, clock, followers).open()
-        till = await afternoon(shop)
-        more = [await shop.card_with_cookie() for _ in range(20)]
-        place, owner = shop.locations["Bến Thành"].id, shop.staff["Lan"].id
-        _, secret = await keys.hand_out(
-            desk.store, desk.world, shop.business, name="fuzz", location_id=place, made_by=owner, staff_id=owner, per_minute=PER_MINUTE
-        )
-        return secret, named([*(one.get("answer") for one in till.examples.values()), *more])
+        return await furnished(await Shop(client, desk, clock, followers).open())
+
+
+async def furnished(shop: Shop) -> tuple[str, dict[str, list[str]]]:
+    """The same of a shop after an afternoon."""
+    till = await afternoon(shop)
+    more = [await shop.card_with_cookie() for _ in range(20)]
+    place, owner = shop.locations["Bến Thành"].id, shop.staff["Lan"].id
+    _, secret = await keys.hand_out(
+        shop.desk.store,
+        shop.desk.world,
+        shop.business,
+        name="fuzz",
+        location_id=place,
+        made_by=owner,
+        staff_id=owner,
+        per_minute=PER_MINUTE,
+    )
+    return secret, named([*(one.get("answer") for one in till.examples.values()), *more])
 
 
 def named(answers: Any) -> dict[str, list[str]]:
