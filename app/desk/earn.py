@@ -16,7 +16,8 @@ async def earn(
 ) -> EarnedView:
     """Add stamps or points to a card (by id or number): ``count`` of them, or what an ``amount`` (minor units) is worth, or one visit.
 
-    ``told`` is what a till says of the sale. With its receipt (or its own name of it) an amount is what was paid, which earns only where spending does.
+    ``told`` is what a till says of the sale. With its receipt (or its own name of it) an amount is what was paid, which earns only
+    where spending does.
 
     Raises NotFound for a card that is not this business's, Paused while its program gives nothing new, CannotEarn for what cannot be
     added, LimitReached for who has stamped as often today as one may, and WrongCurrency. A goal is a promise: its offer is given also
