@@ -44,7 +44,7 @@ OTHERWISE: Final = N_(
 
 
 class Explained(msgspec.Struct, frozen=True, kw_only=True):
-    """One problem, for who reads about it. ``meaning`` is English; facts stand in the sentences in braces."""
+    """One problem, for who reads about it. The facts are named in English, and stand in the sentences in braces."""
 
     word: str
     status: int
@@ -57,9 +57,14 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
     address: str
 
 
+def meaning(kind: type[Problem]) -> str:
+    """What a problem means, as its docstring says in English: the facts are told apart."""
+    return " ".join((kind.__doc__ or "").split()).partition(" Facts: ")[0]
+
+
 def explained(kind: type[Problem], words: Words, language: str) -> Explained:
     """A problem, explained in a language as far as we speak it."""
-    meaning, _, facts = " ".join((kind.__doc__ or "").split()).partition(" Facts: ")
+    _, _, facts = " ".join((kind.__doc__ or "").split()).partition(" Facts: ")
     status = int(STATUS[kind])
     waits = TO_DO[HTTPStatus.SERVICE_UNAVAILABLE] if kind.word in AGAIN else ""
     return Explained(
@@ -68,7 +73,7 @@ def explained(kind: type[Problem], words: Words, language: str) -> Explained:
         title=words.said(language, kind.title),
         detail=_with_facts(words, language, kind.sentence),
         say=_with_facts(words, language, kind.say) if kind.say else "",
-        meaning=meaning,
+        meaning=words.said(language, meaning(kind)),
         facts=facts.rstrip("."),
         to_do=words.said(language, waits or TO_DO.get(status, OTHERWISE)),
         address=TYPE + kind.word,

@@ -12,6 +12,7 @@ from jinja2 import Environment, nodes
 
 import app.problems  # noqa: F401 (its problems are subclasses too)
 from app.languages import load
+from app.web.explained import meaning
 from passes.problems import Problem
 from passes.words import Text, Words, text
 
@@ -65,7 +66,7 @@ def said() -> Iterator[tuple[str, str, set[str]]]:
 
 
 def marked() -> dict[str, str]:
-    """Every sentence in N_("…"), or in t("…") of a template, and where it stands."""
+    """Every sentence in N_("…"), or in t("…") of a template, and what each problem means; and where it stands."""
     found = {sentence: where for sentence, where, _ in said()}
     for path, tree in TREES.items():
         for node in ast.walk(tree):
@@ -74,6 +75,8 @@ def marked() -> dict[str, str]:
                 assert len(node.args) == 1, where
                 assert isinstance(node.args[0], ast.Constant), f"{where}: only a written-out sentence can be translated"
                 found.setdefault(str(node.args[0].value), where)
+    for problem in PROBLEMS.values():
+        found.setdefault(meaning(problem), f"what {problem.__name__} means")
     return found
 
 
