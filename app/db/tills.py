@@ -53,7 +53,7 @@ class Tills(Cards):
         query = Query(self._dialect)
         text = f"""
             SELECT {SALE.select("s")} FROM sale AS s
-            WHERE s.basket_id {query.listed(basket_ids)} AND s.business_id = {query.given(business_id)}"""
+            WHERE s.basket_id {query.listed(basket_ids)} AND s.basket_id IS NOT NULL AND s.business_id = {query.given(business_id)}"""
         found = [SALE.read(row) for row in await self._read(just(query.ask(text)))] if basket_ids else []
         return {one.basket_id: one for one in found if one.basket_id is not None}
 
