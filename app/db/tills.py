@@ -77,7 +77,7 @@ class Tills(Cards):
         query = Query(self._dialect)
         text = f"""
             SELECT {COUPON.select("c")} FROM event AS e JOIN coupon AS c ON c.id = e.coupon_id
-            WHERE e.card_id {query.listed(card_ids)} AND e.kind = 'earned' AND e.business_id = {query.given(business_id)}
+            WHERE e.card_id {query.listed(card_ids)} AND e.kind = 'earned' AND c.business_id = {query.given(business_id)}
             AND e.seq > (SELECT min(s.seq) FROM event AS s WHERE s.id {query.listed(event_ids)})
             ORDER BY e.seq DESC LIMIT {query.given(MOST_REWARDS)}"""
         return [COUPON.read(row) for row in await self._read(just(query.ask(text)))]
