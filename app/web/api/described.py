@@ -14,7 +14,7 @@ from inspect import cleandoc
 from itertools import chain
 from pathlib import Path
 from types import UnionType
-from typing import Any, Final, NamedTuple, get_args
+from typing import Any, Final, NamedTuple, get_args, get_origin
 
 import msgspec
 from litestar import Litestar, Response
@@ -270,7 +270,7 @@ async def only_what_is_described(request: Ask) -> Response[Any] | None:
         for name, value in request.query_params.multi_items():
             if name not in known:
                 raise InvalidRequest(errors=f"{name[:LONGEST]}: no such parameter; there are: {', '.join(known) or 'none'}")
-            if name in seen:
+            if name in seen and name not in _several(request.route_handler):
                 raise InvalidRequest(errors=f"{name}: said twice")
             if not known[name].fullmatch(value):
                 raise InvalidRequest(errors=f"{name}: leave it out, or say one that there is")
@@ -286,6 +286,13 @@ def _known(handler: HTTPRouteHandler) -> Mapping[str, re.Pattern[str]]:
     if one.reads:
         known["fields"] = _fields(one.opt["answers"])["schema"]["pattern"]
     return {name: re.compile(pattern, re.IGNORECASE | re.DOTALL) for name, pattern in known.items()}
+
+
+@cache
+def _several(handler: HTTPRouteHandler) -> frozenset[str]:
+    """The query parameters of a call that may be said several times."""
+    asked = Call("", "", handler, dict.fromkeys(re.findall(r"{(\w+):", "".join(handler.paths)), str)).asked
+    return frozenset(name for name, kind, *_ in asked if list in map(get_origin, (kind, *get_args(kind))))
 
 
 def _values(kind: Any) -> str:
