@@ -292,7 +292,7 @@ def _known(handler: HTTPRouteHandler) -> Mapping[str, re.Pattern[str]]:
 def _several(handler: HTTPRouteHandler) -> frozenset[str]:
     """The query parameters of a call that may be said several times."""
     asked = Call("", "", handler, dict.fromkeys(re.findall(r"{(\w+):", "".join(handler.paths)), str)).asked
-    return frozenset(name for name, kind, *_ in asked if list in map(get_origin, (kind, *get_args(kind))))
+    return frozenset(name for name, kind, *_ in asked if any(get_origin(one) is list for one in (kind, *get_args(kind))))
 
 
 def _values(kind: Any) -> str:
