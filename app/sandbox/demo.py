@@ -34,7 +34,7 @@ from app.sandbox.mail import MailSandbox
 from app.sandbox.page import CannotOpen, Door, Holder, SandboxPage, Shelf, Try
 from app.sandbox.passfile import Rejected, Shown
 from app.sandbox.phone import Phone
-from app.store import CounterKind, Staff, Store
+from app.store import SCOPES, CounterKind, Staff, Store
 from app.world import World, now, real
 from passes.businesses import Brand
 from passes.wallets.base import Answer, Ask, Unreachable
@@ -113,6 +113,7 @@ class Stage:
         self.till: Till
         self.manager: Till
         self.test_key: str
+        self.looking_key: str
         self.apns: ApnsSandbox
         self.google: GoogleSandbox
         self.mail: MailSandbox
@@ -173,9 +174,21 @@ class Stage:
                 )[1]
                 for who in (cashier, founded.owner)
             ]
-            _, self.test_key = await keys.hand_out(
-                store, world, business, name="Till in test mode", location_id=founded.location.id, made_by=founded.owner.id, test=True
-            )
+            self.test_key, self.looking_key = [
+                (
+                    await keys.hand_out(
+                        store,
+                        world,
+                        business,
+                        name=name,
+                        location_id=founded.location.id,
+                        made_by=founded.owner.id,
+                        scopes=scopes,
+                        test=True,
+                    )
+                )[1]
+                for name, scopes in (("Till in test mode", SCOPES), ("Till that only looks, in test mode", ("read",)))
+            ]
             for who in (founded.owner, cashier):
                 await _let_in(store, world, who)
             for kind, name in COUNTERS.items():
@@ -497,8 +510,6 @@ async def stay(*, database: str | None, port: int) -> int:
                 for one in tries:
                     print(f"# {one.what}\n{one.command}\n")
                 print(f"A key, live:             {stage.till.secret}\nA key of test mode:      {stage.test_key}\n")
-                print("# See what a till can rely on: every published scenario, in test mode")
-                print(f"counterpass scenarios {stage.url} {stage.test_key}\n")
                 print("Ctrl-C ends the demo and forgets everything.", flush=True)
                 await asyncio.Event().wait()
     return 0
@@ -536,4 +547,8 @@ async def _people(stage: Stage, shelf: Shelf) -> list[Try]:
         Try("Try it once more: refused, with the time of the first", curl("redemptions", {"code": code})),
         Try("Give Ben a stamp (three to his coffee)", curl(f"cards/{ben.card['number']}/earnings", {"count": 1})),
         Try("What would this card give?", curl("look-ups", {"code": ready["Hoa"].card["shown"]})),
+        Try(
+            "See what a till can rely on: every published scenario, in test mode",
+            f"counterpass scenarios {stage.url} {stage.test_key} --read-only {stage.looking_key} --live-card {ann.card['number']}",
+        ),
     ]
