@@ -176,7 +176,8 @@ async def once(
     the first.
     """
     desk, caller = desk_of(request), caller_of(request)
-    key = key_of([key] if key else request.headers.getall("idempotency-key", []))
+    if not (0 < len(key) <= LONGEST_KEY and key.isprintable()):  # what a body names is no header, with its quotes and commas
+        key = key_of(request.headers.getall("idempotency-key", []))
     digest = hashlib.sha256(b"\0".join((request.method.encode(), request.scope["path"].encode(), await request.body()))).digest()
     in_flight: set[tuple[object, str]] = request.app.state.in_flight
     mine = (caller.person.counter_id, key)
