@@ -167,6 +167,18 @@ async def test_pages_before_anybody_is_known(visit: Visit, axe: str) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+async def test_the_reference_of_the_api(visit: Visit, axe: str) -> None:
+    page = await visit.browser()
+    await page.goto("/api")
+    await page.set_viewport_size({"width": SMALLEST[0], "height": SMALLEST[1]})
+    assert await page.evaluate(STICKS_OUT) == []
+    few = 3  # calls and schemas are drawn alike, and axe needs ten seconds for all of them
+    await page.evaluate("few => document.querySelectorAll('article').forEach((it, place) => place % 20 < few || it.remove())", few)
+    await page.evaluate("document.querySelectorAll('details').forEach(it => it.open = true)")
+    wrong = await looks_right(page, axe, "/api", screens=[(PHONE, "dark"), (DESKTOP, "light")])
+    assert not wrong, "\n".join(wrong)
+
+
 async def test_pages_of_a_customer(visit: Visit, axe: str) -> None:
     shop, screens = visit.shop, [(PHONE, "light"), (DESKTOP, "dark")]
     asks = Asks(email="optional", phone="required", birthday="optional")
