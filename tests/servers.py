@@ -122,14 +122,14 @@ class Server:
             self.pid = 0
 
     async def ask(
-        self, method: str, path: str, *, token: str = "", key: str = "", body: object = None, photo: bytes = b"", language: str = "en"
+        self, method: str, path: str, *, secret: str = "", key: str = "", body: object = None, photo: bytes = b"", language: str = "en"
     ) -> Answer:
         """One call of the API over a connection of its own. Raises Broken."""
         sent = photo or (json.dumps(body).encode() if body is not None else b"")
         headers = {
             "Host": "counter",
             "Connection": "close",
-            "Authorization": f"Bearer {token}",
+            "Authorization": f"Bearer {secret}",
             "Idempotency-Key": key,
             "Accept-Language": language,
             "Content-Type": "image/png" if photo else "application/json",

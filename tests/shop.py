@@ -65,7 +65,7 @@ class Shop:
     def __init__(self, client: httpx.AsyncClient, desk: Desk, clock: Clock, followers: Followers) -> None:
         self.client, self.desk, self.clock, self.followers = client, desk, clock, followers
         self._keys = itertools.count()
-        self.tokens: dict[str, str] = {}
+        self.secrets: dict[str, str] = {}
         self.staff: dict[str, Staff] = {}
         self.business: Business
         self.locations: dict[str, Location] = {}
@@ -98,8 +98,8 @@ class Shop:
         for who, role in (("Minh", "manager"), ("An", "cashier"), ("Bình", "cashier")):
             self.staff[who] = await found.hire(store, here, business, name=who, role=role)
         for who in self.staff:
-            self.tokens[who] = await self.token(who)
-        self.tokens["An in Thảo Điền"] = await self.token("An", "Thảo Điền")
+            self.secrets[who] = await self.key(who)
+        self.secrets["An in Thảo Điền"] = await self.key("An", "Thảo Điền")
         return self
 
     def moved(self, client: httpx.AsyncClient, desk: Desk, followers: Followers, clock: Clock) -> "Shop":
@@ -108,7 +108,7 @@ class Shop:
         there.client, there.desk, there.followers, there.clock = client, desk, followers, clock
         return there
 
-    async def token(self, who: str, where: str = "Bến Thành") -> str:
+    async def key(self, who: str, where: str = "Bến Thành") -> str:
         _, secret = await keys.hand_out(
             self.desk.store,
             self.desk.world,
@@ -122,7 +122,7 @@ class Shop:
 
     def headers(self, who: str = "An", *, key: str | None = None, language: str = "en") -> dict[str, str]:
         return {
-            "Authorization": f"Bearer {self.tokens[who]}",
+            "Authorization": f"Bearer {self.secrets[who]}",
             "Idempotency-Key": key or f"key-{next(self._keys)}",
             "Accept-Language": language,
         }
@@ -167,8 +167,8 @@ class Shop:
         assert await self.desk.store.revise([(was, self.business)])
 
     async def revoke(self, who: str) -> None:
-        """The token of this person stands for nobody from now on."""
-        caller = await self.desk.store.caller(found.secret_hash(self.tokens[who]))
+        """The key of this person stands for nobody from now on."""
+        caller = await self.desk.store.caller(found.secret_hash(self.secrets[who]))
         assert caller is not None
         await self.desk.store.change_key(caller.business.id, caller.person.counter_id, revoked_at=self.clock())
 

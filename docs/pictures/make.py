@@ -64,7 +64,7 @@ class Cafe:
         """A past, the same each time; then the clock stands still."""
         shop = self.shop
         shop.clock.now = NOW
-        who = {name: await shop.desk.store.caller(secret_hash(token)) for name, token in shop.tokens.items()}
+        who = {name: await shop.desk.store.caller(secret_hash(token)) for name, token in shop.secrets.items()}
         staff = [who[name] for name in ("An", "An", "Bình", "An in Thảo Điền", "Minh")]
         self.used = await past.live(
             shop.desk, shop.program, staff, manager=who["Minh"], until=NOW, days=DAYS, chance=random.Random(20261120)
@@ -593,7 +593,7 @@ async def regular(cafe: Cafe) -> UUID:
     await shop.redeem(code)
     await shop.redeem(code, who="Bình")
     facts = await shop.desk.store.card_facts(business_id=shop.business.id, number=card["number"])
-    caller = await shop.desk.store.caller(secret_hash(shop.tokens["Minh"]))
+    caller = await shop.desk.store.caller(secret_hash(shop.secrets["Minh"]))
     assert facts
     assert caller
     actor = (shop.desk, shop.business, shop.staff["Minh"].id, facts.customer.id)
@@ -833,6 +833,20 @@ async def _(cafe: Cafe, name: str) -> None:
     async with cafe.page(PHONE) as page:
         await page.goto(f"/invite/{secret}")
         await keep(page, name, whole=True)
+
+
+@picture("api-desktop")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.page(DESKTOP) as page:
+        await page.goto("/api#look_up")
+        await keep(page, name)
+
+
+@picture("api-phone-dark")
+async def _(cafe: Cafe, name: str) -> None:
+    async with cafe.page(PHONE, dark=True) as page:
+        await page.goto("/api#redeem")
+        await keep(page, name)
 
 
 @picture("problem-phone-dark-vi")

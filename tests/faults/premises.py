@@ -67,8 +67,8 @@ class Premises:
         self._keys = (f"premises-{number}" for number in itertools.count())
 
     async def ask(self, path: str, body: dict | None = None, *, key: str = "", method: str = "POST") -> Answer:
-        token = self.shop.tokens["An"]
-        return await self.server.ask(method, path, token=token, key=key or next(self._keys), body=body if method == "POST" else None)
+        secret = self.shop.secrets["An"]
+        return await self.server.ask(method, path, secret=secret, key=key or next(self._keys), body=body if method == "POST" else None)
 
     async def done(self, path: str, body: dict) -> Any:
         answer = await self.ask(path, body)

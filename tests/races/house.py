@@ -44,8 +44,8 @@ class House:
         """A POST to the next server, by the next person unless somebody is named."""
         turn = next(self._turn)
         server = self.servers[turn % len(self.servers)]
-        token = self.shop.tokens[who or COUNTERS[turn // len(self.servers) % len(COUNTERS)]]
-        return await server.ask("POST", path, token=token, key=key or next(self._keys), body=body if not photo else None, photo=photo)
+        secret = self.shop.secrets[who or COUNTERS[turn // len(self.servers) % len(COUNTERS)]]
+        return await server.ask("POST", path, secret=secret, key=key or next(self._keys), body=body if not photo else None, photo=photo)
 
     async def sure(self, path: str, body: object) -> Answer:
         """A POST that is sent again with its key for as long as the house says that it is busy."""

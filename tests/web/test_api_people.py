@@ -18,7 +18,7 @@ from passes.codes import mint
 
 async def with_key(shop: Shop, name: str = "till", *scopes: str) -> str:
     """A key of a machine of its own, by its name."""
-    _, shop.tokens[name] = await keys.hand_out(
+    _, shop.secrets[name] = await keys.hand_out(
         shop.desk.store,
         shop.desk.world,
         shop.business,

@@ -255,5 +255,5 @@ async def test_an_address_that_nothing_can_have_is_not_there(database_url: str, 
 
 
 async def test_a_scheme_is_read_in_any_case(shop: Shop) -> None:
-    token = shop.tokens["An"]
+    token = shop.secrets["An"]
     assert (await shop.client.get(f"/api/v1/cards/{uuid4()}", headers={"Authorization": f"bearer {token}"})).status_code == 404

@@ -25,8 +25,8 @@ async def export(shop: Shop, what: str, **asked: str) -> bytes:
     return answer.content
 
 
-async def bring(shop: Shop, what: str, file: bytes, *, kind: str = "text/csv") -> httpx.Response:
-    headers = {**shop.headers("Lan"), "Content-Type": kind}
+async def bring(shop: Shop, what: str, file: bytes, *, kind: str = "text/csv", who: str = "Lan") -> httpx.Response:
+    headers = {**shop.headers(who), "Content-Type": kind}
     return await shop.client.post(f"/api/v1/imports/{what}", content=file, headers=headers)
 
 
@@ -78,7 +78,7 @@ async def same_shop(shop: Shop, there: Shop) -> Shop:
         shop.program,
         shop.offers,
     )
-    there.tokens = {who: await there.token(who) for who in ("Lan", "An")}
+    there.secrets = {who: await there.token(who) for who in ("Lan", "An")}
     return there
 
 
@@ -105,8 +105,7 @@ async def test_what_goes_out_comes_back_to_the_byte_and_counts(shop: Shop, elsew
     assert told[0] == told[1]
     by = ("all", "offer", "staff", "hour")
     counted = [
-        list(await where.desk.store.counted(shop.business.id, since=month.first, until=month.last, by=by))
-        for where in (shop, elsewhere)
+        list(await where.desk.store.counted(shop.business.id, since=month.first, until=month.last, by=by)) for where in (shop, elsewhere)
     ]
     assert len(counted[0]) > 10
     assert sorted(map(str, counted[0])) == sorted(map(str, counted[1]))
@@ -190,19 +189,29 @@ async def test_bad_lines_are_told_and_the_others_come_in(shop: Shop) -> None:
         {**fresh, "card_id": str(UUID(int=2)), "number": "K7QM4XRT3C12"},
         {**fresh, "location_id": str(UUID(int=3)), "location": "Nowhere"},
         {**fresh, "name": "a\0b"},
+        {**fresh, "joined_at": "0001-01-01T00:00:00+14:00"},
+        {**fresh, "consent_at": "9999-12-31T23:59:59-14:00"},
     ]
     said = await brought(shop, "customers", file(*bad, fresh, line))
-    assert (said["done"], said["skipped"], said["failed"]) == (1, 1, 6)
+    assert (said["done"], said["skipped"], said["failed"]) == (1, 1, 8)
     assert [(one["line"], one["word"], one["column"]) for one in said["bad"]] == [
         (2, "unreadable", "customer_id"),
         (3, "unreadable", "joined_at"),
         (7, "unreadable", "name"),
+        (8, "unreadable", "joined_at"),
+        (9, "unreadable", "consent_at"),
         (4, "number", "number"),
         (5, "number", "number"),
         (6, "location", "location"),
     ]
     assert said["bad"][0]["detail"] == "What stands in this column cannot be read."
-    for nothing in (b"", b"a,b\r\n1,2\r\n", b"\xff\xfe", file()[:-2]):
+    for nothing in (
+        b"",
+        b"a,b\r\n1,2\r\n",
+        b"\xff\xfe",
+        file()[:-2],
+        file().replace(b"left_at", b"left_at," + b",".join(b"%d" % n for n in range(99))),
+    ):
         said = await brought(shop, "customers", nothing)
         assert said["done"] == 0
     assert (await bring(shop, "customers", file(), kind="application/json")).json()["word"] == "wrong_media_type"
@@ -220,6 +229,8 @@ async def test_an_owner_gets_the_same_files_and_nobody_else(shop: Shop) -> None:
         assert file.content == b"\xef\xbb\xbf" + await export(shop, what)
         assert file.headers["content-disposition"] == f'attachment; filename="{what}-2026-12-25.csv"'
         assert (await minh.get(f"/settings/{what}.csv")).status_code == 403
+        for asked in (await shop.get(f"exports/{what}", who="An"), await bring(shop, what, file.content, who="An")):
+            assert asked.json()["word"] == "not_allowed", "a cashier's key, whatever its scopes"
     assert (await brought(shop, "customers", (await lan.get("/settings/customers.csv")).content))["failed"] == 0
 
 

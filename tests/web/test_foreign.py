@@ -334,7 +334,7 @@ class Town:
             client.cookies.set(name, value, domain="counter.example")
         await client.get("/")
         client.headers.update(
-            {"X-CSRFToken": client.cookies["csrf"], "Authorization": f"Bearer {self.ours.tokens['Minh']}", "Accept-Language": "en"}
+            {"X-CSRFToken": client.cookies["csrf"], "Authorization": f"Bearer {self.ours.secrets['Minh']}", "Accept-Language": "en"}
         )
         return client
 

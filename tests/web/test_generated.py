@@ -72,7 +72,7 @@ async def test_a_generated_client_joins_earns_looks_up_redeems_and_is_told_that_
     monkeypatch.syspath_prepend(tmp_path)
     pos, models = importlib.import_module("pos"), importlib.import_module("pos.models")
     async with served(transport.app) as url:
-        till = pos.AuthenticatedClient(base_url=url, token=shop.tokens["An"])
+        till = pos.AuthenticatedClient(base_url=url, token=shop.secrets["An"])
 
         async def ask(tag: str, name: str, body: Any, **more: Any) -> Any:
             return await importlib.import_module(f"pos.api.{tag}.{name}").asyncio(client=till, body=body, **more)

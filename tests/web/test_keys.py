@@ -22,8 +22,8 @@ from passes.problems import NotFound
 
 
 async def hand_out(shop: Shop, name: str = "Till 1", **more: Any) -> str:
-    """A new key; ``shop.tokens`` knows its secret under its name."""
-    made, shop.tokens[name] = await keys.hand_out(
+    """A new key; ``shop.secrets`` knows its secret under its name."""
+    made, shop.secrets[name] = await keys.hand_out(
         shop.desk.store,
         shop.desk.world,
         shop.business,
@@ -73,15 +73,15 @@ async def test_a_key_made_for_a_person_works_in_their_role_and_stops_with_them(s
 async def test_every_secret_that_does_not_work_has_the_same_answer(shop: Shop) -> None:
     revoked = UUID(await hand_out(shop, "Old till"))
     rolled = UUID(await hand_out(shop, "Rolled till"))
-    was = shop.tokens["Rolled till"]
+    was = shop.secrets["Rolled till"]
     store, here, by = shop.desk.store, shop.desk.world, shop.staff["Lan"].id
     await keys.revoke(store, here, shop.business, revoked, by=by)
     await keys.roll(store, here, shop.business, rolled, by=by, overlap=timedelta(0))
-    strange = [shop.tokens["Old till"], was, keys.LIVE + "x" * 54, "x" * 63, "", "cp_", was[:-1], "Ü" * 9]
+    strange = [shop.secrets["Old till"], was, keys.LIVE + "x" * 54, "x" * 63, "", "cp_", was[:-1], "Ü" * 9]
     told = [
         await shop.client.get("/api/v1/me", headers={"Authorization": f"Bearer {one}".encode(), "Accept-Language": "vi"}) for one in strange
     ]
-    told += [await shop.client.get("/api/v1/me", headers=headers) for headers in ({}, {"Authorization": f"Basic {shop.tokens['An']}"})]
+    told += [await shop.client.get("/api/v1/me", headers=headers) for headers in ({}, {"Authorization": f"Basic {shop.secrets['An']}"})]
     for one in told:
         one.headers.pop("date", None)
     assert {(one.status_code, one.headers["www-authenticate"]) for one in told} == {(401, "Bearer")}
@@ -94,11 +94,11 @@ async def test_every_secret_that_does_not_work_has_the_same_answer(shop: Shop) -
 
 async def test_while_a_key_is_rolled_both_secrets_are_the_same_key(shop: Shop) -> None:
     key_id = UUID(await hand_out(shop))
-    old, code = shop.tokens["Till 1"], await shop.cookie()
+    old, code = shop.secrets["Till 1"], await shop.cookie()
     first = await shop.redeem(code, who="Till 1", key="receipt-7")
     _, new = await keys.roll(shop.desk.store, shop.desk.world, shop.business, key_id, by=shop.staff["Lan"].id, overlap=keys.OVERLAPS["1h"])
     assert new != old
-    shop.tokens["Till 1"] = new
+    shop.secrets["Till 1"] = new
     again = await shop.redeem(code, who="Till 1", key="receipt-7")
     assert (again.content, again.headers["idempotent-replayed"]) == (first.content, "true")
     taken_back = await shop.post(f"redemptions/{first.json()['redemption']['id']}/reversal", {}, who="Till 1")
@@ -119,7 +119,7 @@ async def test_a_key_that_is_rolled_and_revoked_at_once_is_revoked(shop: Shop) -
     done = await asyncio.gather(*rolling, return_exceptions=True)
     secrets = [one[1] for one in done if isinstance(one, tuple)]
     assert all(isinstance(one, tuple | NotFound) or one is None for one in done)
-    assert {(await ask(shop, one)).status_code for one in (shop.tokens["Till 1"], *secrets)} == {401}
+    assert {(await ask(shop, one)).status_code for one in (shop.secrets["Till 1"], *secrets)} == {401}
     assert [one.key.name for one in await keys.of(store, shop.business) if one.key.id == key_id] == []
 
 
@@ -305,7 +305,7 @@ async def test_what_is_refused_is_refused_in_test_mode_in_the_same_words(tried: 
             await shop.post("join", {"program_id": program_id, "name": "Hoa", "email": "no address"}, who=who),
             await shop.get("cards/JW04C4CHDP46", who=who),
             await shop.post("redemptions", {}, who=who),
-            await shop.client.post("/api/v1/redemptions", json={"code": used}, headers={"Authorization": f"Bearer {shop.tokens[who]}"}),
+            await shop.client.post("/api/v1/redemptions", json={"code": used}, headers={"Authorization": f"Bearer {shop.secrets[who]}"}),
         ]
         return [(one.status_code, one.json()["word"], one.json()["title"], one.json()["say"]) for one in told]
 
@@ -378,7 +378,7 @@ async def test_an_owner_makes_a_key_and_sees_its_secret_once(shop: Shop) -> None
 
 
 async def test_an_owner_rolls_and_revokes_a_key_and_managers_do_not(shop: Shop) -> None:
-    key_id, old = await hand_out(shop), shop.tokens["Till 1"]
+    key_id, old = await hand_out(shop), shop.secrets["Till 1"]
     owner, manager = await shop.sign_in("Lan"), await shop.sign_in("Minh")
     for method, path in (("GET", "/keys"), ("GET", "/keys/new"), ("POST", "/keys"), ("POST", f"/keys/{key_id}/revoke")):
         assert (await manager.request(method, path)).status_code == 403

@@ -63,7 +63,7 @@ class House(NamedTuple):
     servers: list[Server]
 
     async def redeem(self, server: Server, key: str) -> int:
-        return (await server.ask("POST", "redemptions", token=self.shop.tokens["An"], key=key, body={"code": self.code})).status
+        return (await server.ask("POST", "redemptions", secret=self.shop.secrets["An"], key=key, body={"code": self.code})).status
 
 
 @pytest.fixture

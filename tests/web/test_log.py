@@ -206,7 +206,7 @@ async def test_an_answer_that_only_says_not_now_is_not_kept(sqlite_url: str) -> 
                 assert (await shop.get(f"requests/{key}")).json()["state"] == "unknown"
                 assert (await shop.post("join", body, key=key)).status_code == 201
 
-        _, shop.tokens["Till"] = await keys.hand_out(
+        _, shop.secrets["Till"] = await keys.hand_out(
             shop.desk.store,
             shop.desk.world,
             shop.business,

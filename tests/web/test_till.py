@@ -89,7 +89,7 @@ async def test_the_scenarios_are_printed_for_anybody(shop: Shop) -> None:
 
 async def say(shop: Shop, action: str, transaction: str, *, who: str = "An", **more: Any) -> httpx.Response:
     body = {"action": action, "transaction_id": transaction, **more}
-    headers = {"Authorization": f"Bearer {shop.tokens[who]}", "Accept-Language": "en"}
+    headers = {"Authorization": f"Bearer {shop.secrets[who]}", "Accept-Language": "en"}
     return await shop.client.post("/api/v1/till", json=body, headers=headers)
 
 
@@ -229,13 +229,13 @@ async def test_the_same_transaction_at_the_same_moment_is_done_once(shop: Shop) 
     ],
 )
 async def test_what_is_no_transaction_is_a_mistake_of_the_request(shop: Shop, body: object, word: str) -> None:
-    answer = await shop.client.post("/api/v1/till", json=body, headers={"Authorization": f"Bearer {shop.tokens['An']}"})
+    answer = await shop.client.post("/api/v1/till", json=body, headers={"Authorization": f"Bearer {shop.secrets['An']}"})
     assert (answer.status_code, answer.json()["word"]) == (400, word)
 
 
 async def test_a_key_speaks_only_of_what_it_may_do(shop: Shop) -> None:
     card, code = await shop.join(), await shop.cookie("Bình")
-    shop.tokens |= {"looks": await a_key(shop, "read", test=False), "stamps": await a_key(shop, "earn", test=False)}
+    shop.secrets |= {"looks": await a_key(shop, "read", test=False), "stamps": await a_key(shop, "earn", test=False)}
     await accepted(shop, "search", "t-1", card=card["number"], who="looks")
     await accepted(shop, "accrue", "t-2", card=card["number"], who="stamps")
     await accepted(shop, "reverse", "t-3", reverses="t-2", who="stamps")

@@ -92,7 +92,7 @@ async def test_a_key_of_a_cashier_manages_nothing_and_there_are_twenty_at_most(s
 
 async def test_test_mode_has_addresses_of_its_own(shop: Shop) -> None:
     live = await make(shop)
-    _, shop.tokens["Test"] = await keys.hand_out(
+    _, shop.secrets["Test"] = await keys.hand_out(
         shop.desk.store,
         shop.desk.world,
         shop.business,
@@ -110,7 +110,7 @@ async def test_test_mode_has_addresses_of_its_own(shop: Shop) -> None:
     assert (await owner.get(f"/webhooks/{test['id']}")).status_code == 200
     assert (await owner.post("/webhooks", data={"url": HOOK, "mode": "test"})).status_code == 200
     assert len((await shop.get("webhooks", who="Test")).json()["data"]) == 2
-    assert (await owner.get("/webhooks")).text.count("data-tone=\"decide\"") == 2
+    assert (await owner.get("/webhooks")).text.count('data-tone="decide"') == 2
 
 
 async def test_an_owner_adds_an_address_tries_it_and_takes_it_away(shop: Shop) -> None:
