@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from typing import Final, Literal
 from urllib.parse import SplitResult, urlsplit
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import msgspec
 from msgspec.structs import replace
@@ -119,7 +119,7 @@ def _delivery(
 ) -> Delivery:
     now = world.now()
     return Delivery(
-        id=world.new_id(),
+        id=uuid5(endpoint.id, str(event_id)),  # the same one again, where a backup was brought back
         business_id=endpoint.business_id,
         endpoint_id=endpoint.id,
         event_id=event_id,
