@@ -1,19 +1,15 @@
 """What every call of the API has in common: which keys may make it, what it answers, and with which problems."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 import msgspec
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
-from litestar.openapi.datastructures import ResponseSpec
 
-from app import problems
 from app.desk import test_mode
 from app.desk.found import secret_hash
 from app.problems import (
-    CONTENT_TYPE,
     DatabaseUnavailable,
     InvalidRequest,
     KeyInFlight,
@@ -65,9 +61,6 @@ def call(
     the same body (200 where it found what it would make), ``takes`` the media types of a body that is no JSON, ``gives`` that of the
     answer. The document of the API is made of all this, of the handler's signature and of its docstring (described.py).
     """
-    by_status: dict[int, list[type[Problem]]] = defaultdict(list)
-    for problem in (*refuses, *ALWAYS, *(CHANGING if changes else ())):
-        by_status[problems.STATUS[problem]].append(problem)
     return {
         "status_code": status,
         "opt": {
@@ -78,19 +71,6 @@ def call(
             "also": also,
             "takes": takes,
             "gives": gives,
-        },
-        "security": [{"key": list(scopes)}],
-        "responses": {
-            status: ResponseSpec(answers, generate_examples=False),
-            **{
-                number: ResponseSpec(
-                    ProblemDocument,
-                    generate_examples=False,
-                    description=" · ".join(f"`{one.word}`" for one in found),
-                    media_type=CONTENT_TYPE,
-                )
-                for number, found in by_status.items()
-            },
         },
     }
 

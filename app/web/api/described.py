@@ -263,7 +263,7 @@ async def only_what_is_described(request: Ask) -> Response[Any] | None:
     OPTIONS is answered here: of an address with calls from several places, Litestar names the methods of one of them only.
     """
     if "answers" not in request.route_handler.opt:
-        there = {method for one in request.app.routes if one.path == request.scope["path_template"] for method in one.methods}  # type: ignore[attr-defined] # these are of HTTP
+        there = {method for one in request.app.routes if one.path == request.scope["path_template"] for method in one.methods}
         return bare(HTTPStatus.NO_CONTENT, {"Allow": ", ".join(sorted(there))})
     if request.scope["query_string"]:
         known, seen = _known(request.route_handler), set[str]()

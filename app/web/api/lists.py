@@ -11,7 +11,6 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import QueryParameter
 
 from app.problems import ChangedSince, InvalidRequest
@@ -59,9 +58,6 @@ def reading(*scopes: Scope, answers: Any, refuses: Sequence[type[Problem]] = ())
     """How a GET that answers by ``answer`` or ``page_of`` is declared: as any call, and it may say that nothing has changed."""
     declared = call(*scopes, answers=answers, refuses=refuses)
     declared["opt"]["cached"] = True
-    declared["responses"][HTTPStatus.NOT_MODIFIED] = ResponseSpec(
-        None, generate_examples=False, description="What you have (`If-None-Match`) is how it is."
-    )
     return declared
 
 
