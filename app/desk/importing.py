@@ -6,9 +6,10 @@ there already is left as it is, so that a file may be brought twice. What a line
 
 import codecs
 import csv
+import io
 import re
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from anyio import to_thread
 from msgspec.structs import replace
 
 from app.desk import Desk, Once, Repeated, audit
-from app.desk.laying import LAY, WRONG, Bad, By, Laid, Wrong, here
+from app.desk.laying import FOREVER, LAY, WRONG, Bad, By, Laid, Wrong, here
 from app.desk.lines import COLUMNS, FORMS, What, armed
 from app.store import Caller, Duplicate, Errand, Portion, Sheet
 from passes.problems import NotFound
@@ -27,8 +28,13 @@ LARGEST: Final = 20 * 1024 * 1024
 """Bytes of a file."""
 ON_A_SHEET: Final = 100
 """Lines that are brought in at a time: 20 ms in which nobody else is served."""
+EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
 SHOWN: Final = 100
 """Bad lines that are remembered; the others are only counted."""
+WIDEST: Final = 100
+"""Columns of a file; those that we do not know are left out."""
+LONG_AGO: Final = datetime(1900, 1, 1, tzinfo=UTC)
+"""Before this, and after ``FOREVER``, is no time of a shop: at the calendar's ends a moment is in some zones and not in others."""
 
 
 # --- What an errand of the kind "records" is about ---
@@ -93,7 +99,7 @@ class _File(msgspec.Struct):
 
 def _records(text: str) -> Iterator[tuple[int, list[str]]]:
     """Each record of a CSV file with the line it begins on; cells may have line ends in them."""
-    reader = csv.reader(re.split(r"(?<=\n)", text))
+    reader = csv.reader(io.StringIO(text))  # by its line feeds, one after the other: a file of nothing else must not fill the memory
     while True:
         begins = reader.line_num + 1
         try:
@@ -116,7 +122,7 @@ def _read(body: bytes, what: What) -> _File:
     records = _records(text)
     _, columns = next(records, (1, []))
     needed = {field.encode_name for field in msgspec.structs.fields(FORMS[what]) if field.required}
-    if not needed <= set(columns) or len(set(columns)) < len(columns):
+    if not needed <= set(columns) or len(set(columns)) < len(columns) or len(columns) > WIDEST:
         return _File((), [], 0, [Bad(1, "columns")])
     sheets, some, lines = [], list[tuple[int, list[str]]](), 0
     for number, cells in records:
@@ -247,7 +253,13 @@ def _decoded(about: About, lines: Sequence[tuple[int, list[str]]], laid: Laid) -
             continue
         said = {name: armed(cell) for name, cell in zip(about.columns, cells, strict=True) if cell and name in known}
         try:
-            yield number, msgspec.convert(said, form, strict=False)
+            line = msgspec.convert(said, form, strict=False)
         except msgspec.ValidationError as error:
             named = re.search(r"`\$\.(\w+)", str(error)) or re.search(r"field `(\w+)`", str(error))
             laid.bad.append(Bad(number, "unreadable", named[1] if named else ""))
+            continue
+        never = [name for name in said if isinstance(at := getattr(line, name), datetime) and not LONG_AGO <= at <= FOREVER]
+        if never:
+            laid.bad.append(Bad(number, "unreadable", never[0]))
+        else:
+            yield number, line

@@ -16,7 +16,7 @@ from passes import contacts
 from passes.coupons import Channel, State
 
 What = Literal["customers", "coupons", "redemptions", "events"]
-FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
+FORMULAS: Final = (*"=+-@\t\r\n", *"＝＋－＠")
 """How a cell begins that a spreadsheet would run (https://owasp.org/www-community/attacks/CSV_Injection)."""
 
 

@@ -78,7 +78,7 @@ async def same_shop(shop: Shop, there: Shop) -> Shop:
         shop.program,
         shop.offers,
     )
-    there.secrets = {who: await there.token(who) for who in ("Lan", "An")}
+    there.secrets = {who: await there.secret(who) for who in ("Lan", "An")}
     return there
 
 
@@ -199,24 +199,37 @@ async def test_bad_lines_are_told_and_the_others_come_in(shop: Shop) -> None:
         (3, "unreadable", "joined_at"),
         (7, "unreadable", "name"),
         (8, "unreadable", "joined_at"),
+        (8, "unreadable", "joined_at"),
         (9, "unreadable", "consent_at"),
         (4, "number", "number"),
         (5, "number", "number"),
         (6, "location", "location"),
     ]
     assert said["bad"][0]["detail"] == "What stands in this column cannot be read."
-    for nothing in (
-        b"",
-        b"a,b\r\n1,2\r\n",
-        b"\xff\xfe",
-        file()[:-2],
-        file().replace(b"left_at", b"left_at," + b",".join(b"%d" % n for n in range(99))),
-    ):
+    wide = file().replace(b"left_at", b"left_at," + b",".join(b"%d" % n for n in range(99)))
+    for nothing in (b"", b"a,b\r\n1,2\r\n", b"\xff\xfe", file()[:-2], wide):
         said = await brought(shop, "customers", nothing)
         assert said["done"] == 0
     assert (await bring(shop, "customers", file(), kind="application/json")).json()["word"] == "wrong_media_type"
     assert (await bring(shop, "cats", file())).status_code == 400
     assert (await shop.get("imports/01a200f7-cb8f-7000-8000-000000000000", who="Lan")).json()["word"] == "not_found"
+
+
+async def test_a_file_that_says_two_things_at_once_comes_to_an_end(shop: Shop, elsewhere: Shop) -> None:
+    await week(shop)
+    for what in ("customers", "coupons"):
+        await brought(elsewhere, what, await export(shop, what))
+    lines = (await export(shop, "redemptions")).decode().splitlines(keepends=True)
+    (taken_back,) = [line for line in lines[1:] if "T1" in line.split(",")[16]]
+    (id_,) = [one["redemption_id"] for one in rows(await export(shop, "redemptions")) if one["reversal_id"]]
+    other = taken_back.replace(id_, str(UUID(int=7)))
+    said = await brought(elsewhere, "redemptions", "".join([*lines, other]).encode())
+    assert (said["failed"], said["bad"][0]["word"], said["bad"][0]["column"]) == (1, "redemption", "reversal_id")
+    said = await brought(elsewhere, "redemptions", "".join([lines[0], other]).encode())
+    assert (said["done"], said["failed"]) == (0, 1)
+    used = next(line for line in lines[1:] if line != taken_back)
+    said = await brought(elsewhere, "redemptions", "".join([lines[0], str(UUID(int=8)) + used[36:]]).encode())
+    assert (said["bad"][0]["word"], said["bad"][0]["column"]) == ("redemption", "coupon_id")
 
 
 async def test_an_owner_gets_the_same_files_and_nobody_else(shop: Shop) -> None:
@@ -234,7 +247,7 @@ async def test_an_owner_gets_the_same_files_and_nobody_else(shop: Shop) -> None:
     assert (await brought(shop, "customers", (await lan.get("/settings/customers.csv")).content))["failed"] == 0
 
 
-@pytest.mark.parametrize("cell", ["=1", "'=1", "''-1", "'t Hooft", "-3", "@x", "", "'", "plain", "+84", "\tx"])
+@pytest.mark.parametrize("cell", ["=1", "'=1", "''-1", "'t Hooft", "-3", "@x", "", "'", "plain", "+84", "\tx", "\n=1", "＝1"])
 def test_no_spreadsheet_runs_a_cell_and_every_cell_comes_back(cell: str) -> None:
-    assert not defused(cell).startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert not defused(cell).startswith(("=", "+", "-", "@", "\t", "\r", "\n", "＝"))
     assert armed(defused(cell)) == cell

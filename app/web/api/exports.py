@@ -8,24 +8,32 @@ from litestar import Response, get, post
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 
-from app.desk import exporting, importing
+from app.desk import exporting, importing, limits
 from app.desk.importing import ImportMade, ImportView
 from app.desk.lines import What
 from app.problems import WrongMediaType
+from app.store import Caller
 from app.web.api.calls import call
 from app.web.api.history import moment
 from app.web.api.lists import answer, reading
 from app.web.wire import Ask, caller_of, desk_of, language_of, once
-from passes.problems import NotFound
+from passes.problems import NotAllowed, NotFound
 
 CSV: Final = "text/csv"
 Since = Annotated[datetime | None, QueryParameter(description="Only what was recorded from this moment on.")]
 
 
-@get("/exports/{what:str}", **call("manage", answers=str, gives=CSV, refuses=(NotFound,)))
+def _managing(request: Ask) -> Caller:
+    """Who asks: also a key that may manage does so only in the name of whom it may be. Raises NotAllowed."""
+    caller = caller_of(request)
+    limits.managing(caller)
+    return caller
+
+
+@get("/exports/{what:str}", **call("manage", answers=str, gives=CSV, refuses=(NotFound, NotAllowed)))
 async def export(what: FromPath[What], request: Ask, since: Since = None) -> Stream:
     """All customers (with their cards), coupons, redemptions or events as CSV (RFC 4180), the oldest first, streamed."""
-    desk, business = desk_of(request), caller_of(request).business
+    desk, business = desk_of(request), _managing(request).business
     file = exporting.export(desk, business, what, since=moment("since", since))
     name = f"{what}-{desk.world.now().astimezone(business.tz):%Y-%m-%d}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"}
@@ -35,24 +43,25 @@ async def export(what: FromPath[What], request: Ask, since: Since = None) -> Str
 @post(
     "/imports/{what:str}",
     request_max_body_size=importing.LARGEST,
-    **call("manage", answers=ImportMade, status=202, takes=(CSV,), refuses=(NotFound, WrongMediaType), changes=True),
+    **call("manage", answers=ImportMade, status=202, takes=(CSV,), refuses=(NotFound, NotAllowed, WrongMediaType), changes=True),
 )
 async def bring(what: FromPath[What], request: Ask) -> Response[bytes]:
     """Bring a file that was exported back in: customers first, then coupons, redemptions and events. It goes on by itself.
 
     What is there already (by its id) is skipped; a line that cannot be brought in is counted and said, and the others come in.
     """
+    caller = _managing(request)
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != CSV:
         raise WrongMediaType(accepted=CSV)
     body = await request.body()
-    return await once(request, 202, lambda answer: importing.bring(desk_of(request), caller_of(request), what, body, once=answer))
+    return await once(request, 202, lambda answer: importing.bring(desk_of(request), caller, what, body, once=answer))
 
 
-@get("/imports/{import_id:uuid}", **reading("manage", answers=ImportView, refuses=(NotFound,)))
+@get("/imports/{import_id:uuid}", **reading("manage", answers=ImportView, refuses=(NotFound, NotAllowed)))
 async def how_far(import_id: FromPath[UUID], request: Ask) -> Response[Any]:
     """How far an import is, and which lines could not be brought in: the first hundred, each with what is wrong with it."""
     desk = desk_of(request)
-    return answer(request, await importing.how_far(desk, caller_of(request), import_id, language=language_of(request, desk.words)))
+    return answer(request, await importing.how_far(desk, _managing(request), import_id, language=language_of(request, desk.words)))
 
 
 handlers: Final = (export, bring, how_far)
