@@ -32,7 +32,10 @@ MADE_UP: Final = timedelta(days=7)
 """What nobody wrote down for so long is not written any more."""
 AGAIN: Final = timedelta(hours=1)
 """So often all of that is looked through again: a coupon that is taken back, or extended by a little, is active behind our back."""
+SLICE: Final = timedelta(hours=12)
+"""So much time is looked at at once: of a week's coupons only a day's are put in order for each page."""
 _FIRST: Final = UUID(int=0)
+_LAST: Final = UUID(int=2**128 - 1)
 
 Kind = Literal["expiring", "expired"]
 
@@ -50,7 +53,7 @@ class Almanac:
         await keep_looking("almanac", self.step, lambda found: asyncio.sleep(BREATH if found else LOOK))
 
     async def step(self) -> int:
-        """Look at the next coupons of both kinds; how many they were, whether or not there was something to say of them."""
+        """Look at the next coupons of both kinds; 0 if there are no more of them now, whether or not there was something to say."""
         now = self._desk.world.now()
         if self._begun is None or now - self._begun >= AGAIN:
             self._begun, self._places = now, {"expiring": Place(now, _FIRST), "expired": Place(now - MADE_UP, _FIRST)}
@@ -58,15 +61,15 @@ class Almanac:
 
     async def _walk(self, kind: Kind, until: datetime, now: datetime) -> int:
         await self._desk.aside()
-        found = await self._desk.store.ending(since=self._places[kind], until=until, limit=PAGE)
-        if not found:
-            return 0
+        since = self._places[kind]
+        upto = min(until, since.at + SLICE)
+        found = await self._desk.store.ending(since=since, until=upto, limit=PAGE)
         events = {event.id: (event, coupon) for coupon in found if (event := _event(kind, coupon, now)) is not None}
         said = await self._desk.store.said(list(events)) if events else frozenset()
         await self._say([one for id_, one in events.items() if id_ not in said], now)
-        last = found[-1]
-        self._places[kind] = Place(last.expires_at or now, last.id)
-        return len(found)
+        last = found[-1] if len(found) == PAGE else None
+        self._places[kind] = Place(last.expires_at or upto, last.id) if last else Place(max(since.at, upto), _LAST)
+        return len(found) + (upto < until)
 
     async def _say(self, new: Sequence[tuple[Event, Coupon]], now: datetime) -> None:
         """All of them at once; where somebody else was first with one, or it was used meanwhile, each by itself."""
