@@ -28,7 +28,6 @@ LARGEST: Final = 20 * 1024 * 1024
 """Bytes of a file."""
 ON_A_SHEET: Final = 100
 """Lines that are brought in at a time: 20 ms in which nobody else is served."""
-EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
 SHOWN: Final = 100
 """Bad lines that are remembered; the others are only counted."""
 WIDEST: Final = 100

@@ -435,8 +435,8 @@ async def _redemptions(desk: Desk, here: Here, laid: Laid, lines: Sequence[tuple
             customer_id=people.perhaps(line.customer_id),
             basket_id=line.basket_id,
         )
-        reversal = _reversal(line, redemption)
-        waits = coupon.held_by == id_
+        reversal = _reversal(here, back, laid_down, line, redemption)
+        waits = coupon.state == "active" and coupon.held_by == id_
         if reversal is None and not waits and coupon.redemption_id != id_:
             raise _Refused("redemption", "coupon_id")  # it would have been used twice
         laid_down.add(id_)
@@ -454,23 +454,29 @@ async def _redemptions(desk: Desk, here: Here, laid: Laid, lines: Sequence[tuple
             laid.touches.add(coupon.card_id)
         return True
 
-    def _reversal(line: RedemptionLine, redemption: Redemption) -> Reversal | None:
-        if line.reversal_id is None or line.reversed_at is None:
-            return None
-        return Reversal(
-            id=back.placed(line.reversal_id),
-            business_id=business.id,
-            redemption_id=redemption.id,
-            coupon_id=redemption.coupon_id,
-            at=line.reversed_at,
-            location_id=here.location_id(line.reversal_location_id, line.reversal_location) or here.by.location_id,
-            staff_id=here.staff_id(line.reversal_staff_id, line.reversal_staff),
-            counter_id=here.by.counter_id,
-            reason=line.reversal_reason,
-            redeemed_at=redemption.at,
-        )
-
     _each(lines, laid, lay)
+
+
+def _reversal(here: Here, back: Places, laid_down: set[UUID], line: RedemptionLine, redemption: Redemption) -> Reversal | None:
+    """What took a redemption back, if something did. Raises _Refused for what has taken another one back."""
+    if line.reversal_id is None or line.reversed_at is None:
+        return None
+    id_ = back.placed(line.reversal_id)
+    if back.has(line.reversal_id) or id_ in laid_down:
+        raise _Refused("redemption", "reversal_id")
+    laid_down.add(id_)
+    return Reversal(
+        id=id_,
+        business_id=redemption.business_id,
+        redemption_id=redemption.id,
+        coupon_id=redemption.coupon_id,
+        at=line.reversed_at,
+        location_id=here.location_id(line.reversal_location_id, line.reversal_location) or here.by.location_id,
+        staff_id=here.staff_id(line.reversal_staff_id, line.reversal_staff),
+        counter_id=here.by.counter_id,
+        reason=line.reversal_reason,
+        redeemed_at=redemption.at,
+    )
 
 
 # --- Events ---
