@@ -66,6 +66,36 @@ async def test_what_a_body_may_not_have_is_said_and_refused(till: Till) -> None:
                 assert (await till.send(till.request(name, body, **till.examples[name].get("parameters", {})))).status_code == 400, name
 
 
+@pytest.mark.parametrize(
+    "asked",
+    ["limt=5", "limit=1&limit=2", "limit=0", "program_id=null", "changed_since=0.5", "changed_since=yesterday", "fields=colour", "fields="],
+)
+async def test_a_parameter_that_is_not_there_or_not_so_is_refused_by_its_name(till: Till, asked: str) -> None:
+    answer = await till.shop.client.get(f"/api/v1/cards?{asked}", headers=till.shop.headers("Lan"))
+    assert (answer.status_code, answer.json()["word"]) == (400, "invalid_request")
+    assert asked.partition("=")[0] in answer.json()["detail"]
+
+
+async def test_what_is_left_of_an_answer_by_its_fields_says_that_it_is_not_all(till: Till) -> None:
+    answer = await till.shop.client.get("/api/v1/cards?fields=id,number&limit=1", headers=till.shop.headers("Lan"))
+    assert answer.headers["content-type"] == "application/vnd.counterpass.fields+json"
+    assert [set(one) for one in answer.json()["data"]] == [{"id", "number"}]
+
+
+async def test_a_body_that_says_it_is_no_json_is_not_read(till: Till) -> None:
+    for kind, status in (("text/plain", 415), ("application/x-www-form-urlencoded", 415), ("Application/JSON; charset=utf-8", 200)):
+        headers = {**till.shop.headers("Lan"), "Content-Type": kind}
+        answer = await till.shop.client.post("/api/v1/look-ups", content=b'{"code": "K7Q"}', headers=headers)
+        assert answer.status_code == status
+        assert status == 200 or answer.json()["facts"] == {"accepted": "application/json"}
+
+
+async def test_an_address_says_which_methods_it_takes(till: Till) -> None:
+    for method, status in (("PUT", 405), ("OPTIONS", 204)):
+        answer = await till.shop.client.request(method, "/api/v1/redemptions")
+        assert (answer.status_code, set(answer.headers["allow"].split(", "))) == (status, {"GET", "POST", "OPTIONS"})
+
+
 async def test_every_reference_leads_somewhere_and_every_schema_is_one(till: Till) -> None:
     document = till.contract.document
     for reference in set(re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(document))):
