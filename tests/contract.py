@@ -22,6 +22,7 @@ DRAWN = [
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "<id>"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"), "<time>"),
     (re.compile(r"/c/[\w-]+"), "/c/<key>"),
+    (re.compile(r"\b[0-9CDFGHJKMNPQRTVWXY]{9}\b"), "<code>"),
 ]
 
 
@@ -115,8 +116,14 @@ class Till:
         transport: Any = shop.client._transport
         self.contract = Contract(described.document(transport.app, public_url=shop.desk.public_url))
         self.examples: dict[str, Json] = {}
+        self.refused: dict[str, Json] = {}
         self.tried: dict[str, Request] = {}
         self.sent: dict[str, Request] = {}
+
+    @property
+    def happened(self) -> dict[str, Json]:
+        """What the document shows: an example of each call and webhook, and the problems that there were."""
+        return {**self.examples, **{f"problem {word}": one for word, one in self.refused.items()}}
 
     def request(self, name: str, body: object = None, *, content: bytes = b"", kind: str = "application/json", **given: Any) -> Request:
         method, path, operation = self.contract.calls[name]
@@ -136,15 +143,17 @@ class Till:
         client = self.shop.client
         return await client.request(request.method, request.path, params=dict(request.query), content=request.body, headers=headers)
 
-    async def ask(self, name: str, body: object = None, *, once: str = "", **given: Any) -> Any:
+    async def ask(self, name: str, body: object = None, *, once: str = "", secret: str | None = None, **given: Any) -> Any:
         """What the call answers, which is what the document promises; the first that succeeds is its example."""
         request = self.request(name, body, **given)
         if body is not None:
             schema = self.contract.calls[name][2]["requestBody"]["content"]["application/json"]["schema"]
             assert list(self.contract.faults(schema, body)) == [], name
         self.tried.setdefault(name, request)
-        answer = await self.send(request, once=once)
+        answer = await self.send(request, once=once, secret=secret)
         assert self.contract.wrongs(name, answer) == []
+        if answer.headers.get("content-type", "") == "application/problem+json":
+            self.refused.setdefault(answer.json()["word"], answer.json())
         answered = answer.json() if "json" in answer.headers.get("content-type", "") else answer.text
         if name not in self.sent and answer.is_success:
             self.sent[name] = request

@@ -9,7 +9,7 @@ import segno
 from contract import Till
 from shop import Shop
 
-from app.desk import webhooks
+from app.desk import keys, webhooks
 
 WITHOUT = {"get_google_link": "Google's credentials: tests/wallets", "get_apple_pass": "Apple's certificate: tests/wallets"}
 """Calls that need what no shop here has; they are asked, and refuse."""
@@ -34,6 +34,7 @@ async def afternoon(shop: Shop) -> Till:
     await somebody_listens(till)
     for name in WITHOUT:
         await till.ask(name, which=card["number"])
+    await what_is_refused(till, card["number"])
     return till
 
 
@@ -142,8 +143,43 @@ async def somebody_listens(till: Till) -> None:
     await ask("remove_webhook", webhook_id=webhook_id)
 
 
+async def what_is_refused(till: Till, number: str) -> None:
+    """What a till is told most often when something cannot be done."""
+    ask, shop = till.ask, till.shop
+    _, (code, *_) = await earned(till, 5)
+    _, reading = await keys.hand_out(
+        shop.desk.store,
+        shop.desk.world,
+        shop.business,
+        name="Screen",
+        location_id=shop.locations["Bến Thành"].id,
+        made_by=shop.staff["Lan"].id,
+        scopes=["read"],
+    )
+    await ask("redeem", {"code": code}, secret="cp_live_nobody")
+    await ask("redeem", {"code": code}, secret=reading)
+    await ask("redeem", {"code": "K7Q-M4X-RT9"})
+    await ask("redeem", {"code": "K7QM4XRT3"})
+    await ask("redeem", {"code": number})
+    await ask("redeem", {"code": code, "amount": 450, "currency": "USD"})
+    await ask("redeem", {"codes": [code, "K7QM4XRT3"], "mode": "all"})
+    await ask("redeem", {"reservation_id": str(UUID(int=0))})
+    held = await ask("reserve", {"codes": [code]})
+    await ask("redeem", {"code": code}, secret=shop.secrets["Minh"])
+    await ask("release_reservation", {}, reservation_id=held["id"])
+    await ask("release_reservation", {}, reservation_id=held["id"])
+    used = await ask("redeem", {"code": code}, once="sale-2050")
+    await ask("redeem", {"code": "K7QM4XRT3"}, once="sale-2050")
+    await ask("redeem", {"code": code, "mode": "each"})
+    await ask("reverse_redemption", {}, redemption_id=used["redemption"]["id"])
+    await ask("reverse_redemption", {}, redemption_id=used["redemption"]["id"])
+    await ask("return_receipt", {"receipt": "R-1"})
+    await ask("earn", {"count": 101}, which=number)
+
+
 async def the_next_month(till: Till) -> None:
     shop = till.shop
     _, (code,) = await earned(till, 5)
     shop.clock.forward(days=shop.offers["cookie"].validity.days + 1)  # type: ignore[union-attr]
+    await till.ask("redeem", {"code": code})
     await till.ask("honour", {"code": code, "reason": "one day late, it rained"})

@@ -30,8 +30,8 @@ async def till(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 async def test_every_call_is_made_on_an_afternoon_and_its_example_happened_just_so(till: Till) -> None:
     assert sorted(till.contract.calls.keys() - till.sent.keys() - WITHOUT.keys()) == [], "say it in afternoon.py"
-    kept = json.loads(described.EXAMPLES.read_text(encoding="utf-8"))
-    assert [name for name in till.examples if masked(kept.get(name)) != masked(till.examples[name])] == [], "make examples"
+    kept, now = json.loads(described.EXAMPLES.read_text(encoding="utf-8")), till.happened
+    assert [name for name in now if masked(kept.get(name)) != masked(now[name])] == [], "make examples"
 
 
 async def test_every_call_says_what_it_is_for_what_it_takes_and_what_it_answers(till: Till) -> None:
@@ -131,7 +131,7 @@ async def examples() -> None:
         async with open_shop(f"sqlite:///{folder}/shop.db") as shop:
             till = await afternoon(shop)
     kept = json.loads(described.EXAMPLES.read_text(encoding="utf-8")) if described.EXAMPLES.exists() else {}
-    written = {name: kept[name] if masked(kept.get(name)) == masked(one) else one for name, one in till.examples.items()}
+    written = {name: kept[name] if masked(kept.get(name)) == masked(one) else one for name, one in till.happened.items()}
     described.EXAMPLES.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -41,6 +41,11 @@ REF: Final = "#/components/schemas/{name}"
 EXAMPLES: Final = Path(__file__).with_name("examples.json")
 """By operation: what was asked, and what the answer was. tests/web/test_openapi.py asks it all anew, and writes this file."""
 
+PROBLEM: Final = "problem "
+"""In front of the word, among the examples."""
+THERE: Final = "https://cards.example"
+"""Where the examples happened."""
+
 ABOUT: Final = """\
 Loyalty cards, coupons and redeem codes for tills and other programs of a business.
 
@@ -347,6 +352,14 @@ def document(app: Litestar, *, public_url: str) -> Json:
         "components": {
             "schemas": dict(sorted(components.items())),
             "headers": dict(HEADERS),
+            "examples": {
+                name.removeprefix(PROBLEM): {
+                    "summary": example["title"],
+                    "value": example | {"type": example["type"].replace(THERE, public_url)},
+                }
+                for name, example in examples.items()
+                if name.startswith(PROBLEM)
+            },
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": _scopes()}},
         },
     }
@@ -516,10 +529,15 @@ def _responses(one: Call, answered: Json | None, example: Json) -> Iterator[tupl
             {
                 "description": "\n".join(f"- `{kind.word}`: {_first(kind)}" for kind in found),
                 "headers": _named(*(limited if status != HTTPStatus.UNAUTHORIZED else ()), *more),
-                "content": {CONTENT_TYPE: {"schema": {"$ref": REF.format(name=ProblemDocument.__name__)}}},
+                "content": {CONTENT_TYPE: {"schema": {"$ref": REF.format(name=ProblemDocument.__name__)}, **_shown(found)}},
                 "x-words": [kind.word for kind in found],
             },
         )
+
+
+def _shown(found: Sequence[type[Problem]]) -> Json:
+    there = [kind.word for kind in found if PROBLEM + kind.word in _examples()]
+    return {"examples": {word: {"$ref": f"#/components/examples/{word}"} for word in there}} if there else {}
 
 
 def _file(kind: str) -> Json:
