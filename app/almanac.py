@@ -24,8 +24,10 @@ log = structlog.get_logger()
 LOOK: Final = 5.0
 """Seconds between looks when there is nothing more to say now."""
 BREATH: Final = 0.05
-PAGE: Final = 100
-"""Coupons of one look."""
+PAGE: Final = 500
+"""Ends of coupons of one look."""
+AT_ONCE: Final = 100
+"""Events of one unit."""
 SOON: Final = timedelta(days=3)
 """So long before its end a coupon ends soon. One that lives no longer than that is not said to."""
 MADE_UP: Final = timedelta(days=7)
@@ -63,13 +65,17 @@ class Almanac:
         await self._desk.aside()
         since = self._places[kind]
         upto = min(until, since.at + SLICE)
-        found = await self._desk.store.ending(since=since, until=upto, limit=PAGE)
-        events = {event.id: (event, coupon) for coupon in found if (event := _event(kind, coupon, now)) is not None}
-        said = await self._desk.store.said(list(events)) if events else frozenset()
-        await self._say([one for id_, one in events.items() if id_ not in said], now)
-        last = found[-1] if len(found) == PAGE else None
-        self._places[kind] = Place(last.expires_at or upto, last.id) if last else Place(max(since.at, upto), _LAST)
-        return len(found) + (upto < until)
+        ends = await self._desk.store.ending(since=since, until=upto, limit=PAGE)
+        ids = {_event_id(kind, end): end.id for end in ends}
+        said = await self._desk.store.said(list(ids)) if ids else frozenset()
+        new = [coupon_id for id_, coupon_id in ids.items() if id_ not in said]
+        for first in range(0, len(new), AT_ONCE):
+            await self._desk.aside()
+            found = await self._desk.store.active(new[first : first + AT_ONCE])
+            await self._say([(event, coupon) for coupon in found if (event := _event(kind, coupon, now)) is not None], now)
+        full = len(ends) == PAGE
+        self._places[kind] = ends[-1] if full else Place(max(since.at, upto), _LAST)
+        return len(ends) + (upto < until)
 
     async def _say(self, new: Sequence[tuple[Event, Coupon]], now: datetime) -> None:
         """All of them at once; where somebody else was first with one, or it was used meanwhile, each by itself."""
@@ -83,11 +89,16 @@ class Almanac:
                     await self._say([one], now)
 
 
+def _event_id(kind: Kind, end: Place) -> UUID:
+    """The id of the event that says it: there is one for each end of a coupon."""
+    return uuid5(end.id, f"{kind} {end.at.astimezone(UTC).isoformat()}")
+
+
 def _event(kind: Kind, coupon: Coupon, now: datetime) -> Event | None:
     if coupon.expires_at is None or (kind == "expiring" and (coupon.valid_from or coupon.issued_at) > coupon.expires_at - SOON):
         return None
     return Event(
-        id=uuid5(coupon.id, f"{kind} {coupon.expires_at.astimezone(UTC).isoformat()}"),
+        id=_event_id(kind, Place(coupon.expires_at, coupon.id)),
         business_id=coupon.business_id,
         card_id=coupon.card_id,
         customer_id=coupon.customer_id,

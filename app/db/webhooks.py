@@ -299,16 +299,22 @@ class Heralded(Conversing):
 
     # --- What time alone does ---
 
-    async def ending(self, *, since: Place, until: datetime, limit: int) -> Sequence[Coupon]:
+    async def ending(self, *, since: Place, until: datetime, limit: int) -> Sequence[Place]:
         """See app.store.Store."""
         query = Query(self._dialect)
         moment, last = query.given(checked(since.at)), query.given(checked(until))
         text = f"""
-            SELECT {COUPON.select("c")} FROM business AS b JOIN coupon AS c ON c.business_id = b.id AND c.state = 'active'
+            SELECT c.expires_at, c.id FROM business AS b JOIN coupon AS c ON c.business_id = b.id AND c.state = 'active'
             AND c.expires_at >= {moment} AND c.expires_at <= {last}
             WHERE c.expires_at > {moment} OR c.id > {query.given(since.id)}
             ORDER BY c.expires_at, c.id LIMIT {query.given(limit)}"""
-        return [COUPON.read(row) for row in await self._read(just(query.ask(text)), heavy=True)]
+        return [Place(as_moment(at), as_id(id_)) for at, id_ in await self._read(just(query.ask(text)), heavy=True)]
+
+    async def active(self, coupon_ids: Sequence[UUID]) -> Sequence[Coupon]:
+        """See app.store.Store."""
+        query = Query(self._dialect)
+        text = f"SELECT {COUPON.select('c')} FROM coupon AS c WHERE c.id {query.listed(coupon_ids)} AND c.state = 'active'"
+        return [COUPON.read(row) for row in await self._read(just(query.ask(text)))]
 
     async def said(self, event_ids: Sequence[UUID]) -> frozenset[UUID]:
         """See app.store.Store."""

@@ -102,8 +102,12 @@ class Heralded(Protocol):
 
     # --- What time alone does ---
 
-    async def ending(self, *, since: Place, until: datetime, limit: int) -> Sequence[Coupon]:
-        """Active coupons (of any business) whose end comes after this place and not after ``until``, in the order of their ends."""
+    async def ending(self, *, since: Place, until: datetime, limit: int) -> Sequence[Place]:
+        """The ends of active coupons (of any business) after this place and not after ``until``, in their order: when, and of which."""
+        ...
+
+    async def active(self, coupon_ids: Sequence[UUID]) -> Sequence[Coupon]:
+        """Those of these coupons (of any business) that are active."""
         ...
 
     async def said(self, event_ids: Sequence[UUID]) -> frozenset[UUID]:
