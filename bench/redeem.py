@@ -5,7 +5,6 @@ acknowledged one is looked for in the database afterwards. Each client waits for
 """
 
 import asyncio
-import gc
 import os
 import statistics
 import subprocess
@@ -44,6 +43,7 @@ def serve() -> None:
     from litestar import Response, post
     from litestar.params import JSONBody
 
+    from app.cli import serving
     from app.web import api
     from app.web.api.calls import call
     from app.web.api.redemptions import LookUp
@@ -56,8 +56,7 @@ def serve() -> None:
     api.router.register(nothing)
     known = settings.read(os.environ)
     app = asgi.create_app(known)
-    gc.collect()  # as "serve" of the command line does
-    gc.freeze()
+    serving.settle()
     uvicorn.run(app, host=known.host, port=known.port, log_level="warning", access_log=False)
 
 

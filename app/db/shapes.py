@@ -77,7 +77,7 @@ def checked(value: Any) -> Any:
 
 def as_id(value: UUID | str) -> UUID:
     """An id; SQLite gives it back as the text that it keeps."""
-    return UUID(value) if isinstance(value, str) else value
+    return msgspec.convert(value, UUID) if isinstance(value, str) else value
 
 
 def as_day(value: date | str) -> date:

@@ -1,6 +1,6 @@
 """A unit made ready to be written: checked, and laid out as rows, before it may wait in the writer's queue."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -17,6 +17,8 @@ USES: Final = frozenset({Redemption, Reversal})
 """The records that an offer's limits count."""
 OF_OFFER: Final = "offer:"
 """How the keys begin under which they are counted (app.desk.redeem.counted)."""
+_MAY_SEE: Final = {of: frozenset(names) for of, names in SEEN.items()}
+_MAY_SET: Final = {of: frozenset(names) for of, names in CHANGING.items()}
 _SECOND: Final = timedelta(seconds=1)
 
 
@@ -111,11 +113,11 @@ def later(changed_at: datetime, at: datetime) -> datetime:
 
 
 def _comparison(change: Change, *, uses: bool) -> Comparison:
-    seen, to = _values(change.of, change.seen, SEEN), _values(change.of, change.to, CHANGING)
+    seen, to = _values(change.of, change.seen, _MAY_SEE), _values(change.of, change.to, _MAY_SET)
     return Comparison(change.of, change.id, seen, to, unlimited=uses and change.of is Coupon)
 
 
-def _values(of: type, given: Mapping[str, Any], may: Mapping[type, Collection[str]]) -> Mapping[str, Any]:
-    if strange := [name for name in given if name not in may[of]]:
+def _values(of: type, given: Mapping[str, Any], may: Mapping[type, frozenset[str]]) -> Mapping[str, Any]:
+    if strange := given.keys() - may[of]:
         raise ValueError(f"{of.__name__} never changes its {', '.join(sorted(strange))}")
     return {name: checked(value) for name, value in given.items()}
