@@ -36,7 +36,7 @@ def paint_address(brand: Brand) -> str:
     return card_address(brand).replace("/brand/", "/brand/drawn/", 1)
 
 
-@get("/brand/drawn/{name:str}", sync_to_thread=False, include_in_schema=False)
+@get("/brand/drawn/{name:str}", sync_to_thread=False)
 def paint(name: FromPath[str]) -> Response[str]:
     """A card's three colours as they are (``2b1d14-ffffff-e8d3b0.css``): ``--card``, ``--on-card`` and ``--card-label``."""
     colours = [f"#{one}" for one in name.removesuffix(".css").split("-")]
@@ -46,7 +46,7 @@ def paint(name: FromPath[str]) -> Response[str]:
     return Response(PAINT.format(drawn), media_type="text/css", headers={"Cache-Control": YEAR})
 
 
-@get("/brand/{name:str}", sync_to_thread=False, include_in_schema=False)
+@get("/brand/{name:str}", sync_to_thread=False)
 def sheet(name: FromPath[str]) -> Response[str]:
     """The accent of our pages in one colour (``2b1d14.css``), as readable on light paper as on dark.
 

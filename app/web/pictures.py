@@ -29,7 +29,7 @@ async def bring(request: Ask) -> Response[str]:
     return render(request, "picture.html", status=HTTPStatus.CREATED, digest=picture.digest)
 
 
-@get("/pictures/{name:str}", include_in_schema=False)
+@get("/pictures/{name:str}")
 async def shown(request: Ask, name: FromPath[str]) -> Response[bytes]:
     """A picture by its digest (``….png``, whatever it is). It never changes, so whoever has it may keep it."""
     digest = name.removesuffix(".png")

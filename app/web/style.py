@@ -22,7 +22,7 @@ def address() -> str:
     return f"/style.css?v={hashlib.sha256(_text().encode()).hexdigest()[:12]}"
 
 
-@get("/style.css", sync_to_thread=False, include_in_schema=False)
+@get("/style.css", sync_to_thread=False)
 def sheet() -> Response[str]:
     """The stylesheet."""
     return Response(_text(), media_type="text/css", headers={"Cache-Control": YEAR})
