@@ -291,22 +291,22 @@ class Heralded(Conversing):
     async def forget_deliveries(self, before: datetime, limit: int) -> int:
         """See app.store.Store."""
         query = Query(self._dialect)
-        old = f"d.endpoint_id = e.id AND (e.removed_at IS NOT NULL OR (d.at < {query.given(checked(before))} AND d.state <> 'due'))"
+        most, moment = query.given(limit), query.given(checked(before))
+        of = "SELECT d.id FROM endpoint AS e CROSS JOIN delivery AS d WHERE d.endpoint_id = e.id AND"
         text = f"""
-            DELETE FROM delivery WHERE id IN
-            (SELECT d.id FROM endpoint AS e JOIN delivery AS d ON {old} LIMIT {query.given(limit)}) RETURNING 1"""
+            DELETE FROM delivery WHERE id IN (SELECT id FROM ({of} e.removed_at IS NOT NULL LIMIT {most}) AS gone
+            UNION ALL SELECT id FROM ({of} d.at < {moment} AND d.state <> 'due' LIMIT {most}) AS old) RETURNING 1"""
         return len(await self._write(just(query.ask(text))))
 
     # --- What time alone does ---
 
     async def ending(self, *, since: Place, until: datetime, limit: int) -> Sequence[Place]:
         """See app.store.Store."""
-        query = Query(self._dialect)
+        query = Query(self._dialect)  # CROSS JOIN: SQLite takes the businesses first, and of each its index of ends
         moment, last = query.given(checked(since.at)), query.given(checked(until))
         text = f"""
-            SELECT c.expires_at, c.id FROM business AS b JOIN coupon AS c ON c.business_id = b.id AND c.state = 'active'
-            AND c.expires_at >= {moment} AND c.expires_at <= {last}
-            WHERE c.expires_at > {moment} OR c.id > {query.given(since.id)}
+            SELECT c.expires_at, c.id FROM business AS b CROSS JOIN coupon AS c WHERE c.business_id = b.id AND c.state = 'active'
+            AND c.expires_at >= {moment} AND c.expires_at <= {last} AND (c.expires_at > {moment} OR c.id > {query.given(since.id)})
             ORDER BY c.expires_at, c.id LIMIT {query.given(limit)}"""
         return [Place(as_moment(at), as_id(id_)) for at, id_ in await self._read(just(query.ask(text)), heavy=True)]
 
