@@ -108,7 +108,8 @@ class Heralded(Conversing):
         if after is not None:
             wanted.append(f"(d.at, d.id) < ({query.given(checked(after.at))}, {query.given(after.id)})")
         order = f"ORDER BY d.at DESC, d.id DESC LIMIT {query.given(limit)}"
-        found = await self._read(just(query.ask(f"SELECT {DELIVERY.select('d')} FROM delivery AS d WHERE {' AND '.join(wanted)} {order}")))
+        text = f"SELECT {DELIVERY.select('d')} FROM delivery AS d WHERE {' AND '.join(wanted)} {order}"
+        found = await self._read(just(query.ask(text)), heavy=bool(state))
         return [DELIVERY.read(row) for row in found]
 
     async def delivery(self, endpoint_id: UUID, delivery_id: UUID) -> Delivery | None:
