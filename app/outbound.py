@@ -7,7 +7,7 @@ One warm HTTP/2 connection per host and client certificate, as Apple wants it
 import socket
 import ssl
 from io import BytesIO
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -23,6 +23,8 @@ STREAMS: Final = 1000  # what Apple allows on one connection
 PLAIN_CONNECTIONS: Final = 6  # per host, where nothing multiplexes
 WARM: Final = 3600  # seconds that an idle connection may be used again; libcurl looks whether it still lives
 _NAT64: Final = IPv6Network("64:ff9b::/96")
+_ASSIGNED: Final = IPv4Network("192.0.0.0/24")
+"""For protocols, not for hosts; a cloud's metadata answer there, and older Pythons take most of it for public."""
 _GLOBAL: Final = IPv6Network("2000::/3")
 """All of IPv6 that is handed out (https://www.iana.org/assignments/ipv6-address-space); the rest leads inside, or nowhere."""
 _QUIET: Final = ("Accept:", "Expect:", "Content-Type:")  # headers that libcurl would add by itself
@@ -244,4 +246,4 @@ def is_public(address: str) -> bool:
         at = carried or (IPv4Address(int(at) & 0xFFFF_FFFF) if at in _NAT64 else at)
         if isinstance(at, IPv6Address) and at not in _GLOBAL:
             return False
-    return at.is_global and not at.is_multicast
+    return at.is_global and not at.is_multicast and at not in _ASSIGNED

@@ -32,6 +32,8 @@ SHOWN: Final = 100
 """Bad lines that are remembered; the others are only counted."""
 WIDEST: Final = 100
 """Columns of a file; those that we do not know are left out."""
+LONGEST: Final = LARGEST // 50
+"""Lines of a file: a shorter one than that on average has not even an id and a time."""
 LONG_AGO: Final = datetime(1900, 1, 1, tzinfo=UTC)
 """Before this, and after ``FOREVER``, is no time of a shop: at the calendar's ends a moment is in some zones and not in others."""
 
@@ -121,11 +123,13 @@ def _read(body: bytes, what: What) -> _File:
     records = _records(text)
     _, columns = next(records, (1, []))
     needed = {field.encode_name for field in msgspec.structs.fields(FORMS[what]) if field.required}
-    if not needed <= set(columns) or len(set(columns)) < len(columns) or len(columns) > WIDEST:
+    if len(columns) > WIDEST or not needed <= set(columns) or len(set(columns)) < len(columns):
         return _File((), [], 0, [Bad(1, "columns")])
     sheets, some, lines = [], list[tuple[int, list[str]]](), 0
     for number, cells in records:
         lines += 1
+        if lines > LONGEST:
+            return _File((), [], 0, [Bad(number, "unreadable")])
         some.append((number, cells))
         if len(some) == ON_A_SHEET:
             sheets.append(msgspec.msgpack.encode(some))

@@ -117,6 +117,7 @@ async def test_a_list_is_walked_page_by_page_and_says_what_has_not_changed(shop:
     strange = ("after=x", "after=!", "after=WzFd", "after=MTI", "limit=0", "limit=201", "limit=x", "fields=id,secret", "fields=")
     for query in strange:
         assert word(await shop.get(f"customers?{query}")) == (400, "invalid_request"), query
+    assert len((await shop.get("customers?limit=2.0")).json()["data"]) == 2
     for query in ("changed_since=yesterday", "changed_since=2026-11-20T12:00:00", "program_id=1"):
         assert word(await shop.get(f"cards?{query}")) == (400, "invalid_request"), query
 

@@ -244,6 +244,7 @@ async def test_a_key_speaks_only_of_what_it_may_do(shop: Shop) -> None:
         ("looks", "accrue", {"card": card["number"]}),
         ("looks", "reverse", {"reverses": "t-2"}),
         ("stamps", "redeem", {"codes": [code]}),
+        ("stamps", "search", {"name": "Hoa", "card": card["number"]}),
     ):
         answer = await say(shop, action, "t-9", who=who, **more)
         assert (answer.status_code, answer.json()["word"]) == (403, "wrong_scope")

@@ -109,7 +109,7 @@ def page_of(
 
     Of each only the ``fields`` that are asked for. ``ended``: the search for rows has ended there, before the page was full.
     """
-    limit = int(request.query_params.get("limit", USUAL))
+    limit = msgspec.convert(request.query_params.get("limit", USUAL), int, strict=False)  # as the handler was given it
     shown = rows[:limit]
     more = place(shown[-1]) if len(rows) > limit else ended
     return _tagged(request, {"data": [_some(request, view(row)) for row in shown], "next": None if more is None else cursor(more)})

@@ -142,7 +142,7 @@ async def redeem_typed(data: JSONBody[Redeem], request: Ask) -> Response[bytes]:
     language = language_of(request, desk.words)
 
     def document(problem: Problem) -> dict[str, object]:
-        return problems.document(problem, desk.words, language, caller.business.tz)
+        return problems.document(problem, desk.words, language, caller.business.tz, base=desk.public_url)
 
     async def story(answering: Answering) -> object:
         if data.code is not None:

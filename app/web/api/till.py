@@ -176,7 +176,7 @@ def _facts(view: object) -> dict[str, Any]:
 
 
 def _document(desk: Desk, caller: Caller, language: str) -> Callable[[Problem], dict[str, object]]:
-    return lambda problem: problems.document(problem, desk.words, language, caller.business.tz)
+    return lambda problem: problems.document(problem, desk.words, language, caller.business.tz, base=desk.public_url)
 
 
 def _answer(said: Said, **facts: Any) -> TillAnswer:
@@ -195,7 +195,7 @@ SCOPES: Final[Mapping[type[TillAsk], tuple[Scope, ...]]] = {
     TillAccrue: ("earn",),
     TillReverse: ("redeem", "earn"),
 }
-"""A key needs one of them for the action. It reverses only transactions of its own, so it had what these needed."""
+"""A key needs one of them for the action, and ``read`` to search by a name. It reverses only transactions of its own, so it had theirs."""
 
 
 @post(
@@ -211,7 +211,7 @@ async def speak_as_till(data: JSONBody[TillAsk], request: Ask) -> Response[bytes
     reverse: sent again, they are answered as the first time, and nothing happens twice. Search and inquire change nothing.
     """
     desk, caller = desk_of(request), caller_of(request)
-    needed = SCOPES[type(data)]
+    needed: tuple[Scope, ...] = ("read",) if isinstance(data, TillSearch) and data.name else SCOPES[type(data)]
     if not caller.scopes.intersection(needed):
         raise WrongScope(needed=needed, has=tuple(sorted(caller.scopes)))
     if isinstance(data, TillSearch | TillInquire):
