@@ -11,7 +11,7 @@ from fuzz import fuzz, opened, serving  # noqa: E402 (where it is was said just 
 
 from app.db import migrate  # noqa: E402
 
-EXAMPLES = sys.argv[1] if len(sys.argv) > 1 else "150"
+EXAMPLES = sys.argv[1] if len(sys.argv) > 1 else "140"
 
 
 def main() -> None:
