@@ -12,7 +12,7 @@ from app.store import CardFacts, Sale
 from passes import codes
 from passes.businesses import Business
 from passes.cards import Card, Customer, Entry, EntryKind, Event, ready
-from passes.coupons import Coupon, Presented, Redemption, Refusal, Reversal, Used
+from passes.coupons import Channel, Coupon, Presented, Redemption, Refusal, Reversal, Used
 from passes.offers import Benefit, Offer, over
 from passes.wallets.base import Installation
 
@@ -32,9 +32,11 @@ class RedemptionView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     id: UUID
     kind: Literal["redemption", "goodwill"]
     at: datetime
+    location_id: UUID
     location: str
+    staff_id: UUID
     staff: str
-    channel: str
+    channel: Channel
     reason: str = ""
     basket_id: UUID | None = None
     receipt: str = ""
@@ -221,7 +223,7 @@ class EventView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     kind: str
     at: datetime
-    amount: int = 0
+    count: int = 0
     coupon_id: UUID | None = None
     wallet: str = ""
 
@@ -248,7 +250,7 @@ class EntryView(msgspec.Struct, frozen=True, kw_only=True):
 
     number: int
     kind: EntryKind
-    amount: int
+    count: int
     balance: int
     at: datetime
 
@@ -313,7 +315,9 @@ class Look(msgspec.Struct, frozen=True):
             id=done.id,
             kind=done.kind,
             at=self.at(done.at),
+            location_id=done.location_id,
             location=used.location,
+            staff_id=done.staff_id,
             staff=used.staff,
             channel=done.channel,
             reason=done.reason,
@@ -395,11 +399,11 @@ class Look(msgspec.Struct, frozen=True):
 
     def event(self, event: Event) -> EventView:
         """One line of a card's engagement."""
-        return EventView(kind=event.kind, at=self.at(event.at), amount=event.amount, coupon_id=event.coupon_id, wallet=event.wallet)
+        return EventView(kind=event.kind, at=self.at(event.at), count=event.amount, coupon_id=event.coupon_id, wallet=event.wallet)
 
     def entry(self, entry: Entry) -> EntryView:
         """One line of a card's ledger."""
-        return EntryView(number=entry.number, kind=entry.kind, amount=entry.amount, balance=entry.balance, at=self.at(entry.at))
+        return EntryView(number=entry.number, kind=entry.kind, count=entry.amount, balance=entry.balance, at=self.at(entry.at))
 
     def happened(self, one: Redemption | Reversal | Refusal, *, location: str, staff: str) -> Happened:
         """One thing that happened to a coupon at a counter."""

@@ -48,7 +48,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 class Data(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What happened, to which things: by their ids, so that nothing of it names a person. What does not apply is left out.
 
-    ``amount`` is stamps or points that came or went, ``balance`` what is on the card after it; ``reason`` the word of a refusal.
+    ``count`` is stamps or points that came or went, ``balance`` what is on the card after it; ``reason`` the word of a refusal.
     """
 
     event_id: UUID | None = None
@@ -62,7 +62,7 @@ class Data(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     campaign_id: UUID | None = None
     location_id: UUID | None = None
     staff_id: UUID | None = None
-    amount: int | None = None
+    count: int | None = None
     balance: int | None = None
     wallet: str | None = None
     reason: str | None = None
@@ -97,7 +97,7 @@ def message(world: World, endpoint: Endpoint, place: int, event: Event, facts: F
         campaign_id=event.campaign_id,
         location_id=facts.location_id,
         staff_id=event.staff_id,
-        amount=event.amount or None,
+        count=event.amount or None,
         balance=facts.balance,
         wallet=event.wallet or None,
         reason=event.reason if event.kind == "refused" else None,  # others are what people wrote

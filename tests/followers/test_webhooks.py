@@ -143,7 +143,7 @@ async def test_a_morning_is_told_in_order_and_by_ids_alone(shop: Shop, till: Rec
         "customer_id": card["customer_id"],
         "location_id": here,
         "staff_id": an,
-        "amount": 5,
+        "count": 5,
         "balance": 5,
     }
     assert ready["data"]["offer_id"] == redeemed["data"]["offer_id"] == str(shop.offers["cookie"].id)
@@ -199,7 +199,7 @@ async def test_tries_come_ever_later_for_three_days_and_then_the_lane_goes_on(sh
     card, beside = await shop.join(), await shop.join("Lan")
     stubborn = card["id"]
     till.answer = lambda told: (
-        said(500, b"no \x00 thanks" * 200) if told["data"]["card_id"] == stubborn and told["data"]["amount"] == 1 else said(200)
+        said(500, b"no \x00 thanks" * 200) if told["data"]["card_id"] == stubborn and told["data"]["count"] == 1 else said(200)
     )
     await shop.stamp(card, 1)
     await shop.stamp(card, 2)

@@ -102,7 +102,7 @@ async def what_there_is(till: Till, card: dict[str, Any]) -> None:
 
 async def the_manager_puts_things_right(till: Till, card: dict[str, Any]) -> None:
     ask, shop = till.ask, till.shop
-    await ask("correct_card", {"amount": 2, "reason": "forgotten yesterday"}, which=card["number"])
+    await ask("correct_card", {"count": 2, "reason": "forgotten yesterday"}, which=card["number"])
     given = await ask("give_coupons", {"offer_id": str(shop.offers["coffee"].id), "card_id": card["id"], "reason": "cold coffee"})
     coupon = given["coupons"][0]["id"]
     await ask("extend_coupon", {"until": "2027-06-30", "reason": "on a journey"}, coupon_id=coupon)

@@ -188,7 +188,7 @@ async def test_stamps_are_put_right_with_a_reason(shop: Shop) -> None:
     till, clerk = await with_key(shop), await with_key(shop, "clerk", "earn", "redeem", "issue")
 
     async def correct(amount: int, *, who: str = "Minh", reason: str = "forgotten") -> Any:
-        return await shop.post(f"cards/{hoa['shown']}/corrections", {"amount": amount, "reason": reason}, who=who)
+        return await shop.post(f"cards/{hoa['shown']}/corrections", {"count": amount, "reason": reason}, who=who)
 
     more = await correct(6, who=till)
     assert (more.status_code, more.json()["added"], len(more.json()["earned"]), more.json()["card"]["balance"]) == (201, 6, 1, 6)

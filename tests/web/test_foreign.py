@@ -92,7 +92,7 @@ WITH: Final[dict[str, Request]] = {
     "GET /api/v1/customers/{customer_id:uuid}": said(),
     "PATCH /api/v1/customers/{customer_id:uuid}": said(name="Nguyệt"),
     "POST /api/v1/cards/search": said(code="code"),
-    "POST /api/v1/cards/{which:str}/corrections": lambda _: {"json": {"amount": 1, "reason": "forgotten"}},
+    "POST /api/v1/cards/{which:str}/corrections": lambda _: {"json": {"count": 1, "reason": "forgotten"}},
     "POST /api/v1/coupons": said(offer_id="offer_id", card_id="card_id", reason="rain"),
     "POST /api/v1/coupons/{coupon_id:uuid}/extend": said(until="2028-01-01", reason="rain"),
     "POST /api/v1/coupons/{coupon_id:uuid}/void": said(reason="rain"),

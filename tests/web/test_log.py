@@ -46,7 +46,7 @@ async def test_the_log_tells_what_happened_in_order_and_goes_on_where_one_stoppe
     await shop.post(f"redemptions/{redeemed['id']}/reversal", {})
     log = await all_of(shop, "events", card_id=card["id"])
     assert [one["type"] for one in log] == ["customer.joined", "card.earned", "reward.ready", "coupon.redeemed", "coupon.reversed"]
-    assert log[1]["amount"] == 5
+    assert log[1]["count"] == 5
     assert log[3]["at"] == redeemed["at"] == "2026-11-20T12:00:00+07:00"
     assert {one["customer_id"] for one in log} == {log[0]["customer_id"]}
     assert await all_of(shop, "events", customer_id=log[0]["customer_id"]) == log
@@ -83,13 +83,13 @@ async def test_redemptions_and_refusals_by_when_where_what_and_whom(shop: Shop) 
     assert [one["id"] for one in (await shop.get("redemptions")).json()["data"]][-1] == first
     assert await ids() == {first, second, third}
     assert await ids(location_id=str(shop.locations["Thảo Điền"].id)) == {second}
-    assert await ids(staff_id=str(shop.staff["Bình"].id)) == await ids(status="reversed") == {third}
+    assert await ids(staff_id=str(shop.staff["Bình"].id)) == await ids(state="reversed") == {third}
     assert await ids(offer_id=str(shop.offers["coffee"].id)) == await ids(offer_id=str(uuid4())) == set()
     later = (shop.clock() - timedelta(minutes=1)).isoformat()
     assert (await ids(since=later), await ids(until=later)) == ({second, third}, {first})
 
     (line,) = await all_of(shop, "redemptions", until=later)
-    assert (line["customer"], line["offer"], line["location"], line["staff"], line["status"]) == (
+    assert (line["customer"], line["offer"], line["location"], line["staff"], line["state"]) == (
         "Hoa",
         "Free cookie",
         "Bến Thành",
@@ -98,12 +98,12 @@ async def test_redemptions_and_refusals_by_when_where_what_and_whom(shop: Shop) 
     )
     assert (await shop.get(f"redemptions/{first}")).json() == line
     taken_back = (await shop.get(f"redemptions/{third}")).json()
-    assert (taken_back["status"], taken_back["reversed_at"]) == ("reversed", "2026-11-20T12:11:00+07:00")
+    assert (taken_back["state"], taken_back["reversed_at"]) == ("reversed", "2026-11-20T12:11:00+07:00")
     (refused,) = await all_of(shop, "refusals", staff_id=str(shop.staff["Bình"].id))
     assert (refused["word"], refused["presented"], refused["coupon_id"]) == ("already_redeemed", code, line["coupon_id"])
     assert (await shop.get(f"redemptions/{refused['id']}")).status_code == 404
 
-    for odd in ("since=2026-11-20", "since=2026-11-20T00:00:00", "until=0001-01-01T00:00:00%2B14:00", "status=refused"):
+    for odd in ("since=2026-11-20", "since=2026-11-20T00:00:00", "until=0001-01-01T00:00:00%2B14:00", "state=refused"):
         assert (await shop.get(f"redemptions?{odd}")).json()["word"] == "invalid_request", odd
 
 

@@ -346,7 +346,7 @@ async def test_what_is_over_a_round_carries_into_the_next(shop: Shop) -> None:
     assert [one["offer"]["title"] for one in after["earned"]] == ["Free cookie", "Free coffee"] * 2
     assert after["card"]["balance"] == 3
     story = (await shop.get(f"cards/{card['id']}/story")).json()
-    assert [line["amount"] for line in story["ledger"]] == [23, -10, -10]
+    assert [line["count"] for line in story["ledger"]] == [23, -10, -10]
     assert story["ledger"][-1]["balance"] == 3
 
 
@@ -359,4 +359,4 @@ async def test_a_hundred_stamps_at_once_lose_none(shop: Shop) -> None:
     assert len(after["ready"]) == 3
     ledger = (await shop.get(f"cards/{card['id']}/story")).json()["ledger"]
     assert [line["number"] for line in ledger] == list(range(1, len(ledger) + 1))
-    assert sum(line["amount"] for line in ledger) == ledger[-1]["balance"] == 7
+    assert sum(line["count"] for line in ledger) == ledger[-1]["balance"] == 7

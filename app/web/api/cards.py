@@ -119,7 +119,7 @@ class FindCards(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class Correct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """So many stamps or points more, or (less than 0) fewer, and why."""
 
-    amount: Annotated[int, msgspec.Meta(ge=-1_000_000, le=1_000_000)]
+    count: Annotated[int, msgspec.Meta(ge=-1_000_000, le=1_000_000)]
     reason: Short
 
 
@@ -183,7 +183,7 @@ async def correct(which: FromPath[str], data: JSONBody[Correct], request: Ask) -
     return await once(
         request,
         201,
-        lambda answer: correcting.correct(desk_of(request), caller_of(request), which, amount=data.amount, reason=data.reason, once=answer),
+        lambda answer: correcting.correct(desk_of(request), caller_of(request), which, amount=data.count, reason=data.reason, once=answer),
     )
 
 

@@ -20,7 +20,7 @@ Types = Annotated[list[EventType] | None, QueryParameter(name="type", descriptio
 
 
 class LoggedEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the log. ``amount`` is stamps or points where the type has some; a refusal's ``reason`` is its word.
+    """One line of the log. ``count`` is stamps or points where the type has some; a refusal's ``reason`` is its word.
 
     ``cursor`` is where the log goes on after this line: ask with it as ``after`` for what happened since.
     """
@@ -33,7 +33,7 @@ class LoggedEvent(msgspec.Struct, frozen=True, kw_only=True):
     coupon_id: UUID | None
     campaign_id: UUID | None
     staff_id: UUID | None
-    amount: int
+    count: int
     wallet: str
     reason: str
     cursor: str
@@ -51,7 +51,7 @@ def logged(business: Business, line: tuple[int, Event]) -> LoggedEvent:
         coupon_id=event.coupon_id,
         campaign_id=event.campaign_id,
         staff_id=event.staff_id,
-        amount=event.amount,
+        count=event.amount,
         wallet=event.wallet,
         reason=event.reason,
         cursor=cursor(seq),

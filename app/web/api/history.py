@@ -23,6 +23,7 @@ from passes.words import N_
 Since = Annotated[datetime | None, QueryParameter(description="From this moment on.")]
 Until = Annotated[datetime | None, QueryParameter(description="Before this moment.")]
 Used = Literal["redeemed", "reversed", "goodwill"]
+Standing = Annotated[Used | None, QueryParameter(name="state", description="How they stand now.")]
 USED: Sequence[Status] = ("redeemed", "reversed", "goodwill")
 
 
@@ -33,7 +34,7 @@ class RedemptionLine(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: UUID
-    status: Used
+    state: Used
     at: datetime
     code: str
     coupon_id: UUID | None
@@ -92,7 +93,7 @@ def _line(request: Ask, sales: Mapping[UUID, Sale], past: Past) -> RedemptionLin
     zone, sale = caller_of(request).business.tz, sales.get(past.basket_id) if past.basket_id else None
     return RedemptionLine(
         id=past.id,
-        status=past.status,  # type: ignore[arg-type]
+        state=past.status,  # type: ignore[arg-type]
         at=past.at.astimezone(zone),
         code=codes.joined(past.code, past.prefix),
         coupon_id=past.coupon_id,
@@ -167,7 +168,7 @@ def _place(past: Past) -> Place:
 async def redemptions(
     request: Ask,
     *,
-    status: FromQuery[Used | None] = None,
+    standing: Standing = None,
     location_id: FromQuery[UUID | None] = None,
     offer_id: FromQuery[UUID | None] = None,
     staff_id: FromQuery[UUID | None] = None,
@@ -177,7 +178,7 @@ async def redemptions(
     after: After = "",
 ) -> Response[Any]:
     """Redemptions, those that were taken back and goodwill, the newest first."""
-    wanted = _wanted((status,) if status else USED, location_id=location_id, offer_id=offer_id, staff_id=staff_id, since=since, until=until)
+    wanted = _wanted((standing,) if standing else USED, location_id=location_id, offer_id=offer_id, staff_id=staff_id, since=since, until=until)
     found = await _past(request, wanted, after, limit)
     return page_of(request, found, partial(_line, request, await _sales(request, found)), _place)
 

@@ -71,7 +71,8 @@ class LookUp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Redeem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Exactly one of these: a code as it was typed or scanned; the codes of a basket; or a reservation, to redeem what it holds.
 
-    ``mode`` is for a basket: ``all`` or nothing, or ``each`` by itself. The till may say the sale's receipt, and what was paid.
+    ``mode`` is for a basket: ``all`` or nothing (so if it is not said), or ``each`` by itself. The till may say the sale's receipt, and
+    what was paid.
     """
 
     code: Presentable | None = None
@@ -137,8 +138,8 @@ async def redeem_typed(data: JSONBody[Redeem], request: Ask) -> Response[bytes]:
     said = [name for name in ("code", "codes", "reservation_id") if getattr(data, name) is not None]
     if len(said) != 1:
         raise InvalidRequest(errors="send exactly one of code, codes, reservation_id")
-    if (data.mode is not None) != (data.codes is not None):
-        raise InvalidRequest(errors="mode: say it with codes, and only with codes: all or each")
+    if data.mode is not None and data.codes is None:
+        raise InvalidRequest(errors="mode: only with codes")
     language = language_of(request, desk.words)
 
     def document(problem: Problem) -> dict[str, object]:
@@ -151,7 +152,7 @@ async def redeem_typed(data: JSONBody[Redeem], request: Ask) -> Response[bytes]:
             return await reserve.redeem(desk, caller, data.reservation_id, told=told, once=answering)
         shown = basket.showing(desk, caller, data.codes or ())
         try:
-            if data.mode == "all":
+            if data.mode != "each":
                 return await basket.redeem_all(desk, caller, shown, channel="api", once=answering, told=told)
             return await basket.redeem_each(desk, caller, shown, channel="api", once=answering, problem=document, told=told)
         except Twice as twice:
