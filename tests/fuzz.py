@@ -48,7 +48,11 @@ async def furnished(shop: Shop) -> tuple[str, dict[str, list[str]]]:
         staff_id=owner,
         per_minute=PER_MINUTE,
     )
-    return secret, named([*(one.get("answer") for one in till.examples.values()), *more])
+    held = await till.ask("reserve", {"codes": [more[0]["ready"][0]["code"]]})
+    hook = await till.ask("make_webhook", {"url": "https://pos.example.com/fuzz"})
+    brought = till.examples["import_csv"]["answer"]
+    there = {"reservation_id": [held["id"]], "webhook_id": [hook["webhook"]["id"]], "import_id": [brought["id"]]}
+    return secret, named([*(one.get("answer") for one in till.examples.values()), *more]) | there
 
 
 def named(answers: Any) -> dict[str, list[str]]:
