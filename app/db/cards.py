@@ -72,30 +72,35 @@ class Cards(Conversing):
     ) -> CardFacts | None:
         """See app.store.Store."""
         facts: CardFacts | None
-        kind = "story" if story else "card"
+        kind = "stories" if story else "cards"
         if number is not None:
             if business_id is None:
                 raise ValueError("a number is a card's only within a business")
-            facts = await self._asked(f"{kind} by number", (checked(number), business_id))
+            facts = await self._asked(kind, ("number", checked(number), business_id))
         else:
             by, value = next((by, value) for by, value in (("id", card_id), ("serial", serial), ("key", key)) if value is not None)
-            facts = await self._asked(f"{kind} by {by}", (checked(value),))
+            facts = await self._asked(kind, (by, checked(value)))
         return facts if facts is not None and business_id in (None, facts.card.business_id) else None
 
     async def cards_facts(self, card_ids: Sequence[UUID]) -> Mapping[UUID, CardFacts]:
         """See app.store.Store."""
-        found = await self._read(self._facts(Ask(self._say.cards, (list(card_ids),)), story=True), heavy=True)
+        found = await self._read(self._these(card_ids), heavy=True)
         return {facts.card.id: facts for facts in found.values()}
 
-    def _cards_by(self, by: str, keys: Sequence[Key], *, story: bool) -> Talk[Sequence[CardFacts | None]]:
-        found = yield from self._facts(Ask(self._say.card_by[by], rows=numbered(keys)), story=story)
-        return answers(keys, found.items())
+    def _these(self, card_ids: Sequence[UUID]) -> Talk[Mapping[Any, CardFacts]]:
+        return (yield from self._facts((yield Ask(self._say.cards, (list(card_ids),))), story=True))
 
-    def _facts(self, ask: Ask, *, story: bool) -> Talk[Mapping[Any, CardFacts]]:
-        """The cards that a statement finds, by whatever it says first of each."""
+    def _cards_by(self, keys: Sequence[Key], *, story: bool) -> Talk[Sequence[CardFacts | None]]:
+        """Cards, each by its key: first by what it is found, then the values."""
+        rows: list[Sequence[Any]] = []
+        for by in dict.fromkeys(key[0] for key in keys):
+            rows += yield Ask(self._say.card_by[by], rows=[(number, *key[1:]) for number, key in enumerate(keys) if key[0] == by])
+        return answers(keys, (yield from self._facts(rows, story=story)).items())
+
+    def _facts(self, rows: Sequence[Sequence[Any]], *, story: bool) -> Talk[Mapping[Any, CardFacts]]:
+        """The cards of these rows and all on them, by whatever stands first in each."""
         cards = [
-            (row[0], CARD.read(row[_CARD]), CUSTOMER.read(row[_HOLDER]), PROGRAM.read(row[-2:-1]), BUSINESS.read(row[-1:]))
-            for row in (yield ask)
+            (row[0], CARD.read(row[_CARD]), CUSTOMER.read(row[_HOLDER]), PROGRAM.read(row[-2:-1]), BUSINESS.read(row[-1:])) for row in rows
         ]
         if not cards:
             return {}
@@ -107,11 +112,12 @@ class Cards(Conversing):
         if said:
             campaigns = {as_id(row[0]): CAMPAIGN.read(row[1:]) for row in (yield Ask(self._say.messages, (list(said),)))}
             messages = {campaign_id: one.message for campaign_id, one in campaigns.items() if one.message is not None}
-        on_cards = Ask(self._say.card_coupons, (ids, mentioned)) if mentioned else Ask(self._say.active_on_cards, (ids,))
-        coupons = [COUPON.read(row) for row in (yield on_cards)]
+        goals = list({goal.offer_id for _, _, _, program, _ in cards for goal in program.goals})
+        on_cards = Ask(self._say.card_coupons, (ids, goals, mentioned)) if mentioned else Ask(self._say.active_on_cards, (ids, goals))
+        rows = yield on_cards
+        offers = {offer.id: offer for offer in (OFFER.read(row) for row in rows)}
+        coupons = [COUPON.read(row[1:]) for row in rows if row[1] is not None]
         coupons.sort(key=lambda coupon: (coupon.issued_at, coupon.id), reverse=True)
-        wanted = {goal.offer_id for _, _, _, program, _ in cards for goal in program.goals} | {coupon.offer_id for coupon in coupons}
-        offers = {as_id(row[0]): OFFER.read(row[1:]) for row in (yield Ask(self._say.offers, (list(wanted),)))}
         coupons_of, events_of = _by_card(coupons), _by_card(events)
         return {
             named: CardFacts(

@@ -320,10 +320,19 @@ class Statements:
             SELECT {EVENT.select("e")} FROM {say.each(1)} JOIN event AS e ON e.card_id = each.value AND {told("e")} AND e.seq >= coalesce(
                 (SELECT t.seq FROM event AS t WHERE t.card_id = each.value AND {told("t")} ORDER BY t.seq DESC LIMIT 1 OFFSET $2), 0)
             ORDER BY e.seq DESC""")
-        active = f"SELECT {COUPON.select('c')} FROM coupon AS c WHERE c.card_id {say.listed(1)} AND c.state = 'active'"
-        self.active_on_cards = self._made(active)
-        self.card_coupons = self._made(f"""
-            {active} UNION SELECT {COUPON.select("c")} FROM coupon AS c WHERE c.id {say.listed(2)} AND c.card_id IS NOT NULL""")
+
+        # Coupons with their offers, and after them (without a coupon) the offers of a program's goals.
+        def on_cards(which: str) -> str:
+            none = ", ".join(f"NULL::{type_}" for _, type_ in zip(COUPON.names, COUPON.types, strict=False))
+            return self._made(f"""
+                SELECT o.body, {COUPON.select("c")} FROM coupon AS c JOIN offer AS o ON o.id = c.offer_id WHERE {which}
+                UNION ALL SELECT o.body, {none} FROM offer AS o WHERE o.id {say.listed(2)}""")
+
+        active = f"k.card_id {say.listed(1)} AND k.state = 'active'"
+        self.active_on_cards = on_cards(active.replace("k.", "c."))
+        self.card_coupons = on_cards(f"""
+            c.id IN (SELECT k.id FROM coupon AS k WHERE {active}
+            UNION SELECT k.id FROM coupon AS k WHERE k.id {say.listed(3)} AND k.card_id IS NOT NULL)""")
         self.offers = self._made(f"SELECT o.id, {OFFER.select('o')} FROM offer AS o WHERE o.id {say.listed(1)}")
 
     def _make_keys(self) -> None:

@@ -96,8 +96,8 @@ class DatabaseStore(
             "counting": self._countings,
             "kept": self._kept,
             "presented": self._presented,
-            **{f"card by {by}": partial(self._cards_by, by, story=False) for by in self._say.card_by},
-            **{f"story by {by}": partial(self._cards_by, by, story=True) for by in self._say.card_by},
+            "cards": partial(self._cards_by, story=False),
+            "stories": partial(self._cards_by, story=True),
         }
         for table in tables.TABLES:
             table._meta.db = engine  # noqa: SLF001 (Piccolo's way of naming a table's engine)
