@@ -34,7 +34,9 @@ from passes.problems import (
 
 MOST_GIVEN = 100
 """Coupons that are given at once: they are one unit."""
-Standing = Annotated[GivenState | None, QueryParameter(name="state", description="How they stand now; one whose time is over is `expired`.")]
+Standing = Annotated[
+    GivenState | None, QueryParameter(name="state", description="How they stand now; one whose time is over is `expired`.")
+]
 
 
 class Give(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

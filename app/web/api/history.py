@@ -178,7 +178,9 @@ async def redemptions(
     after: After = "",
 ) -> Response[Any]:
     """Redemptions, those that were taken back and goodwill, the newest first."""
-    wanted = _wanted((standing,) if standing else USED, location_id=location_id, offer_id=offer_id, staff_id=staff_id, since=since, until=until)
+    wanted = _wanted(
+        (standing,) if standing else USED, location_id=location_id, offer_id=offer_id, staff_id=staff_id, since=since, until=until
+    )
     found = await _past(request, wanted, after, limit)
     return page_of(request, found, partial(_line, request, await _sales(request, found)), _place)
 
