@@ -9,7 +9,13 @@ from app.db.conversing import just
 from app.db.history import Query
 
 AT_ONCE: Final = 500
-THROUGH: Final = {"installation": ("card_id", "card"), "sent": ("customer_id", "customer"), "sale_return": ("sale_id", "sale")}
+THROUGH: Final = {
+    "installation": ("card_id", "card"),
+    "sent": ("customer_id", "customer"),
+    "sale_return": ("sale_id", "sale"),
+    "kept": ("caller_id", "api_key"),
+    "sheet": ("errand_id", "errand"),
+}
 """What no index finds by its business, by what it belongs to."""
 OWN: Final = (
     "reversal",

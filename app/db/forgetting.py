@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -18,14 +18,16 @@ from app.db.unit import Ready
 from app.store import Lost, Row
 from passes.cards import Customer
 
-TEXTS: Final = {
-    "event": ("reason", "customer_id"),
-    "entry": ("reason", "card_id"),
-    "redemption": ("reason", "customer_id"),
-    "reversal": ("reason", "coupon_id"),
-    "refusal": ("presented", "customer_id"),
-}
-"""What people write themselves, by table: the column, and by which column a row is somebody's."""
+TEXTS: Final = (
+    ("event", "reason", "customer_id"),
+    ("entry", "reason", "card_id"),
+    ("redemption", "reason", "customer_id"),
+    ("reversal", "reason", "coupon_id"),
+    ("refusal", "presented", "customer_id"),
+    ("sale", "receipt", "card_id"),
+    ("sale", "reference", "card_id"),
+)
+"""What people write themselves: the table, the column, and by which column a row is somebody's."""
 NAMED: Final = ("name", "reason")
 """What people write in the body of a campaign or a segment, and of an errand."""
 RULED: Final = ("campaign", "errand", "segment")
@@ -76,9 +78,7 @@ class Forgetting(Conversing):
         family = (customer, *also)
         naming = Naming(family)
         ids = await self._read(self._theirs([one.id for one in family]), heavy=True)
-        named: dict[str, list[Any]] = {}
-        for table in TEXTS:
-            named[table] = await self._named(table, customer, ids, naming)
+        named = [(text[0], text[1], await self._named(text, customer, ids, naming)) for text in TEXTS]
         kept = await self._kept_about(customer, ids, naming)
         ruled = await self._ruled(customer, naming)
         left = [
@@ -104,15 +104,15 @@ class Forgetting(Conversing):
             found += [as_id(row[0]) for row in rows]
         return frozenset(found)
 
-    async def _named(self, table: str, customer: Customer, ids: frozenset[UUID], naming: Naming) -> list[Any]:
+    async def _named(self, text: tuple[str, str, str], customer: Customer, ids: frozenset[UUID], naming: Naming) -> list[UUID]:
         """The keys of the rows of a table whose text names them."""
-        column, whose = TEXTS[table]
-        text = self._say_of(
+        table, column, whose = text
+        asked = self._say_of(
             f"SELECT id, {column}, {whose} FROM {table} WHERE id > $1 AND business_id = $2 AND {column} <> '' ORDER BY id LIMIT {AT_ONCE}"
         )
         found, last = [], UUID(int=0)
         while True:
-            rows = await self._read(just(Ask(text, (last, customer.business_id))), heavy=True)
+            rows = await self._read(just(Ask(asked, (last, customer.business_id))), heavy=True)
             for key, said, owner in rows:
                 theirs = owner is not None and as_id(owner) in ids
                 if naming.theirs(said) if theirs else naming.anywhere(said):
@@ -161,7 +161,7 @@ class Forgetting(Conversing):
         self,
         family: Sequence[Customer],
         left: Sequence[Customer],
-        named: dict[str, list[Any]],
+        named: Sequence[tuple[str, str, list[UUID]]],
         *,
         kept: list[int],
         ruled: Sequence[tuple[str, UUID]],
@@ -178,8 +178,7 @@ class Forgetting(Conversing):
         for one in left:
             yield Ask(self._say.rewritten(CUSTOMER), CUSTOMER.row(one))
             yield Ask(self._say_of("DELETE FROM contact WHERE customer_id = $1"), (one.id,))
-        for table, keys in named.items():
-            column = TEXTS[table][0]
+        for table, column, keys in named:
             also = ", sought = ''" if table == "refusal" else ""
             for at in range(0, len(keys), AT_ONCE):
                 text = f"UPDATE {table} SET {column} = ''{also} WHERE id {self._dialect.listed(1)}"

@@ -12,7 +12,7 @@ import msgspec
 from shop import Shop, open_shop
 
 from app import history
-from app.store import Errand, Sent, Store
+from app.store import Errand, Sale, Sent, Store
 from passes.campaigns import Campaign
 from passes.cards import Event
 from passes.words import text
@@ -94,7 +94,9 @@ async def lived(shop: Shop) -> str:
     assert (await minh.post("/coupons/many", data=many)).status_code == 303
     body = msgspec.json.encode({"type": "void", "batch_id": uuid4(), "reason": f"{NAME} copied them"}).decode()
     errand = Errand(id=uuid4(), kind="issue", body=body, made_by=shop.staff["Minh"].id, made_at=at, total=0, due_at=at, **business)
-    await shop.desk.commit(at, rows=(errand,))
+    by = {"location_id": shop.locations["Bến Thành"].id, "staff_id": shop.staff["Minh"].id, "key_id": uuid4()}
+    sale = Sale(id=uuid4(), at=at, receipt=f"for {NAME}", reference=f"bill of {EMAIL}", card_id=facts.card.id, **by, **business)
+    await shop.desk.commit(at, rows=(errand, sale))
     for kind in ("segments", "campaigns"):  # an owner may call them after anybody
         named_so = said | {"name": f"{NAME} and friends", "text": "", "language": "vi"}
         assert (await minh.post(f"/{kind}", data=named_so)).status_code == 303
@@ -122,7 +124,7 @@ async def ledgers(store: Store, shop: Shop) -> list[object]:
 async def test_erased_means_erased(database_url: str) -> None:
     async with open_shop(database_url) as shop:
         who = await lived(shop)
-        assert {"customer", "contact", "kept", "entry", "refusal", "reversal", "event", "segment", "campaign", "errand"} <= set(
+        assert {"customer", "contact", "kept", "entry", "refusal", "reversal", "event", "segment", "campaign", "errand", "sale"} <= set(
             await named(database_url)
         )
         before, written = await numbers(shop), await ledgers(shop.desk.store, shop)

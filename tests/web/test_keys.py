@@ -327,10 +327,16 @@ async def test_whom_test_mode_made_up_is_forgotten_and_nobody_else(tried: Shop) 
     code = (await shop.post(f"cards/{card['number']}/earnings", {"count": 5}, who="Till")).json()["earned"][0]["code"]
     assert [(await shop.redeem(code, who="Till")).status_code for _ in range(2)] == [201, 409]
     owner = await shop.sign_in("Lan")
+    made = {"program_id": in_twin(shop, shop.program.id), "name": "Somebody real"}
+    for who in ("Till", "Lan"):
+        assert (
+            await shop.post("join", {**made, "program_id": str(shop.program.id)} if who == "Lan" else made, who=who, key="kept")
+        ).is_success
     answer = await owner.post("/keys/forget-tests", follow_redirects=True)
     assert "Test mode begins anew" in answer.text
     twin = test_mode.twin_of(shop.business.id)
     assert not await store.happened(twin)
+    assert [(await shop.get("requests/kept", who=who)).json()["state"] for who in ("Till", "Lan")] == ["unknown", "finished"]
     assert (await shop.get(f"cards/{card['number']}", who="Till")).status_code == 404
     assert (await shop.redeem(code, who="Till")).json()["word"] == "unknown_code"
     assert [one.presented for one in await store.past(twin, Filter())] == [code]
