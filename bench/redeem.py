@@ -164,23 +164,35 @@ class Client(asyncio.Protocol):
 
 
 async def load(port: int, clients: int, seconds: float, requests: list[bytes]) -> tuple[list[float], list[bytes]]:
-    """Latencies in seconds and bodies of the acknowledged answers, of ``clients`` for ``seconds``."""
+    """Latencies in seconds and bodies of the acknowledged answers, of ``clients`` for ``seconds``.
+
+    A till keeps its connection: each is open, and has had an answer, before the time begins. (A server takes one new connection
+    in each turn of its loop, so that the last of many waits for as many turns.) These first answers have no latency here.
+    """
     loop = asyncio.get_running_loop()
     latencies: list[float] = []
     bodies: list[bytes] = []
-    until = time.perf_counter() + seconds
 
-    async def one() -> None:
+    async def asked(client: Client) -> None:
+        status, body = await client.ask(requests.pop())
+        if status >= 300:
+            raise RuntimeError(f"{status}: {body.decode()}")
+        bodies.append(body)
+
+    async def opened() -> Client:
         _, client = await loop.create_connection(Client, "127.0.0.1", port)
+        await asked(client)
+        return client
+
+    async def one(client: Client) -> None:
         while (begun := time.perf_counter()) < until and requests:
-            status, body = await client.ask(requests.pop())
-            if status >= 300:
-                raise RuntimeError(f"{status}: {body.decode()}")
+            await asked(client)
             latencies.append(time.perf_counter() - begun)
-            bodies.append(body)
         client.transport.close()
 
-    await asyncio.gather(*(one() for _ in range(clients)))
+    tills = await asyncio.gather(*(opened() for _ in range(clients)))
+    until = time.perf_counter() + seconds
+    await asyncio.gather(*(one(client) for client in tills))
     return latencies, bodies
 
 
