@@ -160,7 +160,10 @@ async def open_desk(
 async def following(desk: Desk, bell: asyncio.Event, *, lease: float) -> AsyncIterator[None]:
     """Followers, errands, automations, e-mails and webhooks at work for as long as this is open."""
     followers = Followers(desk, bell, lease=timedelta(seconds=lease))
-    tasks = [asyncio.create_task(each.run()) for each in (followers, Errands(desk), Automations(desk), Letters(desk), Almanac(desk), Herald(desk))]
+    tasks = [
+        asyncio.create_task(each.run())
+        for each in (followers, Errands(desk), Automations(desk), Letters(desk), Almanac(desk), Herald(desk))
+    ]
     try:
         yield
     finally:

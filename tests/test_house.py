@@ -53,8 +53,31 @@ SECOND = (*FIRST, "passes.businesses", "passes.designs", "passes.programs", "pas
 THIRD = (*SECOND, "passes.coupons", "passes.cards")
 FOURTH = (*THIRD, "passes.face")
 DESK = ("passes", "app.store", "app.world", "app.post", "app.money", "app.desk")
-WEB = (*DESK, "app.printing", "app.customers", "app.history", "app.insight", "app.settings", "app.problems", "app.languages", "app.scenarios", "app.web")
-WHOLE = (*WEB, "app.db", "app.errands", "app.followers", "app.herald", "app.almanac", "app.history", "app.outbound", "app.certs", "app.logs", "app.credentials")
+WEB = (
+    *DESK,
+    "app.printing",
+    "app.customers",
+    "app.history",
+    "app.insight",
+    "app.settings",
+    "app.problems",
+    "app.languages",
+    "app.scenarios",
+    "app.web",
+)
+WHOLE = (
+    *WEB,
+    "app.db",
+    "app.errands",
+    "app.followers",
+    "app.herald",
+    "app.almanac",
+    "app.history",
+    "app.outbound",
+    "app.certs",
+    "app.logs",
+    "app.credentials",
+)
 
 WALLS: Mapping[str, Wall] = {
     # What is true: the standard library and msgspec, each level only what is below it.

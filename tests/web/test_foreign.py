@@ -296,7 +296,7 @@ ONES_OWN: Final = {
 OPEN: Final = re.compile(
     r"GET /api/v1/cards/\{which:str\}/(apple|google)"  # wallets are closed here: tests/wallets
     r"|GET /api/v1/requests/|\w+ /api/v1/(exports|imports)/\{what:str\}"  # of whose key it is, nothing is named: test_log, test_exports
-    r"|\w+ /(api(/openapi.json|/scenarios|/\{path:str\})?$|apple/|google/|c/|i/|join/|leave-mail/|art/|brand/|pictures/)"  # secret, or public
+    r"|\w+ /(api(/openapi.json|/scenarios|/\{path:str\})?$|apple/|google/|c/|i/|join/|leave-mail/|art/|brand/|pictures/)"  # public
     r"|\w+ /(static|problems)(/|$)"
     r"|GET /(style.css|health)|\w+ /(enrol|invite|start)/\{secret:str\}|\w+ /sign-in.*|POST /language"
     r"|GET /counter/(worker.js|manifest.webmanifest|icon.png)"
