@@ -38,8 +38,10 @@ async def catch_up(store: Store, business_id: UUID) -> bool:
     for _ in range(ATTEMPTS):
         set_up = await store.set_up((business_id, twin_id))
         there = {one.id: one for one in set_up}
-        wanted = [_twin(one, twin_id) for one in set_up if business_id in (one.id, getattr(one, "business_id", None))]
-        pairs = [(was, one) for one in wanted if (was := there.get(one.id)) is not None and was != one]
+        was = there.get(twin_id)
+        codes = isinstance(was, Business) and was.imported  # of a till, brought into test mode alone
+        wanted = [_twin(one, twin_id, imported=codes) for one in set_up if business_id in (one.id, getattr(one, "business_id", None))]
+        pairs = [(known, one) for one in wanted if (known := there.get(one.id)) is not None and known != one]
         new = [one for one in wanted if one.id not in there]
         if not pairs and not new:
             return False
@@ -59,11 +61,11 @@ async def forget(store: Store, world: World, business: Business, *, by: UUID) ->
     await store.commit(Unit(at=now, due_at=now, rows=(line,)))
 
 
-def _twin(one: SetUp, twin_id: UUID) -> SetUp:
+def _twin(one: SetUp, twin_id: UUID, *, imported: bool) -> SetUp:
     """The business itself, or something that it has set up, as its twin has it."""
     match one:
         case Business():
-            return replace(one, id=twin_id, test_of=one.id)
+            return replace(one, id=twin_id, test_of=one.id, imported=one.imported or imported)
         case Location():
             return replace(one, id=again(twin_id, one.id), business_id=twin_id)
         case Offer():  # with codes of its own: those of the till belong to customers who are not made up

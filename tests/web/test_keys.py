@@ -345,6 +345,11 @@ async def test_whom_test_mode_made_up_is_forgotten_and_nobody_else(tried: Shop) 
     assert "Lan forgot all customers of test mode" in (await owner.get("/audit")).text
     with pytest.raises(ValueError, match="live business"):
         await store.clear(shop.business.id)
+    there = await store.business(twin)
+    assert there
+    assert await store.revise([(there, replace(there, imported=True))], [])  # a file with a till's own codes came in
+    await shop.get("me", who="Till")
+    assert [one.imported for id_ in (twin, shop.business.id) if (one := await store.business(id_))] == [True, False]
 
 
 async def test_cards_of_test_mode_get_into_wallets_only_where_these_are_stand_ins(database_url: str, certs: Path) -> None:
