@@ -219,6 +219,7 @@ class Stage:
     async def _service(self, chain: Path) -> AsyncIterator[None]:
         """The service itself, as it would run in production: its own process, told of the stand-ins only by its settings."""
         environment = {
+            "COUNTERPASS_WEBHOOKS_PRIVATE": "true",  # to a till on this machine
             **{name: value for name, value in os.environ.items() if not name.startswith("COUNTERPASS_")},
             "DATABASE_URL": self.database,
             "COUNTERPASS_PUBLIC_URL": self.url,
