@@ -34,6 +34,12 @@ async def test_every_call_is_made_on_an_afternoon_and_its_example_happened_just_
     assert [name for name in now if masked(kept.get(name)) != masked(now[name])] == [], "make examples"
 
 
+def test_a_problem_within_an_answer_is_described_like_every_other(till: Till) -> None:
+    schemas = till.contract.document["components"]["schemas"]
+    for name in ("Verdict", "ResultView", "WouldEarn", "TillAnswer"):
+        assert {"$ref": "#/components/schemas/ProblemDocument"} in schemas[name]["properties"]["problem"]["anyOf"], name
+
+
 async def test_every_call_says_what_it_is_for_what_it_takes_and_what_it_answers(till: Till) -> None:
     document = till.contract.document
     tags = {tag["name"]: tag["description"] for tag in document["tags"]}

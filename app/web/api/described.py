@@ -568,6 +568,10 @@ def _complete(components: Json, answers: Iterable[Any], bodies: Iterable[Any]) -
         schema = components.get(one.__name__)
         if schema is not None:
             _timed(schema, one)
+            for kind in schema["properties"].get("problem", {}).get("anyOf", ()):
+                if kind.get("type") == "object":  # the desk does not know how a problem is sent: there it is a dict
+                    kind.clear()
+                    kind["$ref"] = REF.format(name=ProblemDocument.__name__)
         if schema is None or one.__name__ in read or one.__struct_config__.omit_defaults:
             continue
         schema["required"] = list(schema.get("properties", {}))
