@@ -659,7 +659,9 @@ async def _(cafe: Cafe, name: str) -> None:
     became = replace(offer, title=text(en="Big cookie", vi="Bánh quy to"), most_each=2)
     await audit.revise(shop.desk, minh, "offer.changed", (offer, became))
     (business,) = await shop.desk.store.businesses()
-    await audit.revise(shop.desk, shop.staff["Lan"].id, "business.changed", (business, replace(business, honour="everyone", honour_days=14)))
+    await audit.revise(
+        shop.desk, shop.staff["Lan"].id, "business.changed", (business, replace(business, honour="everyone", honour_days=14))
+    )
     async with cafe.office(DESKTOP, "/audit") as page:
         await keep(page, name)
 
