@@ -7,6 +7,7 @@ import codecs
 import csv
 import io
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -48,6 +49,8 @@ SHOWN: Final = 10
 """Lines that are shown as they were read."""
 KEPT_FOR: Final = timedelta(days=1)
 """How long a file waits for somebody to say yes."""
+SEPARATORS: Final = frozenset(" ._/")
+"""What may stand between the letters and digits of a code, beside dashes."""
 LONGEST_LINE: Final = 2000
 LONGEST_SHOWN: Final = 80
 CODES: Final = frozenset(
@@ -181,7 +184,7 @@ class Reader:
     def _checked(self, number: int, raw: str, until: str) -> Line:  # noqa: PLR0911 (one line for each thing that may be wrong)
         if not raw:
             return Line(number, "", why="empty")
-        if "\ufffd" in raw or not raw.isprintable():
+        if not all(map(_fits, raw)):
             return Line(number, "", why="unreadable")
         try:
             code = codes.clean(raw)
@@ -199,6 +202,11 @@ class Reader:
         if day is not None and over(end_of_day(day, self._business.tz), self._now):
             return Line(number, code, day, why="over")
         return Line(number, code, day)
+
+
+def _fits(char: str) -> bool:
+    """Whether a character may stand in a code: a letter, a digit, an accent, or what keeps them apart and is left out."""
+    return char.isalnum() or char in SEPARATORS or unicodedata.category(char) in ("Mn", "Pd")
 
 
 def _encoding(head: bytes) -> str:

@@ -72,6 +72,11 @@ def test_every_bad_line_has_its_number_and_its_reason() -> None:
     assert max(len(line.text) for line in lines) <= imports.LONGEST_SHOWN
 
 
+def test_a_code_with_a_character_that_no_code_has_is_refused_and_not_cut() -> None:
+    lines, _ = read("code\nBAD💥\nTET™\nA+B\n$10\n50%OFF\ntết_2026/b.1–ｘ\n".encode())
+    assert said(lines) == [*["unreadable"] * 5, "TET2026B1X"]
+
+
 def test_a_file_of_too_many_lines_is_refused_and_not_cut_off() -> None:
     reader = Reader(SHOP, NOON)
     with pytest.raises(imports.TooManyLines):
