@@ -5,9 +5,9 @@ Times are in the business's zone, with their offset.
 
 import csv
 import io
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -26,6 +26,9 @@ AT_ONCE: Final = 1000
 """Records that an export has in memory."""
 CHUNK: Final = 1 << 16
 """Characters that are sent at a time."""
+
+T = TypeVar("T")
+P = TypeVar("P")
 
 
 class Names(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,18 +90,28 @@ def _cell(business: Business, value: object) -> str:
 # --- Lines ---
 
 
-async def _customers(desk: Desk, known: Names, since: datetime | None) -> AsyncIterator[CustomerLine]:
-    """A customer with several cards has a line for each."""
-    after: Place | None = None
+async def _walked(desk: Desk, read: Callable[[P | None], Awaitable[Sequence[T]]], place: Callable[[T], P]) -> AsyncIterator[T]:
+    """Everything that ``read`` gives after a place, so many at a time."""
+    after: P | None = None
     while True:
         await desk.aside()
-        some = await desk.store.customers_on(known.business.id, since=since, after=after, limit=AT_ONCE)
-        for customer, cards in some:
-            for card in cards or (None,):
-                yield _customer(known, customer, card)
+        some = await read(after)
+        for one in some:
+            yield one
         if len(some) < AT_ONCE:
             return
-        after = Place(some[-1][0].joined_at, some[-1][0].id)
+        after = place(some[-1])
+
+
+async def _customers(desk: Desk, known: Names, since: datetime | None) -> AsyncIterator[CustomerLine]:
+    """A customer with several cards has a line for each."""
+
+    def read(after: Place | None) -> Awaitable[Sequence[tuple[Customer, Sequence[Card]]]]:
+        return desk.store.customers_on(known.business.id, since=since, after=after, limit=AT_ONCE)
+
+    async for customer, cards in _walked(desk, read, lambda last: Place(last[0].joined_at, last[0].id)):
+        for card in cards or (None,):
+            yield _customer(known, customer, card)
 
 
 def _customer(known: Names, who: Customer, card: Card | None) -> CustomerLine:
@@ -137,26 +150,23 @@ def _customer(known: Names, who: Customer, card: Card | None) -> CustomerLine:
 
 async def _coupons(desk: Desk, known: Names, since: datetime | None) -> AsyncIterator[CouponLine]:
     """Those that somebody was given, then the codes in pools, so that none of the business's own codes is missing."""
-    after: Place | None = None
-    while True:
-        await desk.aside()
-        some = await desk.store.coupons_on(known.business.id, since=since, after=after, limit=AT_ONCE)
-        for one in some:
-            yield _coupon(known, one)
-        if len(some) < AT_ONCE:
-            break
-        after = Place(some[-1].issued_at, some[-1].id)
+
+    def read(after: Place | None) -> Awaitable[Sequence[Coupon]]:
+        return desk.store.coupons_on(known.business.id, since=since, after=after, limit=AT_ONCE)
+
+    async for one in _walked(desk, read, lambda last: Place(last.issued_at, last.id)):
+        yield _coupon(known, one)
     for offer in await desk.store.all_offers(known.business.id):
-        last: UUID | None = None
-        while True:
-            await desk.aside()
-            pooled = await desk.store.pool_on(known.business.id, offer.id, after=last, limit=AT_ONCE)
-            for one in pooled:
-                if since is None or one.issued_at >= since:
-                    yield _coupon(known, one)
-            if len(pooled) < AT_ONCE:
-                break
-            last = pooled[-1].id
+        async for one in _pooled(desk, known.business.id, offer.id):
+            if since is None or one.issued_at >= since:
+                yield _coupon(known, one)
+
+
+def _pooled(desk: Desk, business_id: UUID, offer_id: UUID) -> AsyncIterator[Coupon]:
+    def read(after: UUID | None) -> Awaitable[Sequence[Coupon]]:
+        return desk.store.pool_on(business_id, offer_id, after=after, limit=AT_ONCE)
+
+    return _walked(desk, read, lambda last: last.id)
 
 
 def _coupon(known: Names, coupon: Coupon) -> CouponLine:
@@ -178,15 +188,11 @@ def _coupon(known: Names, coupon: Coupon) -> CouponLine:
 
 
 async def _redemptions(desk: Desk, known: Names, since: datetime | None) -> AsyncIterator[RedemptionLine]:
-    after: Place | None = None
-    while True:
-        await desk.aside()
-        some = await desk.store.redemptions_on(known.business.id, since=since, after=after, limit=AT_ONCE)
-        for redemption, reversal in some:
-            yield _redemption(known, redemption, reversal)
-        if len(some) < AT_ONCE:
-            return
-        after = Place(some[-1][0].at, some[-1][0].id)
+    def read(after: Place | None) -> Awaitable[Sequence[tuple[Redemption, Reversal | None]]]:
+        return desk.store.redemptions_on(known.business.id, since=since, after=after, limit=AT_ONCE)
+
+    async for done, back in _walked(desk, read, lambda last: Place(last[0].at, last[0].id)):
+        yield _redemption(known, done, back)
 
 
 def _redemption(known: Names, done: Redemption, back: Reversal | None) -> RedemptionLine:
@@ -222,15 +228,11 @@ def _redemption(known: Names, done: Redemption, back: Reversal | None) -> Redemp
 
 
 async def _events(desk: Desk, known: Names, since: datetime | None) -> AsyncIterator[EventLine]:
-    after = 0
-    while True:
-        await desk.aside()
-        some = await desk.store.events_on(known.business.id, since=since, after=after, limit=AT_ONCE)
-        for _, event in some:
-            yield _event(known, event)
-        if len(some) < AT_ONCE:
-            return
-        after = some[-1][0]
+    def read(after: int | None) -> Awaitable[Sequence[tuple[int, Event]]]:
+        return desk.store.events_on(known.business.id, since=since, after=after or 0, limit=AT_ONCE)
+
+    async for _, event in _walked(desk, read, lambda last: last[0]):
+        yield _event(known, event)
 
 
 def _event(known: Names, event: Event) -> EventLine:

@@ -1,0 +1,94 @@
+"""Redemptions that come back, with what took them back: each uses the coupon that waits for it."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from app.desk import Desk, counting
+from app.desk.laying.here import Here, Places, places
+from app.desk.laying.laid import Laid, Refused, each
+from app.desk.lines import RedemptionLine
+from app.desk.redeem import counted
+from app.store import Change
+from passes.cards import Card, Customer
+from passes.coupons import Coupon, Redemption, Reversal
+
+
+async def lay(desk: Desk, here: Here, laid: Laid, lines: Sequence[tuple[int, RedemptionLine]]) -> None:
+    """Redemptions and what took them back, on coupons that are there."""
+    business = here.business
+    said = [line for _, line in lines]
+    coupons = await places(desk, business, Coupon, [line.coupon_id for line in said])
+    known = await desk.store.coupons_of(business.id, [coupons.placed(line.coupon_id) for line in said])
+    there = await places(desk, business, Redemption, [line.redemption_id for line in said])
+    back = await places(desk, business, Reversal, [line.reversal_id for line in said])
+    people = await places(desk, business, Customer, [line.customer_id for line in said])
+    cards = await places(desk, business, Card, [line.card_id for line in said])
+    laid_down: set[UUID] = set()
+
+    def new(line: RedemptionLine) -> bool:
+        id_ = there.placed(line.redemption_id)
+        if there.has(line.redemption_id) or id_ in laid_down:
+            return False
+        coupon = known.get(coupons.placed(line.coupon_id))
+        if coupon is None:
+            raise Refused("coupon", "coupon_id")
+        redemption = Redemption(
+            id=id_,
+            business_id=business.id,
+            coupon_id=coupon.id,
+            card_id=cards.perhaps(line.card_id),
+            kind=line.kind,
+            at=line.at,
+            location_id=here.location_id(line.location_id, line.location) or here.by.location_id,
+            staff_id=here.staff_id(line.staff_id, line.staff),
+            counter_id=here.by.counter_id,
+            channel=line.channel,
+            reason=line.reason,
+            offer_id=coupon.offer_id,
+            customer_id=people.perhaps(line.customer_id),
+            basket_id=line.basket_id,
+        )
+        reversal = _reversal(here, back, laid_down, line, redemption)
+        waits = coupon.state == "active" and coupon.held_by == id_
+        if reversal is None and not waits and coupon.redemption_id != id_:
+            raise Refused("redemption", "coupon_id")  # it would have been used twice
+        laid_down.add(id_)
+        laid.rows.append(redemption)
+        if reversal is not None:
+            laid.rows.append(reversal)
+            return True
+        if waits:
+            seen = {"state": "active", "held_by": id_}
+            to = {"state": "redeemed", "redemption_id": id_, "held_by": None, "held_until": None}
+            laid.changes.append(Change(of=Coupon, id=coupon.id, seen=seen, to=to))
+        laid.counts += counting.redeemed(redemption, coupon, business.tz)
+        laid.tallies += (replace(one, most=None) for one in counted(here.offers[coupon.offer_id], coupon, by=1))
+        if coupon.card_id:
+            laid.touches.add(coupon.card_id)
+        return True
+
+    each(lines, laid, new)
+
+
+def _reversal(here: Here, back: Places, laid_down: set[UUID], line: RedemptionLine, redemption: Redemption) -> Reversal | None:
+    """What took a redemption back, if something did. Raises Refused for what has taken another one back."""
+    if line.reversal_id is None or line.reversed_at is None:
+        return None
+    id_ = back.placed(line.reversal_id)
+    if back.has(line.reversal_id) or id_ in laid_down:
+        raise Refused("redemption", "reversal_id")
+    laid_down.add(id_)
+    return Reversal(
+        id=id_,
+        business_id=redemption.business_id,
+        redemption_id=redemption.id,
+        coupon_id=redemption.coupon_id,
+        at=line.reversed_at,
+        location_id=here.location_id(line.reversal_location_id, line.reversal_location) or here.by.location_id,
+        staff_id=here.staff_id(line.reversal_staff_id, line.reversal_staff),
+        counter_id=here.by.counter_id,
+        reason=line.reversal_reason,
+        redeemed_at=redemption.at,
+    )
