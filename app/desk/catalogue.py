@@ -1,13 +1,14 @@
 """What a business gives and where, as programs read it: how cards earn, what offers are, and its locations."""
 
 from collections.abc import Mapping
+from typing import Literal
 from uuid import UUID
 
 import msgspec
 
-from app.desk.views import Look
+from app.desk.views import BenefitView, Look
 from passes.businesses import Location
-from passes.offers import Benefit, Format, Offer, Validity, Window
+from passes.offers import Format, Offer, Validity, Window
 from passes.programs import Asks, Earning, Program, Running, Unit
 
 
@@ -20,7 +21,7 @@ class GoalView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProgramView(msgspec.Struct, frozen=True, kw_only=True):
-    """How cards earn. ``join_url`` is where a customer joins; ``welcome`` and ``birthday`` are offers that come by themselves."""
+    """How cards earn. ``join_url`` is where a customer joins; the offers of the welcome and the birthday come by themselves."""
 
     id: UUID
     name: str
@@ -28,9 +29,9 @@ class ProgramView(msgspec.Struct, frozen=True, kw_only=True):
     unit: Unit
     earning: Earning
     goals: tuple[GoalView, ...]
-    remainder: str
-    welcome: UUID | None
-    birthday: UUID | None
+    remainder: Literal["carry", "drop"]
+    welcome_offer_id: UUID | None
+    birthday_offer_id: UUID | None
     asks: Asks
     intro: str
     terms: str
@@ -38,22 +39,22 @@ class ProgramView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CatalogueOffer(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody gets, what staff do to give it, and when, where and how often. Empty ``locations`` are all of them."""
+    """What somebody gets, what staff do to give it, and when, where and how often. Empty ``location_ids`` are all of them."""
 
     id: UUID
     title: str
     state: Running
-    benefit: Benefit
+    benefit: BenefitView
     action: str
     terms: str
     validity: Validity
-    locations: tuple[UUID, ...]
+    location_ids: tuple[UUID, ...]
     windows: tuple[Window, ...]
     most: int | None
     most_each: int | None
     prefix: str
     format: Format
-    source: str
+    source: Literal["minted", "pool"]
     at_kiosk: bool
     alone: bool
 
@@ -83,8 +84,8 @@ def program(look: Look, program: Program, offers: Mapping[UUID, Offer]) -> Progr
         earning=program.earning,
         goals=tuple(GoalView(at=one.at, offer_id=one.offer_id, offer=titled(one.offer_id)) for one in program.goals),
         remainder=program.remainder,
-        welcome=program.welcome,
-        birthday=program.birthday,
+        welcome_offer_id=program.welcome,
+        birthday_offer_id=program.birthday,
         asks=program.asks,
         intro=program.intro.said(look.language) if program.intro else "",
         terms=program.terms.said(look.language) if program.terms else "",
@@ -98,11 +99,11 @@ def offer(look: Look, offer: Offer) -> CatalogueOffer:
         id=offer.id,
         title=offer.title.said(look.language),
         state=offer.state,
-        benefit=offer.benefit,
+        benefit=look.benefit(offer.benefit),
         action=offer.action.said(look.language),
         terms=offer.terms.said(look.language) if offer.terms else "",
         validity=offer.validity,
-        locations=offer.locations,
+        location_ids=offer.locations,
         windows=offer.windows,
         most=offer.most,
         most_each=offer.most_each,

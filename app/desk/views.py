@@ -8,13 +8,36 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from app.desk.telling import EVENT_TYPES, EventType
 from app.store import CardFacts, Sale
 from passes import codes
 from passes.businesses import Business
 from passes.cards import Card, Customer, Entry, EntryKind, Event, ready
 from passes.coupons import Channel, Coupon, Presented, Redemption, Refusal, Reversal, Used
-from passes.offers import Benefit, Offer, over
+from passes.offers import AddOn, AmountOff, Benefit, FreeItem, Offer, PercentOff, over
 from passes.wallets.base import Installation
+
+
+class FreeItemView(msgspec.Struct, frozen=True, kw_only=True, tag="free_item", tag_field="kind"):
+    """One thing for nothing."""
+
+    item: str
+
+
+class PercentOffView(msgspec.Struct, frozen=True, kw_only=True, tag="percent_off", tag_field="kind"):
+    """So many percent off the bill, or off ``item``."""
+
+    percent: int
+    item: str
+
+
+class AddOnView(msgspec.Struct, frozen=True, kw_only=True, tag="add_on", tag_field="kind"):
+    """Something on top of a purchase."""
+
+    item: str
+
+
+BenefitView = FreeItemView | AmountOff | PercentOffView | AddOnView
 
 
 class OfferView(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,7 +46,7 @@ class OfferView(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     title: str
     action: str
-    benefit: Benefit
+    benefit: BenefitView
 
 
 class RedemptionView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -219,9 +242,9 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One line of a card's engagement."""
+    """One thing that happened to a card, by its type in the log of events."""
 
-    kind: str
+    type: EventType
     at: datetime
     count: int = 0
     coupon_id: UUID | None = None
@@ -306,7 +329,20 @@ class Look(msgspec.Struct, frozen=True):
 
     def offer(self, offer: Offer) -> OfferView:
         """What to give."""
-        return OfferView(id=offer.id, title=offer.title.said(self.language), action=offer.action.said(self.language), benefit=offer.benefit)
+        return OfferView(
+            id=offer.id, title=offer.title.said(self.language), action=offer.action.said(self.language), benefit=self.benefit(offer.benefit)
+        )
+
+    def benefit(self, benefit: Benefit) -> BenefitView:
+        """What an offer is worth."""
+        match benefit:
+            case FreeItem():
+                return FreeItemView(item=benefit.item.said(self.language))
+            case PercentOff():
+                return PercentOffView(percent=benefit.percent, item=benefit.item.said(self.language) if benefit.item else "")
+            case AddOn():
+                return AddOnView(item=benefit.item.said(self.language))
+        return benefit
 
     def redemption(self, used: Used, sale: Sale | None = None) -> RedemptionView:
         """When, where and by whom, and in which sale."""
@@ -399,7 +435,9 @@ class Look(msgspec.Struct, frozen=True):
 
     def event(self, event: Event) -> EventView:
         """One line of a card's engagement."""
-        return EventView(kind=event.kind, at=self.at(event.at), count=event.amount, coupon_id=event.coupon_id, wallet=event.wallet)
+        return EventView(
+            type=EVENT_TYPES[event.kind], at=self.at(event.at), count=event.amount, coupon_id=event.coupon_id, wallet=event.wallet
+        )
 
     def entry(self, entry: Entry) -> EntryView:
         """One line of a card's ledger."""

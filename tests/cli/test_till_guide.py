@@ -195,7 +195,7 @@ LEARNT: dict[str, tuple[str, Callable[[Any], str]]] = {
     "$API/programs ": ("PROGRAM", lambda said: next(one["id"] for one in said["data"])),
     "$API/join ": ("CARD", lambda said: said["card"]["number"]),
     "/earnings ": ("CODE", lambda said: said["earned"][0]["code"]),
-    "accrue": ("CODE", lambda said: said["earned"]["earned"][0]["code"]),
+    "accrue": ("CODE", lambda said: said["earned"][0]["code"]),
     "$API/redemptions ": ("REDEMPTION", lambda said: said["redemption"]["id"]),
 }
 """What whoever reads the guide copies from an answer into a variable."""

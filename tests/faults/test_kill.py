@@ -107,8 +107,8 @@ async def test_what_was_acknowledged_is_there_nothing_is_there_twice_and_every_p
             await premises.everyone_sees(customers[:number])
     for customer in customers:
         story = (await premises.ask(f"cards/{customer.card['id']}/story", method="GET")).body
-        used = [event["kind"] for event in story["events"] if event["kind"] in ("redeemed", "stamped", "earned")]
-        assert sorted(used) == ["earned", "redeemed", "stamped", "stamped", "stamped"]
+        used = [event["type"] for event in story["events"] if event["type"] in ("coupon.redeemed", "card.earned", "reward.ready")]
+        assert sorted(used) == ["card.earned", "card.earned", "card.earned", "coupon.redeemed", "reward.ready"]
         await customer.phone.close()
 
 

@@ -134,7 +134,7 @@ async def test_a_phone_that_is_gone_is_removed_and_told_no_more(street: Street, 
     assert len(street.apns.pushes) == tried
     story = (await street.shop.get(f"cards/{card['id']}/story")).json()
     assert story["installations"][0]["gone_at"] is not None
-    assert [event.get("wallet") for event in story["events"] if event["kind"] == "removed"] == ["apple"]
+    assert [event.get("wallet") for event in story["events"] if event["type"] == "card.removed"] == ["apple"]
 
 
 async def test_a_phone_that_comes_back_with_a_new_token_while_its_old_one_is_asked_is_not_removed(street: Street) -> None:
@@ -152,7 +152,7 @@ async def test_a_phone_that_comes_back_with_a_new_token_while_its_old_one_is_ask
     await street.settle(seconds=20)
     await phone.until(lambda: progress(phone) == "1/5")
     story = (await street.shop.get(f"cards/{card['id']}/story")).json()
-    assert [event["kind"] for event in story["events"] if event["kind"] == "removed"] == []
+    assert [event["type"] for event in story["events"] if event["type"] == "card.removed"] == []
     assert story["installations"][0]["gone_at"] is None
 
 

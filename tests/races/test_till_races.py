@@ -26,7 +26,7 @@ async def test_a_transaction_sent_four_times_at_once_to_two_processes_is_done_on
     earned = await asyncio.gather(
         *(at_once(house, action="accrue", transaction_id=f"a-{one['id']}", card=one["number"], count=5) for one in cards)
     )
-    codes = [one.body["earned"]["earned"][0]["code"] for one in earned]
+    codes = [one.body["earned"][0]["code"] for one in earned]
     given = await asyncio.gather(*(at_once(house, action="redeem", transaction_id=f"r-{code}", codes=[code]) for code in codes))
     assert all(one.body["accepted"] for one in given)
     both = [

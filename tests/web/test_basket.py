@@ -283,7 +283,7 @@ async def test_a_returned_receipt_takes_back_what_it_earned_once(shop: Shop) -> 
         ("earned", 3, 6),
         ("corrected", -3, 3),
     ]
-    assert [event["kind"] for event in story["events"]][:2] == ["voided", "corrected"]
+    assert [event["type"] for event in story["events"]][:2] == ["coupon.voided", "card.corrected"]
     assert (await shop.stamp(card, 2))["earned"][0]["offer"]["title"] == "Free cookie"
 
 

@@ -150,7 +150,7 @@ async def test_a_coupon_is_made_good_for_longer_or_cancelled_and_the_card_says_s
     assert void.status_code == 303
     story = (await shop.get(f"cards/{card['id']}/story")).json()
     assert story["version"] > before
-    assert story["events"][0]["kind"] == "voided"
+    assert story["events"][0]["type"] == "coupon.voided"
     assert (await manager.post(f"/coupons/{coupon['id']}/void", data={"reason": "again"})).status_code == 410
     told = (await manager.get(f"/redemptions/coupons/{coupon['id']}")).text
     assert all(one in told for one in ("Valid for longer", "On holiday", "Voided by the business", "A mistake", "Minh"))

@@ -178,7 +178,7 @@ async def test_a_removed_card_is_gone_and_removing_it_twice_is_fine(shop: Shop) 
     assert (await device.unregister(card)).status_code == 200
     assert (await device.changed()).status_code == 204
     story = (await shop.get(f"cards/{card['id']}/story")).json()
-    assert [event["kind"] for event in story["events"]] == ["removed", "saved", "joined"]
+    assert [event["type"] for event in story["events"]] == ["card.removed", "card.saved", "customer.joined"]
     assert (await device.register(card)).status_code == 201  # and it may come back
 
 

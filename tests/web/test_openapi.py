@@ -36,8 +36,8 @@ async def test_every_call_is_made_on_an_afternoon_and_its_example_happened_just_
 
 def test_a_problem_within_an_answer_is_described_like_every_other(till: Till) -> None:
     schemas = till.contract.document["components"]["schemas"]
-    for name in ("Verdict", "ResultView", "WouldEarn", "TillAnswer"):
-        assert {"$ref": "#/components/schemas/ProblemDocument"} in schemas[name]["properties"]["problem"]["anyOf"], name
+    for name in ("Verdict", "BasketResult", "WouldEarn", "TillAnswer"):
+        assert {"$ref": "#/components/schemas/Problem"} in schemas[name]["properties"]["problem"]["anyOf"], name
 
 
 async def test_every_call_says_what_it_is_for_what_it_takes_and_what_it_answers(till: Till) -> None:
@@ -59,7 +59,7 @@ async def test_every_call_says_what_it_is_for_what_it_takes_and_what_it_answers(
             assert answer["description"]
             for kind, content in answer.get("content", {}).items():
                 if kind == "application/problem+json":
-                    assert content["schema"] == {"$ref": "#/components/schemas/ProblemDocument"}
+                    assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
                     assert {words[word] for word in answer["x-words"]} == {int(status)}
 
 

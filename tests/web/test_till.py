@@ -149,7 +149,7 @@ async def test_a_transaction_sent_again_gets_its_answer_again_and_counts_once(sh
     first, second = [await say(shop, "accrue", "t-1", card=card["number"], count=5, amount=90_000, receipt="R-1") for _ in range(2)]
     assert first.content == second.content
     assert second.headers["Idempotent-Replayed"] == "true"
-    code = first.json()["earned"]["earned"][0]["code"]
+    code = first.json()["earned"][0]["code"]
     first, second = [await say(shop, "redeem", "t-2", codes=[code], receipt="R-1") for _ in range(2)]
     assert first.content == second.content
     assert first.json()["redemptions"][0]["redemption"]["receipt"] == "R-1"
@@ -192,7 +192,7 @@ async def test_several_codes_on_one_bill_are_redeemed_all_or_none(shop: Shop) ->
 
 async def test_a_transaction_is_taken_back_once(shop: Shop) -> None:
     card = await shop.join()
-    code = (await accepted(shop, "accrue", "t-1", card=card["number"], count=5))["earned"]["earned"][0]["code"]
+    code = (await accepted(shop, "accrue", "t-1", card=card["number"], count=5))["earned"][0]["code"]
     await accepted(shop, "redeem", "t-2", codes=[code])
     assert len((await accepted(shop, "reverse", "t-3", reverses="t-2"))["reversed"]["redemption_ids"]) == 1
     assert await refused(shop, "reverse", "t-4", reverses="t-2") == "nothing_to_reverse"

@@ -32,6 +32,10 @@ ALWAYS: Final = (Unauthorized, WrongScope, RateLimited, InvalidRequest, Busy, Da
 CHANGING: Final = (KeyMissing, KeyInFlight, KeyReused, TooLarge)
 
 
+class Nothing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An empty object, `{}`: nothing needs to be said."""
+
+
 class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True, rename={"kind": "type"}):
     """Why something was not done (RFC 9457). ``word`` never changes; ``detail`` is for staff, ``say`` for the customer."""
 

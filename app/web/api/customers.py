@@ -13,7 +13,7 @@ from app.desk.customers import Amended
 from app.desk.views import CustomerView
 from app.problems import ChangedSince, InvalidRequest
 from app.store import Known, Mark, Place
-from app.web.api.calls import call
+from app.web.api.calls import Nothing, call
 from app.web.api.lists import USUAL, After, Limit, answer, found, only_one, page, page_of, place_asked, reading, unchanged
 from app.web.wire import Ask, Maybe, Short, Strict, caller_of, desk_of, language_of, once
 from passes import contacts
@@ -37,10 +37,6 @@ class ChangeCustomer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     birthday: Annotated[str, msgspec.Meta(pattern=contacts.BIRTHDAY)] | None = None
     language: Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35)] | None = None
     consent: bool | None = None
-
-
-class Nothing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Nothing needs to be said."""
 
 
 @post("/customers/search", dto=Strict[FindCustomers], return_dto=None, **call("read", answers=page(CustomerView)))

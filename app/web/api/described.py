@@ -37,7 +37,9 @@ Json = dict[str, Any]
 LONGEST: Final = 200
 """So much of what is wrong is said again."""
 PREFIX: Final = "/api/v1"
-REF: Final = "#/components/schemas/{name}"
+_AT: Final = "#/components/schemas/"
+REF: Final = _AT + "{name}"
+PAGE: Final = "PageOf"
 EXAMPLES: Final = Path(__file__).with_name("examples.json")
 """By operation: what was asked, and what the answer was. tests/web/test_openapi.py asks it all anew, and writes this file."""
 
@@ -172,6 +174,50 @@ NAMES: Final[Mapping[str, str]] = {
     "POST /till": "speak_as_till",
 }
 """The operationId of a call where the function's own name would say too little in somebody's generated client. It never changes."""
+
+
+SCHEMAS: Final[Mapping[str, str]] = {
+    "Asks": "JoinFields",
+    "AtLocation": "KeyLocation",
+    "BadLine": "ImportFault",
+    "CatalogueOffer": "Offer",
+    "Correct": "CorrectCard",
+    "Data": "WebhookData",
+    "Days": "ValidDays",
+    "EntryView": "LedgerEntry",
+    "EventView": "CardEvent",
+    "Extend": "ExtendCoupon",
+    "Give": "GiveCoupons",
+    "Happened": "CouponEvent",
+    "HeldCard": "CustomerCard",
+    "Honour": "HonourCoupon",
+    "Links": "CardLinks",
+    "LoggedEvent": "Event",
+    "Me": "Key",
+    "Months": "ValidMonths",
+    "Nothing": "Empty",
+    "OfBusiness": "KeyBusiness",
+    "OfferView": "CouponOffer",
+    "ProblemDocument": "Problem",
+    "Receipt": "Redeemed",
+    "RedemptionLine": "RedemptionRecord",
+    "RefusalLine": "Refusal",
+    "ResultView": "BasketResult",
+    "ResultsView": "BasketResults",
+    "Return": "ReturnGoods",
+    "ReturnView": "Returned",
+    "ReturnedView": "ReturnedCard",
+    "Reverse": "ReverseRedemption",
+    "RollSecret": "RotateWebhookSecret",
+    "Story": "CardStory",
+    "Told": "WebhookMessage",
+    "Unlimited": "ValidForever",
+    "Until": "ValidUntil",
+    "Void": "VoidCoupon",
+    "Window": "OfferHours",
+    "WorksAs": "KeyStaff",
+}
+"""What a schema is called where the Struct's own name, without its "View", says too little in somebody's generated client."""
 
 
 EVENT_WORDS: Final[Mapping[str, str]] = {
@@ -337,6 +383,11 @@ def document(app: Litestar, *, public_url: str) -> Json:
     taken = dict(zip(bodies, described, strict=True))
     _plain(components)
     _complete(components, [*chain(*written), Told], read)
+    named = {schema_name(name): schema for name, schema in components.items()}
+    if len(named) < len(components):
+        raise TypeError("two schemas of one name: SCHEMAS calls one of them otherwise")
+    for schema in chain(named.values(), answered.values(), taken.values(), (hook,)):
+        _renamed(schema)
     examples = _examples()
     paths: defaultdict[str, Json] = defaultdict(dict)
     for one in known:
@@ -350,7 +401,7 @@ def document(app: Litestar, *, public_url: str) -> Json:
         "paths": dict(paths),
         "webhooks": {kind: {"post": _told(kind, hook, examples.get(kind, {}))} for kind in EVENT_WORDS},
         "components": {
-            "schemas": dict(sorted(components.items())),
+            "schemas": dict(sorted(named.items())),
             "headers": dict(HEADERS),
             "examples": {
                 name.removeprefix(PROBLEM): {
@@ -529,7 +580,7 @@ def _responses(one: Call, answered: Json | None, example: Json) -> Iterator[tupl
             {
                 "description": "\n".join(f"- `{kind.word}`: {_first(kind)}" for kind in found),
                 "headers": _named(*(limited if status != HTTPStatus.UNAUTHORIZED else ()), *more),
-                "content": {CONTENT_TYPE: {"schema": {"$ref": REF.format(name=ProblemDocument.__name__)}, **_shown(found)}},
+                "content": {CONTENT_TYPE: {"schema": {"$ref": _AT + schema_name(ProblemDocument.__name__)}, **_shown(found)}},
                 "x-words": [kind.word for kind in found],
             },
         )
@@ -593,6 +644,27 @@ def _plain(schema: Any) -> None:
         case list():
             for one in schema:
                 _plain(one)
+
+
+def schema_name(name: str) -> str:
+    """What the schema of a Struct is called."""
+    if name.startswith(PAGE):
+        return PAGE + schema_name(name.removeprefix(PAGE))
+    return SCHEMAS.get(name) or name.removesuffix("View")
+
+
+def _renamed(schema: Any) -> None:
+    """Every reference in it, in place, to the schemas as they are called."""
+    match schema:
+        case dict():
+            for name, one in schema.items():
+                if isinstance(one, str) and one.startswith(_AT):
+                    schema[name] = _AT + schema_name(one.removeprefix(_AT))
+                else:
+                    _renamed(one)
+        case list():
+            for one in schema:
+                _renamed(one)
 
 
 def _timed(schema: Json, of: type[msgspec.Struct]) -> None:

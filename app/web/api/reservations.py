@@ -11,7 +11,7 @@ from app.desk import reserve
 from app.desk.basket import Twice
 from app.desk.views import ReservationView
 from app.store import Place
-from app.web.api.calls import call
+from app.web.api.calls import Nothing, call
 from app.web.api.lists import USUAL, After, Limit, answer, page, page_of, place_asked, reading
 from app.web.api.sales import Codes, Receipt, same
 from app.web.wire import Answering, Ask, Strict, caller_of, desk_of, language_of, once
@@ -28,10 +28,6 @@ class Reserve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     codes: Codes
     minutes: Annotated[int, msgspec.Meta(ge=1, le=MOST)] = MOST
     receipt: Receipt | None = None
-
-
-class Release(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Nothing is said to let go."""
 
 
 @post(
@@ -71,11 +67,11 @@ async def reservation(reservation_id: FromPath[UUID], request: Ask) -> Response[
 
 @post(
     "/reservations/{reservation_id:uuid}/release",
-    dto=Strict[Release],
+    dto=Strict[Nothing],
     return_dto=None,
     **call("redeem", answers=ReservationView, refuses=(NotFound, NotHeld), changes=True),
 )
-async def release(reservation_id: FromPath[UUID], data: JSONBody[Release], request: Ask) -> Response[bytes]:  # noqa: ARG001 (the body is empty)
+async def release(reservation_id: FromPath[UUID], data: JSONBody[Nothing], request: Ask) -> Response[bytes]:  # noqa: ARG001 (the body is empty)
     """Let go what is held before its time is over."""
     return await once(request, 200, lambda answering: reserve.release(desk_of(request), caller_of(request), reservation_id, once=answering))
 

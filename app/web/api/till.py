@@ -22,7 +22,7 @@ from app.desk.basket import Twice
 from app.desk.earn import earn
 from app.desk.sales import Told
 from app.desk.till import WouldEarn
-from app.desk.views import BasketReversalView, BasketView, CardView, EarnedView, Receipt, ReturnView, Verdict
+from app.desk.views import BasketReversalView, BasketView, CardView, CouponView, EarnedView, Receipt, ReturnView, Verdict
 from app.problems import InvalidRequest, KeyInFlight, KeyReused, TooLarge, WrongScope
 from app.store import Caller, Duplicate, Kept, Scope
 from app.web.api.calls import ProblemDocument, call
@@ -137,7 +137,8 @@ class TillAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     verdicts: tuple[Verdict, ...] = ()
     would_earn: WouldEarn | None = None
     redemptions: tuple[Receipt, ...] = ()
-    earned: EarnedView | None = None
+    added: int = 0
+    earned: tuple[CouponView, ...] = ()
     reversed: TillReversed | None = None
 
 
@@ -167,7 +168,7 @@ def _facts(view: object) -> dict[str, Any]:
         case BasketView():
             return {"redemptions": view.redemptions}
         case EarnedView():
-            return {"earned": view}
+            return {"added": view.added, "earned": view.earned, "card": view.card}
         case BasketReversalView():
             return {"reversed": TillReversed(redemption_ids=tuple(one.redemption_id for one in view.reversals))}
         case ReturnView():

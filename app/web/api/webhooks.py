@@ -12,7 +12,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from app.desk import Once, webhooks
 from app.desk.telling import EventType
 from app.store import BEHIND, Caller, Delivery, Endpoint, Kept, Place
-from app.web.api.calls import call
+from app.web.api.calls import Nothing, call
 from app.web.api.lists import USUAL, After, Limit, answer, page, page_of, place_asked, reading
 from app.web.wire import Ask, Maybe, Strict, caller_of, desk_of, once
 from passes.businesses import MANAGERS
@@ -43,10 +43,6 @@ class RollSecret(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """How long the old secret signs beside the new one."""
 
     overlap: Literal["now", "1h", "24h"] = "24h"
-
-
-class NothingMore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Nothing needs to be said."""
 
 
 class WebhookView(msgspec.Struct, frozen=True, kw_only=True):
@@ -246,11 +242,11 @@ async def roll_secret(webhook_id: FromPath[UUID], data: JSONBody[RollSecret], re
 
 @post(
     "/webhooks/{webhook_id:uuid}/test",
-    dto=Strict[NothingMore],
+    dto=Strict[Nothing],
     return_dto=None,
     **call("manage", answers=DeliveryView, status=202, refuses=(NotFound, NotAllowed), changes=True),
 )
-async def test_webhook(webhook_id: FromPath[UUID], data: JSONBody[NothingMore], request: Ask) -> Response[bytes]:  # noqa: ARG001 (read, and empty)
+async def test_webhook(webhook_id: FromPath[UUID], data: JSONBody[Nothing], request: Ask) -> Response[bytes]:  # noqa: ARG001 (read, and empty)
     """Send a `webhook.test`, about nothing that has happened; what came of it stands among the deliveries."""
 
     async def story(answering: Once) -> None:
@@ -279,14 +275,14 @@ async def deliveries(webhook_id: FromPath[UUID], request: Ask, went: Went = None
 
 @post(
     "/webhooks/{webhook_id:uuid}/deliveries/{delivery_id:uuid}/replay",
-    dto=Strict[NothingMore],
+    dto=Strict[Nothing],
     return_dto=None,
     **call("manage", answers=DeliveryView, status=202, refuses=(NotFound, NotAllowed), changes=True),
 )
 async def replay(
     webhook_id: FromPath[UUID],
     delivery_id: FromPath[UUID],
-    data: JSONBody[NothingMore],  # noqa: ARG001 (read, and empty)
+    data: JSONBody[Nothing],  # noqa: ARG001 (read, and empty)
     request: Ask,
 ) -> Response[bytes]:
     """Say it again, under the same id, in front of what waits for the same card; what waits for a later try is tried now."""
