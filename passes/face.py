@@ -272,9 +272,8 @@ def _back(drawn: Face, words: Words, program: Program, business: Business, event
     lines.append(Line(key="member", place="back", label=words.text(N_("Member")), value=drawn.customer))
     lines.append(Line(key="number", place="back", label=words.text(N_("Card number")), value=codes.group(drawn.number)))
     for number, event in enumerate(events[:EVENTS_SHOWN], 1):
-        when = f"{event.at.astimezone(zone):%Y-%m-%d %H:%M}"
-        amount = f" · +{event.amount}" if event.kind == "stamped" else ""
-        lines.append(Line(key=f"event.{number}", place="back", label=words.text(HAPPENED[event.kind]), value=when + amount))
+        what = words.text(N_("Added {n}"), n=event.amount) if event.kind == "stamped" else words.text(HAPPENED[event.kind])
+        lines.append(Line(key=f"event.{number}", place="back", label=what, value=event.at.astimezone(zone), clock=True))
     if program.terms is not None:
         lines.append(Line(key="terms", place="back", label=words.text(N_("Terms")), value=program.terms))
     if business.contact:

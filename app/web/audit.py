@@ -1,5 +1,6 @@
 """The audit: who changed what, when, from what to what, in sentences; and how often one of the staff may do something in a day."""
 
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -199,6 +200,12 @@ FIELDS: Final = {
     "text": N_("Name, e-mail or phone contains"),
 }
 """What the fields are called; one that is not here is called as it is."""
+BY_MAIL: Final = N_("Also by e-mail")
+"""What ``email`` is of a campaign: whether it goes by e-mail, too; anywhere else it is an address."""
+UUIDS: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+CLOCK: Final = re.compile(r"\d\d:\d\d:00")
+UNKEPT: Final = "…"
+"""What app.desk.audit keeps of what may name a person."""
 SAID: Final = {
     "owner": N_("Owner"),
     "manager": N_("Manager"),
@@ -206,6 +213,15 @@ SAID: Final = {
     "running": N_("running"),
     "paused": N_("paused"),
     "archived": N_("archived"),
+    "draft": N_("Draft"),
+    "scheduled": N_("Scheduled"),
+    "sending": N_("Being sent"),
+    "done": N_("Sent"),
+    "stopped": N_("Stopped"),
+    "birthday": N_("Birthday"),
+    "win_back": N_("Come back"),
+    "waiting": N_("A reward waits"),
+    "expiring": N_("A reward is about to end"),
     "nobody": N_("nobody"),
     "managers": N_("managers"),
     "everyone": N_("everybody"),
@@ -309,20 +325,24 @@ class Reading:
         return Line(at=one.at.astimezone(self._tz), who=who, said=said, fields=fields, hidden=kind == "customer")
 
     def _hidden(self, names: Mapping[str, Any]) -> tuple[Field, ...]:
-        return tuple(Field(self._called(name), "", "") for name in names)
+        return tuple(Field(self._called(name, names[name]), "", "") for name in names)
 
     def _fields(self, was: Mapping[str, Any], became: Mapping[str, Any], within: str = "") -> Iterator[Field]:
         for name in {**was, **became}:
             old, new = was.get(name), became.get(name)
-            if old == new:
+            called = f"{within}{self._called(name, was.get(name, new))}"
+            if UNKEPT in (old, new):
+                yield Field(called, NOTHING, self.t(N_("something else (not kept here)") if name in was else N_("(not kept here)")))
+            elif old == new:
                 continue
-            called = f"{within}{self._called(name)}"
-            if _plain(old) and _plain(new) and (old or new) and _kind(old) == _kind(new):
+            elif _plain(old) and _plain(new) and (old or new) and _kind(old) == _kind(new):
                 yield from self._fields(old or {}, new or {}, f"{called}: ")
             elif (was_said := self._value(old, name)) != (became_said := self._value(new, name)):
                 yield Field(called, was_said, became_said)
 
-    def _called(self, name: str) -> str:
+    def _called(self, name: str, value: object) -> str:
+        if name == "email" and isinstance(value, bool):
+            return self.t(BY_MAIL)
         return self.t(FIELDS[name]) if name in FIELDS else name.replace("_", " ")
 
     def _value(self, value: Any, name: str) -> str:  # noqa: PLR0911 (a table)
@@ -349,7 +369,7 @@ class Reading:
             return self._say.money(value["amount"], value["currency"])
         kind = [self._value(value["kind"], "kind")] if "kind" in value else []
         rest = ((name, one) for name, one in value.items() if name != "kind" and one is not None)
-        return ", ".join([*kind, *(f"{self._called(name)} {self._value(one, name)}" for name, one in rest)])
+        return ", ".join([*kind, *(f"{self._called(name, one)} {self._value(one, name)}" for name, one in rest)])
 
     def _text(self, text: str, name: str) -> str:
         if name in CHOOSING and text in SAID:
@@ -357,7 +377,11 @@ class Reading:
         return self._names.get(text) or self._moment(text)
 
     def _moment(self, text: str) -> str:
-        """A moment as people say it; any other text as it is."""
+        """A moment as people say it, a time of day without its seconds, of what has no name nothing; any other text as it is."""
+        if UUIDS.fullmatch(text):
+            return NOTHING
+        if CLOCK.fullmatch(text):
+            return text.removesuffix(":00")
         try:
             return self._say.dated(msgspec.convert(text, Moment)) if "T" in text else text
         except msgspec.ValidationError:

@@ -132,11 +132,12 @@ class Visit:
                     self.say.day(one.monday),
                     one.returning,
                     one.new,
-                    self.t(
-                        N_("Week from {day}: {new} first visits, {returning} returning"),
+                    self.say.count(
+                        one.new,
+                        N_("Week from {day}: 1 first visit, {returning} returning"),
+                        N_("Week from {day}: {n} first visits, {returning} returning"),
                         day=self.say.day(one.monday),
-                        new=one.new,
-                        returning=one.returning,
+                        returning=self.say.number(one.returning),
                     ),
                 )
                 for one in seen.weeks

@@ -174,7 +174,9 @@ class Visit:
         return {
             "redeemed": self._signed(now.redeemed - now.redeemed_before),
             "active": self._signed(now.active - now.active_before),
-            "rate": "" if points is None else self.t(N_("{change} points"), change=self._signed(points)),
+            "rate": ""
+            if points is None
+            else self.t(N_("{change} point") if abs(points) == 1 else N_("{change} points"), change=self._signed(points)),
         }
 
     def _signed(self, change: float) -> str:

@@ -43,9 +43,14 @@ async def test_every_change_is_a_line_that_a_person_reads(shop: Shop) -> None:
     cookie = shop.offers["cookie"]
     became = replace(cookie, title=text(en="Big cookie", vi="Bánh quy to"), validity=Days(45), most=100)
     await revise(shop.desk, shop.staff["Minh"].id, "offer.changed", (cookie, became))
+    drafted = {"name": "For Hoa", "message.en": "Hello", "message.vi": "Chào"}
+    made = await owner.post("/campaigns", data=drafted)
+    await owner.post(f"{made.headers['location']}/edit", data=drafted | {"name": "For Mai", "email": "true"})
     page = await owner.get("/audit")
     lines = [line for line in said(page) if " the key " not in line]
-    assert lines[:9] == [
+    assert lines[:11] == [
+        "Lan changed the campaign For Mai",
+        "Lan made the campaign For Mai",
         "Minh changed the offer Big cookie",
         "Lan changed how often one of the staff may do something",
         "Lan changed the business",
@@ -58,6 +63,7 @@ async def test_every_change_is_a_line_that_a_person_reads(shop: Shop) -> None:
     ]
     plain = re.sub(r"<[^>]+>", " ", page.text)
     changes = (r"Role\s+Cashier\s+→\s+Manager", r"Counters ask first\s+no\s+→\s+yes", r"Limits a day: Goodwill\s+3", r"Name\s+Laptop\s+→")
+    changes += (r"Also by e-mail\s+no\s+→\s+yes", r"Name\s+something else \(not kept here\)", r"Name\s+\(not kept here\)", r"State\s+Draft")
     changes += (r"Title\s+Free cookie\s+→\s+Big cookie", r"Validity: Days\s+\d+\s+→\s+45", r"At most\s+100")
     for change in changes:
         assert re.search(change, plain), change
