@@ -18,6 +18,8 @@ from passes.words import N_
 
 Came = tuple[Sale, Sequence[Return]]
 """A sale, and what came back of it so far."""
+Part = tuple[Came, int | None]
+"""What comes back of it now: so much of what was paid, or (None) all that was left."""
 
 
 async def take_back(
@@ -34,18 +36,18 @@ async def take_back(
 
     ``sold`` reads the sales that are meant, where a till names them otherwise; ``receipt`` is then what they are called.
 
-    Where one receipt earned on several cards, each gives back its part. Raises NothingToReturn for a receipt that earned nothing here,
-    or of which everything came back already; WrongCurrency.
+    Where one receipt earned on several cards, each gives back its part; of an amount, which is paid back once, the newest sale first.
+    Raises NothingToReturn for a receipt that earned nothing here, or of which everything came back already; WrongCurrency.
     """
     fits(caller, currency)
     for _ in range(ATTEMPTS):
         now = desk.world.now()
         found = await (sold() if sold else desk.store.receipt(caller.business.id, receipt))
-        sales = [one for one in found if _left(one) != 0]
-        if not sales:
+        parts = _parts([one for one in found if _left(one) != 0], amount)
+        if not parts:
             raise NothingToReturn(receipt=receipt)
-        back = _Back(desk, caller, receipt, amount, now=now, look=desk.look(caller.business, once.language, now))
-        await back.of(sales)
+        back = _Back(desk, caller, receipt, now=now, look=desk.look(caller.business, once.language, now))
+        await back.of(parts)
         view = ReturnView(receipt=receipt, amount=amount, cards=tuple(back.views))
         try:
             await desk.commit(
@@ -73,11 +75,27 @@ def _left(came: Came) -> int | None:
     return max(0, sale.amount - sum(one.amount or 0 for one in back)) if sale.amount else None
 
 
+def _parts(sales: Sequence[Came], amount: int | None) -> Sequence[Part]:
+    """What comes back of which sale: all of each, or the amount over them, from the newest on.
+
+    What a sale of unknown worth has of it nobody knows: it is the last, and has what is left.
+    """
+    if amount is None:
+        return [(one, None) for one in sales]
+    parts: list[Part] = []
+    for one in sorted(sales, key=lambda came: (_left(came) is not None, came[0].id), reverse=True):
+        if amount > 0:
+            left = _left(one)
+            parts.append((one, None if left is not None and amount >= left else amount))
+            amount -= amount if left is None else min(left, amount)
+    return parts
+
+
 class _Back:
     """What a return comes to, card by card, to become true in one unit."""
 
-    def __init__(self, desk: Desk, caller: Caller, receipt: str, amount: int | None, *, now: datetime, look: Look) -> None:
-        self._desk, self._caller, self._amount, self._now, self._look = desk, caller, amount, now, look
+    def __init__(self, desk: Desk, caller: Caller, receipt: str, *, now: datetime, look: Look) -> None:
+        self._desk, self._caller, self._now, self._look = desk, caller, now, look
         self._why = desk.words.said(caller.business.languages[0], N_("Receipt {receipt} was returned"), receipt=receipt)
         self.views: list[ReturnedView] = []
         self.changes: list[Change] = []
@@ -85,22 +103,23 @@ class _Back:
         self.rows: list[Row] = []
         self.touches: list[UUID] = []
 
-    async def of(self, sales: Sequence[Came]) -> None:
-        """What each card gives back of these sales. Those of two cards that have become one since are that one's."""
-        known: dict[UUID, tuple[CardFacts, list[Came]]] = {}
-        for came in sales:
-            facts = await self._facts(came[0])
-            known.setdefault(facts.card.id, (facts, []))[1].append(came)
+    async def of(self, parts: Sequence[Part]) -> None:
+        """What each card gives back of these. Those of two cards that have become one since are that one's."""
+        known: dict[UUID, tuple[CardFacts, list[Part]]] = {}
+        for part in parts:
+            (sale, _), _ = part
+            facts = await self._facts(sale)
+            known.setdefault(facts.card.id, (facts, []))[1].append(part)
         for facts, mine in known.values():
             await self._of_card(facts, mine)
 
-    async def _of_card(self, facts: CardFacts, sales: Sequence[Came]) -> None:
-        owed = [self._owed(facts, one) for one in sales]
+    async def _of_card(self, facts: CardFacts, parts: Sequence[Part]) -> None:
+        owed = [_owed(facts, one) for one in parts]
         back = cards.take_back(
             facts.card,
             facts.program,
             count=sum(owed),
-            rewards=await self._rewards(facts, sales),
+            rewards=await self._rewards(facts, [sale for (sale, _), _ in parts]),
             rounds=[-line.amount for line in await self._rounds(facts)],
         )
         event = Event(
@@ -118,8 +137,8 @@ class _Back:
         if happened:
             self._change(facts, event, back)
         taken = back.taken
-        for came, count in zip(sales, owed, strict=True):
-            self.rows.append(self._return(came, min(count, taken), event.id if happened else None))
+        for part, count in zip(parts, owed, strict=True):
+            self.rows.append(self._return(part, min(count, taken), event.id if happened else None))
             taken -= min(count, taken)
         gone = {coupon.id for coupon in back.void}
         after = ledger.after(facts, back.earned, (), (event,) if happened else ())
@@ -139,17 +158,9 @@ class _Back:
             raise NotFound(what=N_("card"))
         return await read.followed(self._desk, facts)
 
-    def _owed(self, facts: CardFacts, came: Came) -> int:
-        """What was left of a sale's stamps or points, less what is left after this."""
-        sale, back = came
-        before = sum(one.amount or 0 for one in back)
-        left = cards.worth_left(facts.program, earned=sale.earned, paid=sale.amount, back=before)
-        amount = None if self._amount is None else before + self._amount
-        return left - cards.worth_left(facts.program, earned=sale.earned, paid=sale.amount, back=amount)
-
-    async def _rewards(self, facts: CardFacts, sales: Sequence[Came]) -> Sequence[Coupon]:
-        events = [sale.event_id for sale, _ in sales if sale.event_id]
-        on = [facts.card.id, *(sale.card_id for sale, _ in sales if sale.card_id)]
+    async def _rewards(self, facts: CardFacts, sales: Sequence[Sale]) -> Sequence[Coupon]:
+        events = [sale.event_id for sale in sales if sale.event_id]
+        on = [facts.card.id, *(sale.card_id for sale in sales if sale.card_id)]
         return await self._desk.store.earned_since(facts.business.id, events, list(dict.fromkeys(on)))
 
     async def _rounds(self, facts: CardFacts) -> Sequence[cards.Entry]:
@@ -169,10 +180,8 @@ class _Back:
         self.rows += [replace(event, id=self._desk.world.new_id(), kind="voided", amount=0, coupon_id=one.id) for one in back.void]
         self.touches.append(facts.card.id)
 
-    def _return(self, came: Came, taken: int, event_id: UUID | None) -> Return:
-        sale, back = came
-        left = _left(came)
-        rest = self._amount is None or (left is not None and self._amount >= left)
+    def _return(self, part: Part, taken: int, event_id: UUID | None) -> Return:
+        (sale, back), amount = part
         person = self._caller.person
         return Return(
             id=self._desk.world.new_id(),
@@ -183,7 +192,16 @@ class _Back:
             location_id=person.location_id,
             staff_id=person.staff_id,
             key_id=person.counter_id,
-            amount=None if rest else self._amount,
+            amount=amount,
             taken=taken,
             event_id=event_id,
         )
+
+
+def _owed(facts: CardFacts, part: Part) -> int:
+    """What was left of a sale's stamps or points, less what is left after this."""
+    (sale, back), amount = part
+    before = sum(one.amount or 0 for one in back)
+    left = cards.worth_left(facts.program, earned=sale.earned, paid=sale.amount, back=before)
+    after = None if amount is None else before + amount
+    return left - cards.worth_left(facts.program, earned=sale.earned, paid=sale.amount, back=after)

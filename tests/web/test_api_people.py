@@ -2,7 +2,7 @@
 
 import asyncio
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -10,7 +10,7 @@ from databases import BOTH
 from msgspec.structs import replace
 from shop import Shop
 
-from app.desk import keys
+from app.desk import keys, merging
 from app.store import SCOPES
 from passes.businesses import Limits
 from passes.codes import mint
@@ -235,6 +235,11 @@ async def test_coupons_are_given_to_somebody_or_to_whoever_has_the_code(shop: Sh
     assert await listed(offer_id=coffee) == [to_tu["id"]] == await listed(customer_id=tu["customer_id"])
     assert await listed(card_id=hoa["id"]) == [later["id"], on_card["id"]] == await listed(card_id=hoa["id"], state="active")
     assert await listed(card_id=uuid4()) == await listed(state="voided") == await listed(card_id=hoa["id"], offer_id=coffee) == []
+
+    await merging.merge(shop.desk, shop.business, shop.staff["Lan"].id, UUID(tu["customer_id"]), UUID(hoa["customer_id"]))
+    theirs = [later["id"], to_tu["id"], on_card["id"]]
+    assert await listed(customer_id=hoa["customer_id"]) == await listed(customer_id=tu["customer_id"]) == theirs
+    assert await listed(card_id=hoa["id"]) == await listed(card_id=tu["id"], customer_id=hoa["customer_id"]) == theirs
 
     assert word(await give("An", card_id=hoa["id"])) == (403, "not_allowed")
     assert word(await give(card_id=str(uuid4()))) == word(await give(customer_id=str(uuid4()))) == (404, "not_found")

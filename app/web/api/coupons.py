@@ -78,12 +78,18 @@ async def coupons(
     card_id: FromQuery[UUID | None] = None,
     customer_id: FromQuery[UUID | None] = None,
 ) -> Response[Any]:
-    """Coupons that were given, the newest first. A page may hold fewer than `limit`, or none, and still have a `next`."""
+    """Coupons that were given, the newest first; those of a customer or card that was merged are now of whom they became.
+
+    A page may hold fewer than `limit`, or none, and still have a `next`.
+    """
     desk, business, now = desk_of(request), caller_of(request).business, desk_of(request).world.now()
     place = place_asked(after)
-    if card_id is not None and customer_id is None:  # by the customer there is an index, and nobody has many
+    if customer_id is not None and (person := await desk.store.customer(business.id, customer_id)) is not None:
+        customer_id = person.merged_into or customer_id
+    if card_id is not None:  # by the customer there is an index, and nobody has many
         facts = await desk.store.card_facts(business_id=business.id, card_id=card_id)
-        customer_id = facts.card.customer_id if facts else card_id
+        card = (await read.followed(desk, facts)).card if facts else None
+        card_id, customer_id = card.id if card else card_id, customer_id or (card.customer_id if card else card_id)
     rows, ended = await desk.store.listed_coupons(
         business.id,
         now=now,
