@@ -160,9 +160,9 @@ async def open_desk(
 async def following(desk: Desk, bell: asyncio.Event, *, lease: float) -> AsyncIterator[None]:
     """Followers, errands, automations, e-mails and webhooks at work for as long as this is open."""
     followers = Followers(desk, bell, lease=timedelta(seconds=lease))
+    errands = Errands(desk, lease=timedelta(seconds=2 * lease))
     tasks = [
-        asyncio.create_task(each.run())
-        for each in (followers, Errands(desk), Automations(desk), Letters(desk), Almanac(desk), Herald(desk))
+        asyncio.create_task(each.run()) for each in (followers, errands, Automations(desk), Letters(desk), Almanac(desk), Herald(desk))
     ]
     try:
         yield

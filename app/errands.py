@@ -44,8 +44,9 @@ STORIES: Final[Mapping[ErrandKind, Story]] = {
 class Errands:
     """Whoever runs errands. Any number of processes may."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, desk: Desk, *, lease: timedelta = LEASE) -> None:
+        """``lease``: how long a portion is left to the process that does it, and delayed if that is killed."""
+        self._desk, self._lease = desk, lease
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -56,7 +57,7 @@ class Errands:
         desk = self._desk
         await desk.aside()
         now = desk.world.now()
-        taken = await desk.store.take_errand(now=now, lease_until=now + LEASE)
+        taken = await desk.store.take_errand(now=now, lease_until=now + self._lease)
         if taken is None:
             return False
         errand, last = taken

@@ -40,7 +40,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     queue: Annotated[int, msgspec.Meta(ge=1)] = 2000
     """Units that may wait for the database's writer before the answer is 503."""
     lease: Annotated[float, msgspec.Meta(ge=0.1, le=600)] = 15.0
-    """Seconds for which a phone that is being told is left to the process that tells it. A killed process delays its phones by this."""
+    """Seconds for which a phone that is being told is left to the process that tells it. A killed process delays its phones by this,
+    and long work by twice as much."""
     webhooks_private: bool = False
     """Let webhooks be sent to addresses that are not public, and without TLS: to a till in the same house, and for tests."""
     sandbox: bool = False

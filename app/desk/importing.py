@@ -9,7 +9,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -34,6 +34,12 @@ WIDEST: Final = 100
 """Columns of a file; those that we do not know are left out."""
 LONGEST: Final = LARGEST // 50
 """Lines of a file: a shorter one than that on average has not even an id and a time."""
+ORDER: Final = tuple(COLUMNS)
+"""What comes first: the lines of a file name what is in those before it."""
+WAIT: Final = timedelta(seconds=0.25)
+"""How long a file rests before it looks again whether those before it are in."""
+MOST_AT_ONCE: Final = 1000
+"""Imports that are looked at, the newest first."""
 LONG_AGO: Final = datetime(1900, 1, 1, tzinfo=UTC)
 """Before this, and after ``FOREVER``, is no time of a shop: at the calendar's ends a moment is in some zones and not in others."""
 
@@ -215,9 +221,11 @@ def _so_far(portion: Portion | None) -> SoFar:
 # --- One portion ---
 
 
-async def portion(desk: Desk, errand: Errand, last: Portion | None) -> Portion:
-    """The next portion of an import: a sheet (app.errands)."""
+async def portion(desk: Desk, errand: Errand, last: Portion | None) -> Portion | timedelta:
+    """The next portion of an import: a sheet (app.errands). None, as long as what its lines name is still being brought in."""
     about, been = _about(errand), _so_far(last)
+    if last is None and await _too_early(desk, errand, about.what):
+        return WAIT
     business = await desk.store.business(errand.business_id)
     if business is None:
         raise ValueError("an errand of no business")
@@ -244,6 +252,18 @@ async def portion(desk: Desk, errand: Errand, last: Portion | None) -> Portion:
         now, changes=laid.changes, tallies=laid.tallies, counts=laid.counts, rows=(*laid.rows, came), touches=sorted(laid.touches)
     )
     return came
+
+
+async def _too_early(desk: Desk, errand: Errand, what: What) -> bool:
+    """Whether an import that was brought before this one, and that its lines may name, goes on."""
+    first = ORDER[: ORDER.index(what)]
+    return any(
+        one.ended_at is None
+        and one.stopped_at is None
+        and (one.made_at, one.id) < (errand.made_at, errand.id)
+        and _about(one).what in first
+        for one, _ in await desk.store.errands(errand.business_id, kind="records", limit=MOST_AT_ONCE)
+    )
 
 
 def _decoded(about: About, lines: Sequence[tuple[int, list[str]]], laid: Laid) -> Iterator[tuple[int, Any]]:

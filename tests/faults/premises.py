@@ -126,11 +126,13 @@ class Premises:
 
 
 @asynccontextmanager
-async def open_premises(database_url: str, launcher: Launcher, folder: Path, chain: Path | None = None) -> AsyncIterator[Premises]:
-    """With a ``chain`` of certificates there are Apple and Google, too."""
+async def open_premises(
+    database_url: str, launcher: Launcher, folder: Path, chain: Path | None = None, **settings: str
+) -> AsyncIterator[Premises]:
+    """With a ``chain`` of certificates there are Apple and Google, too; with the server's ``settings``."""
     async with AsyncExitStack() as stack:
         shop = await stack.enter_async_context(open_shop(database_url, clock=Clock(world.now())))
-        settings: dict[str, str] = {"database_url": database_url, "lease": LEASE}
+        settings = {"database_url": database_url, "lease": LEASE, **settings}
         if chain is not None:
             apns = await stack.enter_async_context(ApnsSandbox(chain, now=world.now))
             google = await stack.enter_async_context(GoogleSandbox(folder))
