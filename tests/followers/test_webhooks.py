@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -13,8 +13,8 @@ import pytest
 import standardwebhooks.webhooks
 from databases import BOTH
 from msgspec.structs import replace
+from receivers import Receiver, receiving, said
 from shop import Shop, open_shop
-from standardwebhooks import Webhook
 
 from app.almanac import Almanac
 from app.desk import Desk, webhooks
@@ -28,55 +28,9 @@ from passes.wallets.base import Answer, Ask, Unreachable
 PUBLIC = "https://till.example/hook"
 
 
-class Receiver:
-    """A till's own server: it verifies what comes, and answers as it is told."""
-
-    def __init__(self) -> None:
-        self.secret = ""
-        self.got: list[dict[str, Any]] = []
-        self.ids: list[str] = []
-        self.signatures: list[str] = []
-        self.answer: Callable[[dict[str, Any]], bytes | None] = lambda _: said(204)
-        self.url = ""
-        self.up = True
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while head := await reader.readuntil(b"\r\n\r\n"):
-                first, *lines = head.decode().split("\r\n")
-                headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-                body = await reader.readexactly(int(headers.get("content-length", "0")))
-                if not self.up:
-                    break
-                told = Webhook(self.secret).verify(body, headers)
-                self.ids.append(headers["webhook-id"])
-                self.signatures.append(headers["webhook-signature"])
-                self.got.append({"path": first.split()[1], **told})
-                answer = self.answer(told)
-                if answer is None:
-                    break
-                writer.write(answer)
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-
-    def types(self) -> list[str]:
-        return [one["type"] for one in self.got]
-
-
-def said(status: int, body: bytes = b"", **headers: str) -> bytes:
-    more = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
-    return f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n{more}\r\n".encode() + body
-
-
 @pytest.fixture
-async def till(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Receiver]:
-    receiver = Receiver()
-    server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
-    receiver.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
-    async with server:
+async def till() -> AsyncIterator[Receiver]:
+    async with receiving() as receiver:
         yield receiver
 
 

@@ -1,12 +1,20 @@
 """The one way out, over real sockets."""
 
 import asyncio
+import gzip
+import json
+import subprocess
+import sys
 import threading
+import warnings
 from collections.abc import AsyncIterator
+from pathlib import Path
 
+import private_internet
 import pytest
 from bare_http import bare_http
 from chains import NOW, chain
+from msgspec.structs import replace
 
 from app.outbound import LARGEST, Outbound, is_public
 from app.sandbox.apns import ApnsSandbox
@@ -71,6 +79,15 @@ async def test_a_server_that_nobody_trusts_is_not_spoken_to(apns: ApnsSandbox) -
     with pytest.raises(Unreachable, match="certificate"):
         await out(push(apns))
     await out.close()
+
+
+async def test_a_server_whose_certificate_is_for_another_name_is_not_spoken_to(apns: ApnsSandbox, out: Outbound) -> None:
+    right = push(apns)
+    wrong = replace(right, url=right.url.replace("127.0.0.1", "till.localhost"))
+    with pytest.raises(Unreachable, match=r"till\.localhost: .*name"):
+        await out(wrong)
+    assert (await out(right)).status == 200
+    assert len(apns.pushes) == 1
 
 
 async def test_a_restarted_service_is_found_again(apns: ApnsSandbox, out: Outbound) -> None:
@@ -229,6 +246,63 @@ async def test_private_addresses_are_refused_at_connect_time_where_only_public_o
         for host in ("127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "[::1]", "2130706433", "0x7f.1", "0.0.0.0"):
             with pytest.raises(Unreachable, match="not a public address"):
                 await out(Ask(method="GET", url=f"http://{host}:{port}/", public_only=True))
+
+
+def test_a_name_that_changes_its_mind_leads_nowhere_inside(tmp_path: Path) -> None:
+    """A name server that answers differently each time (TTL 0), with several addresses, with chains of names: see private_internet.py."""
+    ran = subprocess.run([sys.executable, private_internet.__file__, tmp_path], capture_output=True, check=True, timeout=30)
+    came = json.loads(ran.stdout)
+    if set(came) == {"no namespaces"}:
+        warnings.warn(f"nobody's name was made to change its mind: this kernel gives no namespaces ({came})", stacklevel=1)
+        return
+    refused = "is not a public address; reached:"
+    assert came.pop("asked") == 2, "once a request: what was looked at is what is connected to"
+    assert {story: said.removesuffix(refused) + "refused" if said.endswith(refused) else said for story, said in came.items()} == {
+        "while it leads outside": "200; reached: 93.184.216.34",
+        "to whoever asks again": "rebinds.example: 127.0.0.1 refused",
+        "both.example": "200; reached: 93.184.216.34",
+        "six.example": "200; reached: 93.184.216.34",
+        "chain.example": "chain.example: 10.0.0.1 refused",
+        "carried.example": "carried.example: ::127.0.0.1 refused",
+        "unspecified.example": "unspecified.example: 0.0.0.0 refused",
+        "outside6.example": "200; reached: 2606:2800:220:1::1",
+        "inside, where that is allowed": "200",
+    }
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "again", "becomes"),
+    [
+        (OK, b"X-A: " + b"a" * 1000 + b"\r\n", "response headers"),
+        (OK + b"X-A: ", b"a" * 1000, "larger than allowed"),
+        (b"", b"HTTP/1.1 103 Wait\r\nX: y\r\n\r\n" * 50, "response headers"),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n1;", b"x" * 1000, "timed out"),
+        (b"HTTP/1.1 200 ", b"a" * 1000, "larger than allowed"),
+        (b"hello", b" world" * 100, "HTTP/0.9"),
+        (OK + b"\r\n", b"x" * 1000, (200, 1024)),
+        (OK + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(bytes(10**7)), b"x" * 1000, (200, 1024)),
+    ],
+)
+async def test_an_answer_without_end_has_one(out: Outbound, head: bytes, again: bytes, becomes: str | tuple[int, int]) -> None:
+    """A thousand bytes of it are read, within the time that was given; nothing is unpacked."""
+
+    async def serve(_: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(head)
+        while True:
+            writer.write(again)
+            await writer.drain()
+
+    async with bare_http(serve) as url:
+        ask = Ask(method="POST", url=url, body=b"{}", timeout=0.4, most=1024)
+        if isinstance(becomes, str):
+            with pytest.raises(Unreachable, match=becomes):
+                await out(ask)
+        else:
+            answer = await out(ask)
+            assert (answer.status, len(answer.body)) == becomes
 
 
 @pytest.mark.parametrize(
