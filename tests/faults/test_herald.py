@@ -48,7 +48,8 @@ async def test_whoever_tells_is_killed_twice_and_everything_arrives_in_order_of_
             await holder.kill()
             till.answers.set()
             await a_minute_passes(postgresql_url)
-            told |= {str(event.id) for _, event in await shop.desk.store.happened(shop.business.id, kinds=("stamped",), limit=200)}
+            log = await shop.desk.store.happened(shop.business.id, kinds=("stamped",), limit=200)
+            told.update(str(event.id) for _, event in log)
             await till.until(lambda: {got["data"]["event_id"] for got in till.got} >= told)
             till.answers.clear()
 
