@@ -124,8 +124,10 @@ async def running_offer(desk: Desk, of: Campaign) -> Offer | None:
     return await read.running(desk, of.business_id, of.offer_id)
 
 
-async def try_out(desk: Desk, actor: Member, one: Campaign, which: str) -> Card:
-    """Its message on a card (by number) alone, and its e-mail to who tries it: no coupon is given, and nothing is counted.
+async def try_out(desk: Desk, actor: Member, one: Campaign, which: str) -> str:
+    """Its message on a card (by number) alone, and its e-mail to who tries it, at the address that is returned ("": none was sent).
+
+    No coupon is given, and nothing is counted.
 
     Raises NotFound for a card, Undelivered for the e-mail.
     """
@@ -143,10 +145,11 @@ async def try_out(desk: Desk, actor: Member, one: Campaign, which: str) -> Card:
             campaign_id=one.id,
         )
         await desk.commit(now, rows=(event,), touches=(facts.card.id,))
-    if one.email and desk.post is not None and actor.login.email:
-        letter = letters.written(desk, one, facts, letter_id=str(desk.world.new_id()))
-        await desk.post(replace(letter, to=actor.login.email))
-    return facts.card
+    if not one.email or desk.post is None or not actor.login.email:
+        return ""
+    letter = letters.written(desk, one, facts, letter_id=str(desk.world.new_id()))
+    await desk.post(replace(letter, to=actor.login.email))
+    return actor.login.email
 
 
 async def take_consent_back(desk: Desk, facts: CardFacts) -> None:

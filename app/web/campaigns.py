@@ -88,14 +88,17 @@ async def all_campaigns(request: Ask) -> Response[str]:
     )
 
 
-async def _edit(request: Ask, one: Campaign | None, rules: Rules, *, kind: Kind | None, **more: Any) -> Response[str]:
+async def _edit(
+    request: Ask, one: Campaign | None, rules: Rules, *, kind: Kind | None, like: Campaign | None = None, **more: Any
+) -> Response[str]:
+    """The form of one, or of another one, which may begin ``like`` one that there was."""
     desk, business = desk_of(request), me(request).business
     offers = [offer for offer in await desk.store.all_offers(business.id) if offer.state == "running" or (one and offer.id == one.offer_id)]
     trigger = one.trigger if one else None
     return render(
         request,
         "campaign_edit.html",
-        one=one,
+        one=one or like,
         drawn_from=seen(one) if one else "",
         kind=kind,
         days=_days(trigger) if trigger else _days(KINDS[kind][0]()) if kind else 0,
@@ -109,9 +112,16 @@ async def _edit(request: Ask, one: Campaign | None, rules: Rules, *, kind: Kind 
 
 @get("/campaigns/new", guards=[managers])
 async def new(
-    request: Ask, kind: FromQuery[Kind | None] = None, of: FromQuery[UUID | None] = None, card: FromQuery[UUID | None] = None
+    request: Ask,
+    kind: FromQuery[Kind | None] = None,
+    of: FromQuery[UUID | None] = None,
+    card: FromQuery[UUID | None] = None,
+    like: FromQuery[UUID | None] = None,
 ) -> Response[str]:
-    """The form for another one: an automation of a kind, for a segment, or for one card."""
+    """The form for another one: an automation of a kind, for a segment, for one card, or what was written once, again."""
+    if like is not None:
+        known = await _one(request, like)
+        return await _edit(request, None, known.rules, kind=None, like=known)
     rules = Rules(cards=(card,) if card else ())
     if of is not None:
         rules = (await segments.segment(desk_of(request), me(request).business.id, of)).rules
@@ -222,6 +232,7 @@ async def _looked_at(request: Ask, one: Campaign, **more: Any) -> Response[str]:
         "quiet": quiet_until(business, now),
         "mail": desk.post is not None,
         "tried": "",
+        "mailed_to": "",
         "drawn_from": seen(one),
         **more,
     }
@@ -255,14 +266,14 @@ async def try_out(request: Ask, campaign_id: FromPath[UUID]) -> Response[str]:
     try:
         number = (await filled_in(request, Tried)).number
         try:
-            await campaigning.try_out(desk_of(request), me(request), one, number)
+            mailed_to = await campaigning.try_out(desk_of(request), me(request), one, number)
         except NotFound:
             raise await wrong(request, {"number": N_("There is no card {number}.")}, number=number) from None
         except Undelivered as undelivered:
             raise await wrong(request, {"number": N_("The card has it; the e-mail was not taken: {why}.")}, why=undelivered.why) from None
     except Wrong as mistaken:
         return await _looked_at(request, one, wrong=mistaken)
-    return await _looked_at(request, one, tried=number)
+    return await _looked_at(request, one, tried=number, mailed_to=mailed_to)
 
 
 @post("/campaigns/{campaign_id:uuid}/send", guards=[managers])

@@ -341,6 +341,7 @@ async def batch(request: Ask, batch_id: FromPath[UUID]) -> Response[str]:
 async def _shown(request: Ask, it: Batch, refused: Wrong | None = None) -> Response[str]:
     desk, view = desk_of(request), errands.view(it.errand, it.portion)
     parts = range(1, -(-view.done // ON_A_SHEET) + 1) if isinstance(it.what, ToPrint) and view.over else ()
+    good, late = [await _any(request, it.errand.id, state) for state in ("active", "expired")]
     return render(
         request,
         "coupons_batch.html",
@@ -352,8 +353,17 @@ async def _shown(request: Ask, it: Batch, refused: Wrong | None = None) -> Respo
         batch_id=it.what.batch_id if isinstance(it.what, ToVoid) else it.errand.id,
         parts=[(part, (part - 1) * ON_A_SHEET + 1, min(part * ON_A_SHEET, view.done)) for part in parts],
         void_id=str(desk.world.new_id()),
+        good=good,
+        open=good or late,
         wrong=refused,
     )
+
+
+async def _any(request: Ask, batch_id: UUID, state: GivenState) -> bool:
+    """Whether any coupon of a batch is in a state."""
+    desk = desk_of(request)
+    some, _ = await desk.store.listed_coupons(me(request).business.id, now=desk.world.now(), state=state, batch_id=batch_id, limit=1)
+    return bool(some)
 
 
 @get("/coupons/batches/{batch_id:uuid}/sheets.pdf", guards=[managers])
@@ -385,6 +395,8 @@ async def sheets(request: Ask, batch_id: FromPath[UUID], part: FromQuery[int] = 
         for one in wanted
         if one.state == "active"
     ]
+    if not slips:
+        raise NotFound(what=N_("sheet"))
     return await printed(request, slips, f"coupons-{part}.pdf")
 
 

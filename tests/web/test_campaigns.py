@@ -190,13 +190,14 @@ async def test_what_was_tried_on_a_card_is_said_there_alone_and_counts_nothing(s
     manager = await shop.sign_in("Minh")
     one = await make(shop, manager, email="on", offer_id=str(shop.offers["cookie"].id))
     tried = await manager.post(f"/campaigns/{one.id}/test", data={"number": hoa["number"]})
-    assert "Nothing was counted" in tried.text
+    assert f"On its way to the card {hoa['number']}" in tried.text
+    assert "The e-mail went to minh@example.com. Nothing was counted" in tried.text
     assert "it rains" in await said(shop, hoa)
     assert "Welcome" in await said(shop, ben)
     assert len(mail.to("minh@example.com")) == 1
     assert await shop.desk.store.results([one.id]) == {}
     none = await manager.post(f"/campaigns/{one.id}/test", data={"number": "K7Q"})
-    assert (none.status_code, "There is no card K7Q" in none.text) == (422, True)
+    assert (none.status_code, "There is no card K7Q" in none.text, "Not saved" in none.text) == (422, True, False)
 
 
 async def test_a_stopped_campaign_reaches_nobody_more_and_a_sent_one_is_not_changed(shop: Shop) -> None:
@@ -215,6 +216,10 @@ async def test_a_stopped_campaign_reaches_nobody_more_and_a_sent_one_is_not_chan
     halted = await shop.desk.store.campaign(shop.business.id, started.id)
     assert halted
     assert halted.state == "stopped"
+    assert f"/campaigns/new?like={started.id}" in (await manager.get(f"/campaigns/{started.id}")).text
+    again = (await manager.get(f"/campaigns/new?like={started.id}")).text
+    assert 'action="/campaigns"' in again, "another one, which says the same"
+    assert "it rains" in again
     assert [one.what for one in await shop.desk.store.audited(shop.business.id, what="campaign.stopped", of_id=started.id)] == [
         "campaign.stopped"
     ]

@@ -118,6 +118,10 @@ async def test_what_was_not_used_of_a_batch_is_cancelled_and_counts_for_the_numb
     sent = await owner.post(f"{batch}/void", data=void)
     await work(shop)
     assert "4 of 5" in (await owner.get(sent.headers["location"])).text
+    over = (await owner.get(batch)).text
+    assert "None of them can be used any more" in over
+    assert not any(one in over for one in ("sheets.pdf", "/void")), "nothing to print, nothing to cancel"
+    assert (await owner.get(f"{batch}/sheets.pdf")).status_code == 404
     assert (await shop.redeem(codes[1])).json()["word"] == "voided"
     given = await shop.desk.store.given(shop.business.id, now=shop.clock(), state="voided")
     told = (await owner.get(f"/redemptions/coupons/{given[0][0].id}")).text
