@@ -89,6 +89,7 @@ class Automations:
             return 0
         reached = 0
         for _ in range(MOST_PORTIONS):
+            turn = None if promised else await campaigning.turns(desk, business.id)
             found = await desk.store.awaited(one, now=now, zone=business.tz, weekly=None if promised else business.weekly, limit=PORTION)
             each_once = found if promised else {waited.customer.id: waited for waited in reversed(found)}.values()
             meant = [Meant(waited.card, waited.customer, waited.occasion, waited.coupon_id) for waited in each_once]
@@ -97,7 +98,7 @@ class Automations:
             if not meant or not (promised or await _is_on(desk, one)):
                 break
             try:  # the coupon of a birthday is there when the day begins, and the phone says so when the quiet hours end
-                await campaigning.reach(desk, business, one, meant, given, now=now, due_at=quiet)
+                await campaigning.reach(desk, business, one, meant, given, now=now, turn=turn, due_at=quiet)
             except (Lost, Duplicate, Overloaded):
                 break  # somebody else did it, or will: a minute later it shows
             reached += len(meant)

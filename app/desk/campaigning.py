@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from app.desk import ATTEMPTS, Desk, audit, counting, giving, letters, read
 from app.desk.giving import Given
-from app.store import CardFacts, Duplicate, Errand, Member, Portion, Row, Sent
+from app.store import CardFacts, Duplicate, Errand, Member, Portion, Row, Sent, Tally
 from passes.businesses import Business
 from passes.campaigns import Campaign, Expiring, Waiting, quiet_until
 from passes.cards import Card, Customer, Event
@@ -21,6 +21,9 @@ from passes.words import N_
 PORTION: Final = 100
 """Cards of one unit: the writer holds them for a few milliseconds, and whoever stands at a counter goes in between."""
 WEEK: Final = timedelta(days=7)
+REACHED: Final = "reached"
+"""Under which a business's portions of campaigns and automations are counted: whoever reads the count before it looks whom it may reach,
+and finds another one when it would reach them, looks again. So two at one instant do not pass the week's most, and paused is paused."""
 
 
 class Meant(msgspec.Struct, frozen=True):
@@ -103,6 +106,8 @@ async def stop(desk: Desk, actor: Member, was: Campaign) -> Campaign:
             continue
         if became.state == "stopped":
             await desk.store.stop_errand(was.business_id, was.id, desk.world.now())
+        if became.state != "archived":  # who looks whom to reach looks again, and sees it
+            await desk.commit(desk.world.now(), tallies=(_turn(was.business_id),))
         return became
     raise Busy(retry_after=1)
 
@@ -173,6 +178,7 @@ async def take_consent_back(desk: Desk, facts: CardFacts) -> None:
 
 async def story(desk: Desk, errand: Errand, last: Portion | None) -> Portion | timedelta:
     """The errand's next portion: reach the next cards of the segment, with all that comes to each, in one unit."""
+    turn = await turns(desk, errand.business_id)
     one = await campaign(desk, errand.business_id, errand.id)
     if one.state == "stopped":
         await desk.store.stop_errand(one.business_id, errand.id, desk.world.now())
@@ -204,7 +210,7 @@ async def story(desk: Desk, errand: Errand, last: Portion | None) -> Portion | t
         at=now,
     )
     reached = meant[: len(meant) - failed]
-    await reach(desk, business, one, reached, given, now=now, rows=(portion,))
+    await reach(desk, business, one, reached, given, now=now, turn=turn, rows=(portion,))
     return portion
 
 
@@ -282,10 +288,14 @@ async def reach(
     given: Given,
     *,
     now: datetime,
+    turn: int | None,
     rows: Sequence[Row] = (),
     due_at: datetime | None = None,
 ) -> None:
-    """Make it true for all of these cards at once: what was sent, what each says now, its coupon, its e-mail. Raises Lost, Duplicate."""
+    """Make it true for all of these cards at once: what was sent, what each says now, its coupon, its e-mail. Raises Lost, Duplicate.
+
+    ``turn`` is what ``turns`` said before they were looked for; None for what is promised, however much else they are sent.
+    """
     coupons = given.coupons or (None,) * len(meant)
     recorded: list[Row] = [*rows, *given.rows]
     changes = (*giving.there(*(each.card for each in meant)), *given.changes)
@@ -320,11 +330,22 @@ async def reach(
     await desk.commit(
         now,
         changes=changes,
+        tallies=(_turn(business.id, turn),) if meant else (),
         counts=counting.issued(given.coupons, business.tz),
         rows=recorded,
         touches=[each.card.id for each in meant],
         due_at=due_at,
     )
+
+
+async def turns(desk: Desk, business_id: UUID) -> int:
+    """How many portions of a business's campaigns and automations there were: to be asked before looking whom the next one reaches."""
+    return await desk.store.tallied(business_id, REACHED)
+
+
+def _turn(business_id: UUID, seen: int | None = None) -> Tally:
+    """One more portion; if ``seen`` says how many there were, then only if there are still as many."""
+    return Tally(business_id=business_id, key=REACHED, by=1, most=None if seen is None else seen + 1)
 
 
 def _mailed(desk: Desk, one: Campaign, customer: Customer) -> bool:
