@@ -1,4 +1,4 @@
-"""What a till asks that speaks of transactions: who is this, what would this bill get, and take back what that transaction did."""
+"""What a till asks that speaks of transactions: who is this, what would this bill get, what did that transaction do, and take it back."""
 
 from asyncio import gather
 from collections.abc import Callable, Sequence
@@ -9,9 +9,11 @@ import msgspec
 
 from app.desk import Desk, Once, basket, find, limits, present, read, redeem, returns, reverse
 from app.desk.sales import Told
-from app.desk.views import CardView, OfferView, Verdict
+from app.desk.views import BasketView, CardView, EarnedView, OfferView, Verdict
 from app.store import Caller, Return, Sale
-from passes import cards
+from passes import cards, codes
+from passes.businesses import Business
+from passes.codes import Number
 from passes.problems import MistypedCode, NotFound, Problem
 from passes.programs import BySpend
 from passes.words import N_
@@ -76,6 +78,61 @@ async def give(desk: Desk, caller: Caller, typed: Sequence[str], *, told: Told, 
         await redeem.redeem(desk, caller, typed[0], channel="api", told=told, once=once)
     else:
         await basket.redeem_all(desk, caller, basket.showing(desk, caller, typed), channel="api", told=told, once=once)
+
+
+class Otherwise(Exception):
+    """The transaction of this name did something else."""
+
+
+async def done(
+    desk: Desk, caller: Caller, *, typed: Sequence[str] = (), which: str = "", count: int | None = None, told: Told, language: str
+) -> BasketView | EarnedView | None:
+    """What the transaction ``told.reference`` of this key did, however long ago; None if it did nothing, or there was none.
+
+    It redeemed these codes, or a card earned by it; the card is as it is now. Raises Otherwise if that was not what is said now.
+    """
+    found = await desk.store.transaction(caller.person.counter_id, told.reference)
+    if found is None:
+        return None
+    sale, _ = found
+    if (sale.receipt, sale.amount) != (told.receipt, told.amount):
+        raise Otherwise
+    if typed:
+        return await _given(desk, caller, sale, typed, language=language)
+    return await _earned(desk, caller, sale, which, count=count, language=language)
+
+
+async def _given(desk: Desk, caller: Caller, sale: Sale, typed: Sequence[str], *, language: str) -> BasketView:
+    basket = await desk.store.basket(caller.business.id, sale.basket_id) if sale.basket_id else ()
+    named = [_named(caller.business, one) for one in typed]
+    if sale.basket_id is None or len(basket) != len(typed) or not all(any(of.coupon.code in one for one in named) for _, of in basket):
+        raise Otherwise
+    receipts = (redeem.receipt_of(desk, caller, of, redemption, language=language, sale=sale) for redemption, of in basket)
+    return BasketView(basket_id=sale.basket_id, redemptions=tuple(receipts))
+
+
+def _named(business: Business, typed: str) -> set[str]:
+    """The codes that a typed text may be."""
+    try:
+        read = codes.read(typed, prefixes=business.prefixes, imported=business.imported)
+    except Problem:
+        return set()
+    return {read.also} if isinstance(read, Number) else {read.value, read.also}
+
+
+async def _earned(desk: Desk, caller: Caller, sale: Sale, which: str, *, count: int | None, language: str) -> EarnedView:
+    if sale.event_id is None or sale.card_id is None or count not in (None, sale.earned):
+        raise Otherwise
+    try:
+        facts = await read.card_facts(desk, caller.business.id, which)
+    except NotFound:
+        raise Otherwise from None
+    if facts.card.id != (await read.card_facts(desk, caller.business.id, str(sale.card_id))).card.id:
+        raise Otherwise
+    since = await desk.store.earned_since(caller.business.id, [sale.event_id], [sale.card_id, facts.card.id])
+    look = desk.look(caller.business, language, desk.world.now())
+    earned = tuple(look.coupon(one, facts.offers[one.offer_id]) for one in reversed(since) if one.issued_at == sale.at)
+    return EarnedView(added=sale.earned, earned=earned, card=look.card(facts))
 
 
 async def take_back(desk: Desk, caller: Caller, reference: str, *, reason: str, once: Once) -> None:

@@ -168,14 +168,24 @@ async def test_a_transaction_id_is_for_one_request_for_ever(shop: Shop) -> None:
     assert (other.status_code, other.json()["word"]) == (422, "idempotency_key_reused")
     shop.clock.forward(days=3)
     await shop.desk.store.forget_kept(shop.clock())
-    again = await say(shop, "accrue", "t-1", card=card["number"])
-    assert (again.status_code, again.json()["word"]) == (422, "idempotency_key_reused")
+    other = await say(shop, "accrue", "t-1", card=card["number"], count=2)
+    assert (other.status_code, other.json()["word"]) == (422, "idempotency_key_reused")
+    assert (await say(shop, "accrue", "t-1", card="nobody's")).status_code == 422
+    again = await accepted(shop, "accrue", "t-1", card=card["number"])
+    assert (again["added"], again["card"]["balance"], "earned" in again) == (1, 1, False)
+    first = await accepted(shop, "accrue", "t-9", card=card["number"], count=4, receipt="R-9")
+    await shop.desk.store.forget_kept(shop.clock() + timedelta(days=1))
+    assert await accepted(shop, "accrue", "t-9", card=card["id"], count=4, receipt="R-9") == first
     assert (await say(shop, "accrue", "t-1", card=card["number"], who="Bình")).json()["accepted"], "another till has its own"
-    assert (await shop.get(f"cards/{card['id']}")).json()["balance"] == 2
+    assert (await shop.get(f"cards/{card['id']}")).json()["balance"] == 6
     code, other_code = await shop.cookie(), await shop.cookie("Hằng")
-    await accepted(shop, "redeem", "t-2", codes=[code])
+    given = await accepted(shop, "redeem", "t-2", codes=[code])
     await shop.desk.store.forget_kept(shop.clock() + timedelta(days=1))
     assert (await say(shop, "redeem", "t-2", codes=[other_code])).status_code == 422
+    assert (await say(shop, "redeem", "t-2", codes=[code], receipt="R-1")).status_code == 422
+    late = await accepted(shop, "redeem", "t-2", codes=[code.lower()])
+    assert late["redemptions"] == given["redemptions"], "done already, and this it was"
+    assert not await shop.refused()
     assert await refused(shop, "redeem", "t-3", codes=[code]) == "already_redeemed"
     await accepted(shop, "redeem", "t-4", codes=[other_code])
 

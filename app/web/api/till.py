@@ -148,6 +148,8 @@ class Telling:
     def __init__(self, answering: Answering, said: Said, desk: Desk) -> None:
         self.language = answering.language
         self.kept = False
+        self.sure = False
+        """Whether nothing was done under this name before: only then is a refusal one."""
         self._answering, self._said, self._desk = answering, said, desk
 
     def done(self, view: object, caller: Caller, now: datetime, *, new: bool = True) -> tuple[Kept, ...]:  # noqa: ARG002 (a transaction is answered 200)
@@ -155,9 +157,15 @@ class Telling:
         return self._answering.done(_answer(self._said, **_facts(view)), caller, now, new=False)
 
     def refused(self, problem: Problem, caller: Caller, now: datetime) -> tuple[Kept, ...]:
-        """The answer of a story that was refused."""
+        """The answer of a story that was refused. Raises the problem while nobody is sure that it is one."""
+        if not self.sure:
+            raise problem
         self.kept = True
         return self._answering.done(_refusal(self._said, _document(self._desk, caller, self.language)(problem)), caller, now, new=False)
+
+    def keeps_nothing(self) -> None:
+        """What is answered now is not kept under this name: something else is."""
+        self._answering.kept = True
 
 
 def _facts(view: object) -> dict[str, Any]:
@@ -242,40 +250,70 @@ async def _asked(desk: Desk, caller: Caller, said: TillSearch | TillInquire, lan
 
 
 async def _done(desk: Desk, caller: Caller, said: TillRedeem | TillAccrue | TillReverse, answering: Answering) -> None:
-    """Run the story of an action; its refusal is an answer, too.
+    """Run the story of an action; its refusal is an answer, too. What was done too long ago for its answer to be kept is told anew.
 
-    Raises Busy; and KeyReused where the sale of this name was done so long ago that its answer is not kept any more.
+    Raises Busy; and KeyReused where something else was done under this name.
     """
     telling = Telling(answering, said, desk)
     try:
         await _story(desk, caller, said, telling)
     except Busy:
         raise
-    except Repeated as repeated:
-        if await desk.store.kept(caller.person.counter_id, KEPT_AS + said.transaction_id) is None:
-            raise KeyReused from repeated
+    except (Repeated, Problem) as why:
+        if isinstance(why, Repeated) and await desk.store.kept(caller.person.counter_id, KEPT_AS + said.transaction_id) is not None:
+            raise
+        if not await _done_before(desk, caller, said, telling):
+            telling.sure = True
+            await _refused(desk, caller, said, telling)
+
+
+async def _done_before(desk: Desk, caller: Caller, said: TillRedeem | TillAccrue | TillReverse, telling: Telling) -> bool:
+    """Whether this was done already, as the sale of this name tells for ever; then that is the answer. Raises KeyReused."""
+    if isinstance(said, TillReverse):
+        return False
+    typed, which, count = (said.codes, "", None) if isinstance(said, TillRedeem) else ((), said.card, said.count)
+    try:
+        view = await till.done(desk, caller, typed=typed, which=which, count=count, told=_told(said), language=telling.language)
+    except till.Otherwise:
+        telling.keeps_nothing()
+        raise KeyReused from None
+    if view is not None:
+        await _keep(desk, telling.done(view, caller, desk.world.now()))
+    return view is not None
+
+
+async def _refused(desk: Desk, caller: Caller, said: TillRedeem | TillAccrue | TillReverse, telling: Telling) -> None:
+    """The story once more, to record that it is refused."""
+    try:
+        await _story(desk, caller, said, telling)
+    except Busy:
         raise
     except Problem as problem:
         if not telling.kept:
-            now = desk.world.now()
-            try:
-                await desk.commit(now, rows=telling.refused(problem, caller, now))
-            except Duplicate as duplicate:  # another process was faster with the same transaction
-                raise Repeated from duplicate
+            await _keep(desk, telling.refused(problem, caller, desk.world.now()))
+
+
+async def _keep(desk: Desk, rows: tuple[Kept, ...]) -> None:
+    try:
+        await desk.commit(desk.world.now(), rows=rows)
+    except Duplicate as duplicate:  # another process was faster with the same transaction
+        raise Repeated from duplicate
+
+
+def _told(said: TillRedeem | TillAccrue) -> Told:
+    return replace(told_of(said) or Told(), reference=said.transaction_id)
 
 
 async def _story(desk: Desk, caller: Caller, said: TillRedeem | TillAccrue | TillReverse, telling: Telling) -> None:
     """What a transaction changes."""
     match said:
         case TillRedeem():
-            told = replace(told_of(said) or Told(), reference=said.transaction_id)
             try:
-                await till.give(desk, caller, said.codes, told=told, once=telling)
+                await till.give(desk, caller, said.codes, told=_told(said), once=telling)
             except Twice as twice:
                 raise same(twice) from None
         case TillAccrue():
-            told = replace(told_of(said) or Told(), reference=said.transaction_id)
-            await earn(desk, caller, said.card, count=said.count, amount=said.amount, told=told, once=telling)
+            await earn(desk, caller, said.card, count=said.count, amount=said.amount, told=_told(said), once=telling)
         case TillReverse():
             await till.take_back(desk, caller, said.reverses, reason=said.reason, once=telling)
 
