@@ -129,6 +129,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """By whom, where somebody of the staff did it."""
     campaign_id: UUID | None = None
     """The campaign whose message it is, or which gave the coupon."""
+    location_id: UUID | None = None
+    """Where stamps or points came or went, or a compensation was given, as far as it is known."""
 
 
 class Earned(msgspec.Struct, frozen=True, kw_only=True):

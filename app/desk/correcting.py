@@ -35,6 +35,7 @@ async def correct(desk: Desk, caller: Caller, which: str, *, amount: int, reason
             amount=amount,
             reason=why,
             staff_id=person.staff_id,
+            location_id=person.location_id,
         )
         events = (event, *ledger.rewards(desk, event, given.coupons))
         lines = ledger.lines(desk, event, card, corrected, staff_id=person.staff_id, location_id=person.location_id)

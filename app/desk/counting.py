@@ -73,14 +73,11 @@ def corrected(
 
 
 def logged(event: Event, zone: ZoneInfo, *, first: bool) -> tuple[Count, ...]:
-    """The counts of an event that comes back from a file, as far as no other record counts it; ``first``: its card had no visit before.
-
-    Where it was, a file of events does not say.
-    """
-    day, who = _day(event.at, zone), _where_and_who(None, event.staff_id)
+    """The counts of an event that comes back from a file, as far as no other record counts it; ``first``: its card had no visit before."""
+    day, who = _day(event.at, zone), _where_and_who(event.location_id, event.staff_id)
     match event.kind:
         case "stamped":
-            begun = _counts(event.business_id, "first_visit", day, _where_and_who(None, None), 1) if first else ()
+            begun = _counts(event.business_id, "first_visit", day, _where_and_who(event.location_id, None), 1) if first else ()
             return (*_counts(event.business_id, "visit", day, who, 1), *begun)
         case "corrected":
             return _counts(event.business_id, "corrected", day, who, 1)

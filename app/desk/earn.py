@@ -44,6 +44,7 @@ async def earn(
             at=now,
             amount=added,
             staff_id=person.staff_id,
+            location_id=person.location_id,
         )
         sale = sales.row(desk, caller, told, now, card_id=card.id, event_id=stamped.id, earned=added) if told else ()
         events = (stamped, *ledger.rewards(desk, stamped, issued, by=person.staff_id))

@@ -249,6 +249,8 @@ def _event(known: Names, event: Event) -> EventLine:
         staff_id=event.staff_id,
         staff=known.of(event.staff_id),
         campaign_id=event.campaign_id,
+        location_id=event.location_id,
+        location=known.of(event.location_id),
     )
 
 

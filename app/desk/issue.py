@@ -133,6 +133,7 @@ async def _give(
                 at=now,
                 reason=reason,
                 staff_id=person.staff_id,
+                location_id=person.location_id,
             )
             for coupon in given.coupons
         ]

@@ -127,6 +127,8 @@ class EventLine(msgspec.Struct, frozen=True, kw_only=True):
     staff_id: UUID | None = None
     staff: Short = ""
     campaign_id: UUID | None = None
+    location_id: UUID | None = None
+    location: Short = ""
 
 
 FORMS: Final[Mapping[What, type[msgspec.Struct]]] = {

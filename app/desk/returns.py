@@ -132,6 +132,7 @@ class _Back:
             amount=back.earned.balance - facts.card.balance,
             reason=self._why,
             staff_id=self._caller.person.staff_id,
+            location_id=self._caller.person.location_id,
         )
         happened = bool(back.earned.lines or back.void)
         if happened:

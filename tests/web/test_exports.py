@@ -103,7 +103,7 @@ async def test_what_goes_out_comes_back_to_the_byte_and_counts(shop: Shop, elsew
     month = history.period("custom", today=today, first=today.replace(year=today.year - 1), last=today)
     told = [await history.numbers(one.desk, one.business, month) for one in (shop, elsewhere)]
     assert told[0] == told[1]
-    by = ("all", "offer", "staff", "hour")
+    by = ("all", "location", "offer", "staff", "hour")
     counted = [
         list(await where.desk.store.counted(shop.business.id, since=month.first, until=month.last, by=by)) for where in (shop, elsewhere)
     ]

@@ -87,6 +87,7 @@ class Event(Table, tablename="event"):
     reason = Text(default="")
     staff_id = UUID(default=None, null=True)
     campaign_id = UUID(default=None, null=True)
+    location_id = UUID(default=None, null=True)
     seq = BigInt(default=None)
 
 

@@ -40,6 +40,7 @@ async def lay(desk: Desk, here: Here, laid: Laid, lines: Sequence[tuple[int, Eve
             reason=line.reason,
             staff_id=here.staff_id(line.staff_id, line.staff) if line.staff_id or line.staff else None,
             campaign_id=line.campaign_id,
+            location_id=here.location_id(line.location_id, line.location),
         )
         laid_down.add(id_)
         laid.rows.append(event)
