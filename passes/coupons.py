@@ -1,6 +1,6 @@
 """One right to one offer: redeem it, look it up, take it back, honour it late. One rule, one order, for every channel."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
@@ -13,6 +13,7 @@ from passes.offers import LAST_YEAR, Offer, end_of_day, expiry, over
 from passes.problems import (
     AlreadyRedeemed,
     Expired,
+    HeldTooLong,
     LimitReached,
     MayNotHonour,
     NotAllowed,
@@ -34,7 +35,15 @@ from passes.words import N_
 
 UNDO: Final = timedelta(minutes=15)
 LONGEST_HOLD: Final = timedelta(minutes=15)
-"""A coupon is held for a basket so long at the most."""
+"""A till holds a coupon for baskets so long at the most, and then as long not again."""
+SHORTEST_HOLD: Final = timedelta(minutes=1)
+Ended = Literal["redeemed", "released", "ended"]
+ENDED: Final[Mapping[Ended, str]] = {
+    "redeemed": N_("its coupons were redeemed with it"),
+    "released": N_("it was released"),
+    "ended": N_("its time was over"),
+}
+"""In which ways a reservation ends."""
 State = Literal["active", "redeemed", "voided", "pooled"]
 """``pooled``: an imported code that nobody has been given yet; presented, it is unknown."""
 Channel = Literal["typed", "camera", "scanner", "photo", "api", "alone"]
@@ -146,6 +155,7 @@ class Presented(msgspec.Struct, frozen=True, kw_only=True):
     places: tuple[str, ...] = ()
     redeemed_in_all: int = 0
     redeemed_by_customer: int = 0
+    """Of the offer, where it has limits: what is held counts as if it were redeemed, this coupon too if it is held."""
     redeemed_by_staff: int = 0
     """Today, by the person who asks (honoured, if that is what is asked for); only read where the business limits it."""
 
@@ -189,7 +199,8 @@ def look_up(presented: Presented, *, prefix: str, business: Business, person: Pe
     """The verdict that redeeming would give now: nothing if it would succeed, else the first Problem of the order.
 
     ``prefix`` is what was typed before the code; a prefix that is not the offer's makes it another, unknown code. With a ``hold``
-    the coupon must be held by it; then time is judged by the moment of the hold, and everything else as it is now.
+    the coupon must be held by it; then time is judged by the moment of the hold, the offer's limits have counted it already, and
+    everything else is judged as it is now.
     """
     coupon, offer = presented.coupon, presented.offer
     if coupon.business_id != business.id or coupon.state == "pooled" or (prefix and prefix != offer.prefix):
@@ -199,7 +210,7 @@ def look_up(presented: Presented, *, prefix: str, business: Business, person: Pe
     if coupon.state == "redeemed":
         raise _already(presented)
     if hold is not None and not held(coupon, now, by=hold.id):
-        raise NotHeld(until=min(hold.until, now))
+        raise not_held("ended", min(hold.until, now))
     if hold is None and held(coupon, now):
         raise Reserved(until=coupon.held_until)
     at = now if hold is None else hold.at
@@ -207,12 +218,31 @@ def look_up(presented: Presented, *, prefix: str, business: Business, person: Pe
         raise NotYetValid(valid_from=coupon.valid_from)
     if over(coupon.expires_at, at):
         raise Expired(expired_at=coupon.expires_at, may_honour=_may_honour(coupon, business=business, person=person, now=now))
-    _place_time_and_limits(presented, business=business, person=person, now=at, most_a_day=business.limits.redemptions)
+    _place_time_and_limits(
+        presented, business=business, person=person, now=at, most_a_day=business.limits.redemptions, counted=hold is not None
+    )
 
 
 def held(coupon: Coupon, now: datetime, *, by: UUID | None = None) -> bool:
     """Whether it is held for a basket now (of this reservation). It frees itself by time alone."""
     return coupon.held_until is not None and now < coupon.held_until and by in (None, coupon.held_by)
+
+
+def not_held(state: Ended, until: datetime) -> NotHeld:
+    """That a reservation has ended then, and in which way."""
+    why = ENDED[state]
+    return NotHeld(state=state, until=until, why=why)
+
+
+def hold_until(wanted: timedelta, *, now: datetime, began: datetime | None) -> datetime:
+    """Until when a till may hold a coupon that it began to hold then (within twice LONGEST_HOLD), and has perhaps let go since.
+
+    So no till holds one for ever by holding it anew: after LONGEST_HOLD it is free for as long. Raises HeldTooLong.
+    """
+    until = now + wanted if began is None else min(now + wanted, began + LONGEST_HOLD)
+    if began is not None and until < now + SHORTEST_HOLD:
+        raise HeldTooLong(again_at=began + 2 * LONGEST_HOLD)
+    return until
 
 
 def after(presented: Presented, before: Collection[Redemption]) -> Presented:
@@ -241,7 +271,19 @@ def _already(presented: Presented) -> AlreadyRedeemed:
     return AlreadyRedeemed(at=used.redemption.at, location=used.location, staff=used.staff, redemption_id=used.redemption.id)
 
 
-def _place_time_and_limits(presented: Presented, *, business: Business, person: Person, now: datetime, most_a_day: int | None) -> None:
+def full(presented: Presented, *, along: int = 0) -> LimitReached | None:
+    """Whether a limit of the offer is used up, or would be by so many others that come along."""
+    offer = presented.offer
+    if offer.most is not None and presented.redeemed_in_all + along >= offer.most:
+        return LimitReached(of=N_("offer"), most=offer.most)
+    if offer.most_each is not None and presented.redeemed_by_customer + along >= offer.most_each:
+        return LimitReached(of=N_("customer"), most=offer.most_each)
+    return None
+
+
+def _place_time_and_limits(
+    presented: Presented, *, business: Business, person: Person, now: datetime, most_a_day: int | None, counted: bool = False
+) -> None:
     offer = presented.offer
     if offer.locations and person.location_id not in offer.locations:
         raise WrongLocation(locations=presented.places)
@@ -249,10 +291,8 @@ def _place_time_and_limits(presented: Presented, *, business: Business, person: 
         raise OutsideHours(hours=offer.hours)
     if (person.kiosk and not offer.at_kiosk) or (person.alone and not offer.alone):
         raise StaffNeeded
-    if offer.most is not None and presented.redeemed_in_all >= offer.most:
-        raise LimitReached(of=N_("offer"), most=offer.most)
-    if offer.most_each is not None and presented.redeemed_by_customer >= offer.most_each:
-        raise LimitReached(of=N_("customer"), most=offer.most_each)
+    if not counted and (limit := full(presented)):
+        raise limit
     if most_a_day is not None and not person.machine and presented.redeemed_by_staff >= most_a_day:
         raise LimitReached(of=N_("staff member"), most=most_a_day)
 

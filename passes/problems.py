@@ -158,12 +158,38 @@ class BasketRefused(Problem):
     sentence = N_("Not all codes of this basket can be redeemed, so none was: {refusals}.")
 
 
+class ReservationRefused(Problem):
+    """Of several codes some cannot be held, so none is. Facts: refusals (each with its code, word, sentences and facts)."""
+
+    word = "reservation_refused"
+    title = N_("Nothing is held")
+    sentence = N_("Not all codes of this basket can be held, so none is: {refusals}.")
+
+
+class HeldTooLong(Problem):
+    """This till has held the coupon for as long as one may. It can be redeemed. Facts: again_at (when this till may hold it again)."""
+
+    word = "held_too_long"
+    title = N_("Held long enough")
+    sentence = N_("This till has held this coupon for 15 minutes, and may hold it again from {again_at}. It can be redeemed now.")
+    say = N_("Let us use this reward now, or another time.")
+
+
 class NotHeld(Problem):
-    """The reservation has ended: its time is over, it was released, or it is redeemed already. Facts: until."""
+    """The reservation has ended. Facts: state (redeemed, released, or ended by time), until (when), why (a sentence)."""
 
     word = "not_held"
     title = N_("Not held any more")
-    sentence = N_("This reservation ended at {until}. Look the codes up again.")
+    sentence = N_("This reservation ended at {until}: {why}. Look the codes up again.")
+    spoken = ("why",)
+
+
+class AnotherTill(Problem):
+    """The reservation was made by a key of another location, and this one may not `manage`. Facts: location."""
+
+    word = "another_till"
+    title = N_("Held by another till")
+    sentence = N_("This was held at {location}: redeem or release it there, or with a key that may manage.")
 
 
 class WrongCurrency(Problem):

@@ -183,7 +183,7 @@ class Configured(Conversing):
 
 
 def _gets_a_limit(was: Offer, became: Offer) -> bool:
-    """Whether an offer has a limit that it had not. While it has any, what either would count is counted (app.desk.redeem.counted)."""
+    """Whether an offer has a limit that it had not. While it has any, what either would count is counted (app.desk.limits.of_offer)."""
     limits = ((was.most, became.most), (was.most_each, became.most_each))
     return any(old is None and new is not None for old, new in limits)
 

@@ -425,17 +425,24 @@ class Statements:
             WHERE o.business_id = $1""")
         self.known_codes = self._made(f"SELECT code FROM coupon WHERE business_id = $1 AND code {self._say.listed(2)}")
         # What an offer's limits count, counted anew: $1 business, $2 the key, $3 the offer. Who was merged is whom they were merged into.
-        who = "coalesce(u.merged_into, r.customer_id)"
+        # (A coupon is also held by the redemption that an import brings later, and is counted then.)
+        who = "coalesce(u.merged_into, t.customer_id)"
         held = """
-            FROM redemption AS r LEFT JOIN customer AS u ON u.id = r.customer_id
-            WHERE r.offer_id = $3 AND NOT EXISTS (SELECT 1 FROM reversal AS v WHERE v.redemption_id = r.id)"""
+            FROM (SELECT r.customer_id FROM redemption AS r
+                WHERE r.offer_id = $3 AND NOT EXISTS (SELECT 1 FROM reversal AS v WHERE v.redemption_id = r.id)
+                UNION ALL SELECT c.customer_id FROM coupon AS c JOIN reservation AS w ON w.id = c.held_by
+                WHERE c.offer_id = $3 AND c.held_by IS NOT NULL) AS t
+            LEFT JOIN customer AS u ON u.id = t.customer_id"""
         self.recount = (
             self._made(f"DELETE FROM tally WHERE business_id = $1 AND key {self._say.from_} $2 AND key {self._say.below} ($2 || ';')"),
             self._made(f"INSERT INTO tally (business_id, key, n) SELECT $1, $2::text, count(*) {held}"),
             self._made(f"""
                 INSERT INTO tally (business_id, key, n) SELECT $1, $2::text || ':' || {who}, count(*) {held}
-                AND r.customer_id IS NOT NULL GROUP BY {who}"""),
+                WHERE t.customer_id IS NOT NULL GROUP BY {who}"""),
         )
+        self.lapsed = self._made(f"""
+            SELECT {COUPON.select("c")} FROM coupon AS c JOIN reservation AS w ON w.id = c.held_by
+            WHERE c.offer_id = $1 AND c.held_by IS NOT NULL AND (c.held_until <= $2 OR c.state <> 'active') LIMIT $3""")
         self.tallied = self._made("SELECT n FROM tally WHERE business_id = $1 AND key = $2")
 
     def held(self, shape: Shape[Any]) -> str:

@@ -12,6 +12,7 @@ from app.db.cards import Cards
 from app.db.conversing import just
 from app.db.history import Query
 from app.db.shapes import COUPON, REDEMPTION, RESERVATION, RETURN, SALE, checked
+from app.db.statements import Ask
 from app.store import Place, Reservation, Return, Sale
 from passes.coupons import LONGEST_HOLD, Coupon, Presented, Redemption
 
@@ -47,6 +48,19 @@ class Tills(Cards):
             SELECT {RESERVATION.select("r")} FROM reservation AS r WHERE {" AND ".join(wanted)}
             ORDER BY r.at DESC, r.id DESC LIMIT {query.given(limit)}"""
         return [RESERVATION.read(row) for row in await self._read(just(query.ask(text)))]
+
+    async def held_since(self, business_id: UUID, key_id: UUID, coupon_ids: Sequence[UUID], *, since: datetime) -> Mapping[UUID, datetime]:
+        """See app.store.Store."""
+        query = Query(self._dialect)
+        mine = f"r.business_id = {query.given(business_id)} AND r.at > {query.given(checked(since))}"
+        of = " OR ".join([f"r.body LIKE {query.given(f'%{one}%')}" for one in coupon_ids])
+        text = f"SELECT {RESERVATION.select('r')} FROM reservation AS r WHERE {mine} AND ({of}) ORDER BY r.at DESC"
+        found = [RESERVATION.read(row) for row in await self._read(just(query.ask(text)))]
+        return {one: held.at for held in found if held.key_id == key_id for one in held.coupon_ids}
+
+    async def lapsed(self, offer_id: UUID, *, now: datetime, limit: int = 100) -> Sequence[Coupon]:
+        """See app.store.Store."""
+        return [COUPON.read(row) for row in await self._read(just(Ask(self._say.lapsed, (offer_id, checked(now), limit))))]
 
     async def sales_of(self, business_id: UUID, basket_ids: Sequence[UUID]) -> Mapping[UUID, Sale]:
         """See app.store.Store."""

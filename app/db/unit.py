@@ -14,9 +14,9 @@ from passes.coupons import Coupon, Redemption, Reversal
 
 VERSION: Final = CARD.columns.index("version")
 USES: Final = frozenset({Redemption, Reversal})
-"""The records that an offer's limits count."""
+"""The records that an offer's limits count, and they count what is held."""
 OF_OFFER: Final = "offer:"
-"""How the keys begin under which they are counted (app.desk.redeem.counted)."""
+"""How the keys begin under which they are counted (app.desk.limits.of_offer)."""
 _MAY_SEE: Final = {of: frozenset(names) for of, names in SEEN.items()}
 _MAY_SET: Final = {of: frozenset(names) for of, names in CHANGING.items()}
 _SECOND: Final = timedelta(seconds=1)
@@ -30,7 +30,7 @@ class Comparison(msgspec.Struct, frozen=True):
     seen: Mapping[str, Any]
     to: Mapping[str, Any]
     unlimited: bool = False
-    """It uses a coupon, or takes that back, and counts nothing for the offer: so the offer must have no limits (any more)."""
+    """It uses or holds a coupon, or takes that back, and counts nothing for the offer: so the offer must have no limits (any more)."""
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +71,8 @@ def ready(unit: Unit) -> Ready:
     if touches:
         new = {row.id for row in unit.rows if isinstance(row, Card)}
         touches = tuple(dict.fromkeys(card_id for card_id in touches if card_id not in new))
-    uses = any(type(row) in USES for row in unit.rows) and not any(tally.key.startswith(OF_OFFER) for tally in unit.tallies)
+    uses = any(type(row) in USES for row in unit.rows) or any("held_by" in change.to for change in unit.changes)
+    uses = uses and not any(tally.key.startswith(OF_OFFER) for tally in unit.tallies)
     return Ready(
         at=checked(unit.at),
         due_at=checked(unit.due_at),

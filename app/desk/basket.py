@@ -16,7 +16,7 @@ from app.desk.views import BasketView, ResultsView, ResultView
 from app.store import Caller, Duplicate, Lost
 from passes import coupons
 from passes.coupons import Channel, Coupon, Hold, Presented, Redemption
-from passes.problems import BasketRefused, Busy, Problem, Refused
+from passes.problems import BasketRefused, Busy, Problem, Refused, ReservationRefused
 
 
 class Twice(Exception):
@@ -64,7 +64,7 @@ def showing(desk: Desk, caller: Caller, codes: Sequence[str]) -> Showing:
 
     async def one(code: str, now: datetime) -> Found | Problem:
         try:
-            return await find(desk, caller, code, now)
+            return await find(desk, caller, code, now, along=len(codes) - 1)
         except Problem as problem:
             return problem
 
@@ -137,7 +137,8 @@ def decided(desk: Desk, caller: Caller, shown: Shown, *, basket_id: UUID | None,
             raise Twice((first, second))
     ones: list[One] = []
     before: list[Redemption] = []
-    for code, found in zip(shown.codes, shown.found, strict=True):
+    places = sorted(desk.world.new_id() for _ in ids)  # a basket is read in the order of these
+    for code, found, place in zip(shown.codes, shown.found, places, strict=True):
         if isinstance(found, Problem):
             ones.append(Bad(code=code, problem=found, coupon=None))
             continue
@@ -149,7 +150,7 @@ def decided(desk: Desk, caller: Caller, shown: Shown, *, basket_id: UUID | None,
                 person=caller.person,
                 channel=channel,
                 now=now,
-                redemption_id=desk.world.new_id(),
+                redemption_id=place,
                 hold=shown.hold,
             )
         except Problem as problem:
@@ -164,15 +165,24 @@ def _refusals(ones: Sequence[One]) -> list[tuple[str, Problem, Coupon | None]]:
     return [(one.code, one.problem, one.coupon) for one in ones if isinstance(one, Bad)]
 
 
-async def refuse_together(desk: Desk, caller: Caller, ones: Sequence[One], *, channel: Channel, once: Once, now: datetime) -> list[Good]:
-    """All of them, if all are good. If any is not, records each refusal and the answer in one unit, and raises BasketRefused."""
+async def refuse_together(
+    desk: Desk,
+    caller: Caller,
+    ones: Sequence[One],
+    *,
+    channel: Channel,
+    once: Once,
+    now: datetime,
+    problem: type[BasketRefused | ReservationRefused] = BasketRefused,
+) -> list[Good]:
+    """All of them, if all are good. If any is not, records each refusal and the answer in one unit, and raises the ``problem``."""
     wrong = _refusals(ones)
     if not wrong:
         return [one for one in ones if isinstance(one, Good)]
-    problem = BasketRefused(refusals=tuple(Refused(code, why) for code, why, _ in wrong))
+    all_ = problem(refusals=tuple(Refused(code, why) for code, why, _ in wrong))
     rows, counts = redeem.refused(desk, caller, wrong, channel=channel, now=now)
     try:
-        await desk.commit(now, counts=counts, rows=(*rows, *once.refused(problem, caller, now)))
+        await desk.commit(now, counts=counts, rows=(*rows, *once.refused(all_, caller, now)))
     except Duplicate as duplicate:
         raise Repeated from duplicate
-    raise problem
+    raise all_

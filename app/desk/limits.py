@@ -1,17 +1,34 @@
-"""What one member of staff may do: with a reason, and on one day as often as the business says."""
+"""How often: what an offer's limits count; what one member of staff may do, with a reason, and on one day as often as the business says."""
 
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from app.desk import Desk
 from app.store import Caller, Tally
 from passes.businesses import MANAGERS, Business
+from passes.coupons import Coupon
+from passes.offers import Offer
 from passes.problems import LimitReached, NotAllowed, ReasonNeeded
 from passes.words import N_
 
 Limited = Literal["redemptions", "stamps", "corrections", "goodwill", "compensations"]
 """The fields of passes.businesses.Limits."""
+
+
+def of_offer(offer: Offer, coupon: Coupon, *, by: Literal[1, 0, -1], always: bool = False) -> tuple[Tally, ...]:
+    """The counts that an offer's limits need, both if it has either; an offer without limits costs nothing here, but ``always``.
+
+    Held for a basket counts one more, and so does redeemed; 0 says that it is counted already.
+    """
+    if not (offer.limited or always):
+        return ()
+    in_all = Tally(business_id=offer.business_id, key=f"offer:{offer.id}", by=by, most=offer.most if by > 0 else None)
+    if coupon.customer_id is None:
+        return (in_all,)
+    return (in_all, replace(in_all, key=f"{in_all.key}:{coupon.customer_id}", most=offer.most_each if by > 0 else None))
 
 
 def managing(caller: Caller) -> None:

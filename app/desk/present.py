@@ -1,5 +1,6 @@
 """A code is presented: what is it, and what would redeeming it give?"""
 
+import contextlib
 from collections.abc import Callable
 from datetime import datetime
 from typing import Literal
@@ -7,15 +8,16 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
-from app.desk import Desk, limits
+from app.desk import ATTEMPTS, Desk, limits
 from app.desk.read import followed
 from app.desk.views import Verdict
-from app.store import Caller, CardFacts
+from app.store import Caller, CardFacts, Change, Lost
 from passes import codes, coupons
 from passes.cards import ready
 from passes.codes import Code, Number
-from passes.coupons import Presented
-from passes.problems import CardPresented, MistypedCode, Problem, SeveralCodes, UnknownCode, UnreadablePhoto
+from passes.coupons import Coupon, Presented
+from passes.offers import Offer
+from passes.problems import Busy, CardPresented, MistypedCode, Problem, SeveralCodes, UnknownCode, UnreadablePhoto
 from passes.words import N_
 
 
@@ -26,12 +28,14 @@ class Found(msgspec.Struct, frozen=True):
     prefix: str
 
 
-async def find(desk: Desk, caller: Caller, typed: str, now: datetime, *, kind: Literal["redemptions", "goodwill"] = "redemptions") -> Found:
+async def find(
+    desk: Desk, caller: Caller, typed: str, now: datetime, *, kind: Literal["redemptions", "goodwill"] = "redemptions", along: int = 0
+) -> Found:
     """The coupon behind a presented text, and how often today the caller has done this ``kind`` of thing, where that is limited.
 
-    Raises MistypedCode, UnknownCode, or CardPresented for a card's own number.
+    ``along`` is how many others come along with it. Raises MistypedCode, UnknownCode, or CardPresented for a card's own number.
     """
-    found = await card_or_coupon(desk, caller, typed, now, kind=kind)
+    found = await card_or_coupon(desk, caller, typed, now, kind=kind, along=along)
     if isinstance(found, CardFacts):
         waiting = ready(found.coupons, now)
         shown = tuple(codes.group(one.code, found.offers[one.offer_id].prefix) for one in waiting)
@@ -40,7 +44,7 @@ async def find(desk: Desk, caller: Caller, typed: str, now: datetime, *, kind: L
 
 
 async def card_or_coupon(
-    desk: Desk, caller: Caller, typed: str, now: datetime, *, kind: Literal["redemptions", "goodwill"] = "redemptions"
+    desk: Desk, caller: Caller, typed: str, now: datetime, *, kind: Literal["redemptions", "goodwill"] = "redemptions", along: int = 0
 ) -> Found | CardFacts:
     """The card (without its story) whose number a presented text is, or what ``find`` finds. Raises MistypedCode or UnknownCode."""
     business = caller.business
@@ -56,8 +60,27 @@ async def card_or_coupon(
         presented, prefix = await desk.store.presented(business.id, read.also), ""
     if presented is None:
         raise MistypedCode if read.mistyped else UnknownCode
+    if coupons.full(presented, along=along):
+        await _free(desk, presented.offer, now)
+        presented = await desk.store.coupon(business.id, presented.coupon.id) or presented
     done = await limits.done(desk, caller, kind, now)
     return Found(replace(presented, redeemed_by_staff=done) if done else presented, prefix)
+
+
+async def _free(desk: Desk, offer: Offer, now: datetime) -> None:
+    """Holds of this offer that are over are not counted any more.
+
+    A hold ends by time alone, and whoever finds a limit used up is the first to whom it matters that one has.
+    """
+    free = {"held_by": None, "held_until": None}
+    for _ in range(ATTEMPTS):
+        if not (lapsed := await desk.store.lapsed(offer.id, now=now)):
+            return
+        seen = [{"held_by": one.held_by, "customer_id": one.customer_id} for one in lapsed]
+        changes = [Change(of=Coupon, id=one.id, seen=was, to=free) for one, was in zip(lapsed, seen, strict=True)]
+        with contextlib.suppress(Lost):  # somebody else has just done the same, or uses one of them
+            await desk.commit(now, changes=changes, tallies=[tally for one in lapsed for tally in limits.of_offer(offer, one, by=-1)])
+    raise Busy(retry_after=1)
 
 
 def one_code(texts: tuple[str, ...], caller: Caller) -> str:

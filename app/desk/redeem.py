@@ -18,7 +18,6 @@ from passes import codes, coupons
 from passes.businesses import Business, Person
 from passes.cards import Card, Event
 from passes.coupons import Channel, Coupon, Presented, Redemption, Refusal, Used
-from passes.offers import Offer
 from passes.problems import Busy, CardPresented, NotFound, Problem, SeveralCodes, UnreadablePhoto
 from passes.words import N_
 
@@ -186,7 +185,8 @@ async def record(
             )
         )
         counts = (*counts, *counting.redeemed(redemption, coupon, caller.business.tz))
-        tallies += [*counted(presented.offer, coupon, by=1, always=limited), *limits.tally(caller, kind, now)]
+        by: Literal[0, 1] = 0 if coupon.held_by else 1  # what is held was counted when it was held
+        tallies += [*limits.of_offer(presented.offer, coupon, by=by, always=limited), *limits.tally(caller, kind, now)]
         event = Event(
             id=desk.world.new_id(),
             business_id=coupon.business_id,
@@ -264,16 +264,6 @@ def refused(
         rows += [refusal, happened]
         counts += counting.refused(refusal, caller.business.tz)
     return tuple(rows), tuple(counts)
-
-
-def counted(offer: Offer, coupon: Coupon, *, by: Literal[1, -1], always: bool = False) -> tuple[Tally, ...]:
-    """The counts that an offer's limits need, both if it has either; an offer without limits costs nothing here, but ``always``."""
-    if not (offer.limited or always):
-        return ()
-    in_all = Tally(business_id=offer.business_id, key=f"offer:{offer.id}", by=by, most=offer.most if by > 0 else None)
-    if coupon.customer_id is None:
-        return (in_all,)
-    return (in_all, replace(in_all, key=f"{in_all.key}:{coupon.customer_id}", most=offer.most_each if by > 0 else None))
 
 
 def receipt_of(

@@ -9,14 +9,14 @@ import msgspec
 from msgspec.structs import replace
 
 from app.desk import ATTEMPTS, Desk, Once, Repeated, basket, limits
-from app.desk.basket import Shown
+from app.desk.basket import Bad, Good, One, Shown
 from app.desk.present import Found
 from app.desk.sales import Told
 from app.desk.views import BasketView, ReservationView
-from app.store import Caller, Change, Duplicate, Lost, Place, Reservation
+from app.store import Caller, Change, Duplicate, Lost, Place, Reservation, Tally
 from passes import codes
-from passes.coupons import Coupon, Hold, Presented
-from passes.problems import Busy, NotFound, NotHeld
+from passes.coupons import LONGEST_HOLD, Coupon, Ended, Hold, Presented, hold_until, not_held
+from passes.problems import AnotherTill, Busy, HeldTooLong, NotFound, ReservationRefused
 from passes.words import N_
 
 
@@ -24,18 +24,27 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """How a reservation stands: ``ended`` is when it did, or will."""
 
     reservation: Reservation
-    state: Literal["held", "redeemed", "released", "ended"]
+    state: Literal["held"] | Ended
     ended: datetime
     presented: tuple[Presented, ...]
 
+    def must_be_held(self) -> None:
+        """Raises NotHeld, and says what became of it."""
+        if self.state != "held":
+            raise not_held(self.state, self.ended)
+
 
 async def hold(desk: Desk, caller: Caller, typed: Sequence[str], *, minutes: int, receipt: str, once: Once) -> ReservationView:
-    """Hold all of them, or none. Raises BasketRefused, after recording each refusal; basket.Twice."""
+    """Hold all of them, or none; fewer ``minutes`` of what this till has held already. They count for limits as if they were redeemed.
+
+    Raises ReservationRefused, after recording each refusal; basket.Twice.
+    """
     shown = basket.showing(desk, caller, typed)
     for _ in range(ATTEMPTS):
         now = desk.world.now()
         ones = basket.decided(desk, caller, await shown(now), basket_id=None, channel="api", now=now)
-        good = await basket.refuse_together(desk, caller, ones, channel="api", once=once, now=now)
+        ones, until = await _as_long(desk, caller, ones, timedelta(minutes=minutes), now)
+        good = await basket.refuse_together(desk, caller, ones, channel="api", once=once, now=now, problem=ReservationRefused)
         presented = tuple(one.presented for one in good)
         reservation = Reservation(
             id=desk.world.new_id(),
@@ -44,7 +53,7 @@ async def hold(desk: Desk, caller: Caller, typed: Sequence[str], *, minutes: int
             location_id=caller.person.location_id,
             staff_id=caller.person.staff_id,
             at=now,
-            until=now + timedelta(minutes=minutes),
+            until=until,
             coupon_ids=tuple(one.coupon.id for one in presented),
             receipt=receipt,
         )
@@ -52,7 +61,7 @@ async def hold(desk: Desk, caller: Caller, typed: Sequence[str], *, minutes: int
         to = {"held_by": reservation.id, "held_until": reservation.until}
         changes = [Change(of=Coupon, id=one.coupon.id, seen=_as_seen(one.coupon), to=to) for one in presented]
         try:
-            await desk.commit(now, changes=changes, rows=(reservation, *once.done(view, caller, now)))
+            await desk.commit(now, changes=changes, tallies=_counted(presented), rows=(reservation, *once.done(view, caller, now)))
         except Lost:
             continue
         except Duplicate as duplicate:
@@ -64,13 +73,11 @@ async def hold(desk: Desk, caller: Caller, typed: Sequence[str], *, minutes: int
 async def redeem(desk: Desk, caller: Caller, reservation_id: UUID, *, told: Told | None, once: Once) -> BasketView:
     """Redeem what is held, all of it or nothing; as far as time goes, as if it were still the moment of the hold.
 
-    Raises NotFound, NotHeld, BasketRefused and WrongCurrency.
+    Raises NotFound, AnotherTill, NotHeld, BasketRefused and WrongCurrency.
     """
 
     async def shown(now: datetime) -> Shown:
-        standing = await _standing(desk, caller, reservation_id, now)
-        if standing.state != "held":
-            raise NotHeld(until=standing.ended)
+        standing = await _theirs(desk, caller, reservation_id, now)
         held = standing.reservation
         done = await limits.done(desk, caller, "redemptions", now)
         return Shown(
@@ -84,12 +91,10 @@ async def redeem(desk: Desk, caller: Caller, reservation_id: UUID, *, told: Told
 
 
 async def release(desk: Desk, caller: Caller, reservation_id: UUID, *, once: Once) -> ReservationView:
-    """Let go what is held. Raises NotFound, and NotHeld for one that has ended, in whatever way."""
+    """Let go what is held. Raises NotFound, AnotherTill, and NotHeld for one that has ended, in whatever way."""
     for _ in range(ATTEMPTS):
         now = desk.world.now()
-        standing = await _standing(desk, caller, reservation_id, now)
-        if standing.state != "held":
-            raise NotHeld(until=standing.ended)
+        standing = await _theirs(desk, caller, reservation_id, now)
         let_go = replace(
             standing.reservation,
             id=_release_of(reservation_id),
@@ -103,9 +108,11 @@ async def release(desk: Desk, caller: Caller, reservation_id: UUID, *, once: Onc
         became = replace(standing, state="released", ended=now)
         view = _view(desk, caller, became, language=once.language, now=now)
         free = {"held_by": None, "held_until": None}
-        changes = [Change(of=Coupon, id=one.coupon.id, seen={"held_by": reservation_id}, to=free) for one in standing.presented]
+        still = [one for one in standing.presented if one.coupon.held_by == reservation_id]  # not what was voided, and freed by that
+        seen = [{"held_by": reservation_id, "customer_id": one.coupon.customer_id} for one in still]
+        changes = [Change(of=Coupon, id=one.coupon.id, seen=was, to=free) for one, was in zip(still, seen, strict=True)]
         try:
-            await desk.commit(now, changes=changes, rows=(let_go, *once.done(view, caller, now)))
+            await desk.commit(now, changes=changes, tallies=_counted(still, by=-1), rows=(let_go, *once.done(view, caller, now)))
         except Lost:
             continue
         except Duplicate as duplicate:
@@ -128,6 +135,42 @@ async def holding(desk: Desk, caller: Caller, *, language: str, after: Place | N
     found = await desk.store.holding(caller.business.id, now=now, after=after, limit=limit)
     standing = [_as_held(one, await _presented(desk, one)) for one in found]
     return [_view(desk, caller, one, language=language, now=now) for one in standing]
+
+
+async def _as_long(desk: Desk, caller: Caller, ones: Sequence[One], wanted: timedelta, now: datetime) -> tuple[tuple[One, ...], datetime]:
+    """The same, without what this till has held for too long already; and until when it may hold all of them."""
+    ids = [one.presented.coupon.id for one in ones if isinstance(one, Good)]
+    key_id, since = caller.person.counter_id, now - 2 * LONGEST_HOLD
+    began = await desk.store.held_since(caller.business.id, key_id, ids, since=since) if ids else {}
+    until = now + wanted
+    judged: list[One] = []
+    for one in ones:
+        judged.append(one)
+        if isinstance(one, Good):
+            coupon = one.presented.coupon
+            try:
+                until = min(until, hold_until(wanted, now=now, began=began.get(coupon.id)))
+            except HeldTooLong as problem:
+                judged[-1] = Bad(code=one.code, problem=problem, coupon=coupon)
+    return tuple(judged), until
+
+
+def _counted(ones: Sequence[Presented], *, by: Literal[1, -1] = 1) -> list[Tally]:
+    """What the offers' limits count of coupons that are held or let go; of one whose last hold is over, nothing new."""
+    limited = any(one.offer.limited for one in ones)
+    each = [(one, 0 if by > 0 and one.coupon.held_by else by) for one in ones]
+    return [tally for one, n in each for tally in limits.of_offer(one.offer, one.coupon, by=n, always=limited)]
+
+
+async def _theirs(desk: Desk, caller: Caller, reservation_id: UUID, now: datetime) -> Standing:
+    """One that is held, and by the caller: by its key, at its location, or by whoever may manage. Raises NotFound, NotHeld, AnotherTill."""
+    standing = await _standing(desk, caller, reservation_id, now)
+    standing.must_be_held()
+    held, person = standing.reservation, caller.person
+    if held.key_id != person.counter_id and held.location_id != person.location_id and "manage" not in caller.scopes:
+        places = {one.id: one.name for one in await desk.store.locations(caller.business.id)}
+        raise AnotherTill(location=places.get(held.location_id, ""))
+    return standing
 
 
 async def _standing(desk: Desk, caller: Caller, reservation_id: UUID, now: datetime) -> Standing:

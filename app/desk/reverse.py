@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from app.desk import ATTEMPTS, Desk, Once, Repeated, counting, giving, leaving
-from app.desk.redeem import counted
+from app.desk.limits import of_offer
 from app.desk.views import BasketReversalView, ReversalView
 from app.store import Caller, Change, Count, Duplicate, Lost, Row, Tally
 from passes import coupons
@@ -132,7 +132,7 @@ async def _back(desk: Desk, caller: Caller, done: Sequence[Done], *, reason: str
         seen = {"state": "redeemed", "redemption_id": redemption.id, "customer_id": coupon.customer_id}
         to = {"state": became.state, "redemption_id": None, "voided_at": became.voided_at}
         back.changes.append(Change(of=Coupon, id=coupon.id, seen=seen, to=to))
-        back.tallies += counted(presented.offer, coupon, by=-1, always=limited)
+        back.tallies += of_offer(presented.offer, coupon, by=-1, always=limited)
         back.counts += counting.redeemed(redemption, coupon, zone, n=-1)
         back.rows += [reversal, event]
         if left_at:

@@ -25,6 +25,14 @@ class Tills(Protocol):
         """The reservations that hold a coupon now, the newest first, after (older than) a place."""
         ...
 
+    async def held_since(self, business_id: UUID, key_id: UUID, coupon_ids: Sequence[UUID], *, since: datetime) -> Mapping[UUID, datetime]:
+        """When the key first held each of these coupons (one at least) after then, if it did; perhaps of others, too."""
+        ...
+
+    async def lapsed(self, offer_id: UUID, *, now: datetime, limit: int = 100) -> Sequence[Coupon]:
+        """Coupons of an offer that a reservation has held: its time is over, or they are void; they are counted as held all the same."""
+        ...
+
     async def sales_of(self, business_id: UUID, basket_ids: Sequence[UUID]) -> Mapping[UUID, Sale]:
         """What a till said of the sales in which these baskets were redeemed, by basket."""
         ...

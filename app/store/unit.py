@@ -25,11 +25,11 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
-    """Count one more (or one less) under ``key``; with ``most`` the unit is lost where that would pass it."""
+    """Count one more (or one less) under ``key``; with ``most`` the unit is lost where that would pass it. 0: it is counted already."""
 
     business_id: UUID
     key: str
-    by: Literal[1, -1]
+    by: Literal[1, 0, -1]
     most: int | None = None
 
 

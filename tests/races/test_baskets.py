@@ -10,7 +10,9 @@ from house import House, at_once
 from servers import Answer
 from test_races import words
 
-from passes.coupons import Redemption
+from app import world
+from app.store import Change, Unit
+from passes.coupons import Coupon, Redemption
 
 
 async def used(house: House, coupon_ids: Sequence[UUID]) -> list[Redemption]:
@@ -56,6 +58,37 @@ async def test_baskets_that_overlap_use_every_coupon_once_never_half_of_all_and_
     )
     given = [one for answer in answers for one in answer.body.get("results", []) if not one["problem"]]
     assert len(given) == len(await used(house, [coupon_id for coupon_id, _ in coupons])) == 5
+
+
+async def test_of_an_offer_with_a_limit_no_more_are_held_than_can_be_redeemed_and_all_that_are_held_can(house: House) -> None:
+    store, most = house.shop.desk.store, 5
+    await house.shop.change_offer("cookie", most=most)
+    for _ in range(2):
+        coupons = [await house.coupon() for _ in range(16)]
+        answers = await at_once(
+            house.ask("reservations", {"codes": [code]}) if number % 4 else house.redeem(code) for number, (_, code) in enumerate(coupons)
+        )
+        good = [one for one in answers if one.status == 201]
+        assert {one.body["word"] for one in answers if one.status != 201} <= {"limit_reached", "reservation_refused"}
+        assert len(good) == 5
+        holds = [one.body["id"] for one in good if "until" in one.body]
+
+        # Of some the time is over; everybody wants their places at once, and nobody the places of the others.
+        lapsed, kept = holds[::2], holds[1::2]
+        over = {"held_until": world.now()}
+        held = {one.body["id"]: one.body["coupons"][0]["id"] for one in good if "until" in one.body}
+        changes = tuple(Change(of=Coupon, id=UUID(held[one]), seen={"held_by": UUID(one)}, to=over) for one in lapsed)
+        await store.commit(Unit(at=world.now(), due_at=world.now(), changes=changes))
+        wanted = [code for coupon_id, code in coupons if await house.state(coupon_id) == "active"]
+        answers = await at_once(
+            [*(house.ask("redemptions", {"reservation_id": one}) for one in kept), *(house.redeem(code) for code in wanted)]
+        )
+        through, others = answers[: len(kept)], answers[len(kept) :]
+        assert {one.status for one in through} <= {201}
+        assert sum(one.status == 201 for one in others) == len(lapsed)
+        assert len(await used(house, [coupon_id for coupon_id, _ in coupons])) == 5
+        most += 5
+        await house.shop.change_offer("cookie", most=most)
 
 
 async def test_of_a_coupon_that_is_held_redeemed_and_released_and_of_a_receipt_brought_back_at_once_one_comes_first(house: House) -> None:

@@ -35,7 +35,7 @@ from passes import coupons
 from passes.businesses import Business, Limits, Person
 from passes.coupons import Coupon, Presented, Redemption, Used
 from passes.offers import Days, Offer, Window, end_of_day
-from passes.problems import Expired, LimitReached, MayNotHonour, NothingToReverse, Problem, Reserved, TooLateToReverse
+from passes.problems import Expired, HeldTooLong, LimitReached, MayNotHonour, NothingToReverse, Problem, Reserved, TooLateToReverse
 
 SECOND = timedelta(seconds=1)
 LATE = Window((0,), dt.time(20), dt.time(22))  # Monday evening: never on a Friday noon
@@ -465,9 +465,21 @@ def test_what_is_held_is_judged_by_the_moment_of_the_hold_and_by_nobody_elses() 
     assert redeemed(by=replace(hold, id=an_id())) == "not_held"
     assert redeemed(now=hold.until) == "not_held"
     assert redeemed(by=None, now=hold.until) == "expired"
-    assert redeemed(replace(shown, offer=replace(under, most=5), redeemed_in_all=5)) == "limit_reached"
+    assert redeemed(replace(shown, offer=replace(under, most=5), redeemed_in_all=5)) == "redeemed"  # it was counted when it was held
     assert redeemed(replace(shown, coupon=coupons.voided(one, at=NOON))) == "voided"
     assert isinstance(outcome(honour, shown, now=NOON + 2 * MINUTE), Reserved)
+
+
+def test_a_till_holds_a_coupon_for_fifteen_minutes_in_all_and_then_lets_it_go_for_as_long() -> None:
+    def until(now: datetime, minutes: int = 10, began: datetime | None = NOON) -> datetime | Problem:
+        return outcome(coupons.hold_until, minutes * MINUTE, now=now, began=began)
+
+    assert until(NOON, began=None) == NOON + 10 * MINUTE
+    assert until(NOON + 3 * MINUTE) == NOON + 13 * MINUTE
+    assert until(NOON + 6 * MINUTE) == until(NOON + 14 * MINUTE) == NOON + 15 * MINUTE
+    refused = until(NOON + 14 * MINUTE + timedelta(seconds=1))
+    assert isinstance(refused, HeldTooLong)
+    assert refused.facts == {"again_at": NOON + 30 * MINUTE}
 
 
 def test_what_is_redeemed_in_front_counts_for_the_limits_of_what_comes_after() -> None:

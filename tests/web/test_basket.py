@@ -1,6 +1,6 @@
 """A till redeems several codes together, holds them for a basket, says what was sold, and takes it back when goods are returned."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -8,7 +8,7 @@ from databases import BOTH
 from msgspec.structs import replace
 from shop import Shop
 
-from app.desk import leaving, merging
+from app.desk import keys, leaving, merging
 from app.store import Unit
 from passes import codes, coupons
 from passes.coupons import Coupon
@@ -155,7 +155,9 @@ async def test_a_basket_is_taken_back_whole_or_some_of_it_and_never_half(shop: S
     shop.clock.forward(minutes=16)
     assert (await shop.post(path, {})).json()["word"] == "too_late_to_reverse"
     rest = await shop.post(path, {"reason": "wrong table"}, who="Minh")
-    assert len(rest.json()["reversals"]) == 3
+    assert [one["redemption_id"] for one in rest.json()["reversals"]] == [
+        one for one in ids if one != some.json()["reversals"][0]["redemption_id"]
+    ]
     assert [await state(shop, one) for one in given] == ["active"] * 4
     assert (await shop.post(path, {"reason": "wrong table"}, who="Minh")).json()["word"] == "nothing_to_reverse"
     assert (await shop.post(f"baskets/{uuid4()}/reversal", {})).json()["word"] == "not_found"
@@ -190,7 +192,9 @@ async def test_what_is_held_is_nobody_elses_until_it_is_redeemed(shop: Shop) -> 
     assert {(one["redemption"]["receipt"], one["redemption"]["amount"]) for one in given.json()["redemptions"]} == {("R-7", 5_000)}
     now = (await shop.get(f"reservations/{held.json()['id']}")).json()
     assert (now["state"], [one["state"] for one in now["coupons"]]) == ("redeemed", ["redeemed", "redeemed"])
-    assert (await shop.post("redemptions", {"reservation_id": held.json()["id"]})).json()["word"] == "not_held"
+    late = (await shop.post("redemptions", {"reservation_id": held.json()["id"]})).json()
+    assert (late["word"], late["facts"]["state"], late["facts"]["until"]) == ("not_held", "redeemed", now["until"])
+    assert "its coupons were redeemed with it" in late["detail"]
     assert (await shop.post(f"reservations/{held.json()['id']}/release")).json()["word"] == "not_held"
     assert (await shop.get("reservations")).json()["data"] == []
     assert (await shop.post(f"baskets/{held.json()['id']}/reversal", {})).status_code == 201
@@ -208,7 +212,8 @@ async def test_a_reservation_is_released_or_frees_itself_by_time_alone(shop: Sho
     shop.clock.forward(minutes=5)
     states = [(await shop.get(f"reservations/{one['id']}")).json()["state"] for one in (first, second)]
     assert states == ["released", "ended"]
-    assert (await shop.post("redemptions", {"reservation_id": second["id"]})).json()["word"] == "not_held"
+    ended = [(await shop.post("redemptions", {"reservation_id": one["id"]})).json() for one in (first, second)]
+    assert [(one["word"], one["facts"]["state"]) for one in ended] == [("not_held", "released"), ("not_held", "ended")]
     assert (await shop.post("look-ups", {"code": coupon.code})).json()["verdict"] == "redeemable"
     third = (await shop.post("reservations", of(coupon))).json()
     assert (await shop.get(f"reservations/{second['id']}")).json()["state"] == "ended"
@@ -245,6 +250,81 @@ async def test_a_coupon_that_is_voided_while_it_is_held_is_void(shop: Shop) -> N
     assert await state(shop, two) == "active"
     assert (await shop.post(f"reservations/{held['id']}/release")).json()["state"] == "released"
     assert (await shop.redeem(two.code)).status_code == 201
+
+
+@BOTH
+async def test_what_is_held_counts_for_the_limits_so_that_it_can_be_redeemed_whatever_others_do(shop: Shop) -> None:
+    one, two, three, four, void = await cookies(shop, 5)
+    await shop.change_offer("cookie", most=2)
+    key = f"offer:{shop.offers['cookie'].id}"
+
+    async def counted() -> int:
+        return await shop.desk.store.tallied(shop.business.id, key)
+
+    held = (await shop.post("reservations", of(one, two))).json()
+    for refused in (await shop.redeem(three.code), await shop.post("redemptions", of(three, mode="all"))):
+        facts = refused.json()["facts"]
+        assert "limit_reached" in (refused.json()["word"], *(one["word"] for one in facts.get("refusals", [])))
+    assert (await shop.post("look-ups", {"code": three.code})).json()["verdict"] == "limit_reached"
+    assert (await shop.post("reservations", of(three))).json()["word"] == "reservation_refused"
+    await shop.change_offer("cookie", most=1)
+    assert (await shop.post("redemptions", {"reservation_id": held["id"]})).status_code == 201
+    assert await counted() == 2
+    assert (await shop.post(f"baskets/{held['id']}/reversal", {})).status_code == 201
+    assert await counted() == 0
+
+    # What was let go, or ended by time, or is void meanwhile, counts no more.
+    await shop.change_offer("cookie", most=None)
+    lapses = (await shop.post("reservations", of(void, three, minutes=5))).json()
+    await shop.change_offer("cookie", most=3)
+    assert await counted() == 2
+    released = (await shop.post("reservations", of(four))).json()
+    assert (await shop.redeem(one.code)).json()["word"] == "limit_reached"
+    assert (await shop.post(f"reservations/{released['id']}/release")).status_code == 200
+    assert await counted() == 2
+    shop.clock.forward(minutes=5)
+    assert (await shop.get(f"reservations/{lapses['id']}")).json()["state"] == "ended"
+    again = await shop.post("reservations", of(one, two, three))
+    assert again.status_code == 201, again.text
+    assert await counted() == 3
+    browser = await shop.sign_in("Minh")
+    assert (await browser.post(f"/coupons/{one.id}/void", data={"reason": "lost"})).status_code == 303
+    assert (await shop.redeem(four.code)).status_code == 201
+    assert (await shop.redeem(void.code)).json()["word"] == "limit_reached"
+    assert (await shop.post(f"reservations/{again.json()['id']}/release")).status_code == 200
+    assert await counted() == 1
+
+
+async def test_no_till_holds_a_coupon_for_ever_and_another_till_lets_go_nothing(shop: Shop) -> None:
+    for name, where in (("Till 1", "Bến Thành"), ("Till 2", "Bến Thành"), ("Till 3", "Thảo Điền")):
+        _, shop.secrets[name] = await keys.hand_out(
+            shop.desk.store,
+            shop.desk.world,
+            shop.business,
+            name=name,
+            location_id=shop.locations[where].id,
+            made_by=shop.staff["Lan"].id,
+            scopes=("redeem",),
+        )
+    (coupon,) = await cookies(shop, 1)
+    began = shop.clock()
+    await shop.post("reservations", of(coupon, minutes=14), who="Till 1")
+    shop.clock.forward(minutes=14)
+    second = (await shop.post("reservations", of(coupon), who="Till 1")).json()
+    assert datetime.fromisoformat(second["until"]) == began + timedelta(minutes=15)
+    for path, body in (("redemptions", {"reservation_id": second["id"]}), (f"reservations/{second['id']}/release", {})):
+        refused = await shop.post(path, body, who="Till 3")
+        assert (refused.status_code, refused.json()["word"], refused.json()["facts"]) == (403, "another_till", {"location": "Bến Thành"})
+    assert (await shop.post(f"reservations/{second['id']}/release", who="Till 2")).status_code == 200
+    shop.clock.forward(seconds=1)
+    refused = await shop.post("reservations", of(coupon), who="Till 1")
+    assert (refused.json()["word"], refused.json()["title"]) == ("reservation_refused", "Nothing is held")
+    (why,) = refused.json()["facts"]["refusals"]
+    assert why["word"] == "held_too_long"
+    assert datetime.fromisoformat(why["facts"]["again_at"]) == began + timedelta(minutes=30)
+    third = (await shop.post("reservations", of(coupon, minutes=1), who="Till 3")).json()
+    assert (await shop.post(f"reservations/{third['id']}/release")).status_code == 200  # who may manage, may
+    assert (await shop.redeem(coupon.code, who="Till 1")).status_code == 201
 
 
 async def test_the_counter_says_that_a_coupon_is_held(shop: Shop) -> None:
@@ -314,6 +394,20 @@ async def test_a_part_that_comes_back_takes_what_the_rest_is_not_worth(shop: Sho
     assert (said["taken"], said["card"]["balance"]) == (1, 0)
     assert (await shop.post("returns", {"receipt": "R-1", "amount": 1})).json()["word"] == "nothing_to_return"
     assert (await shop.post("returns", {"receipt": "R-1", "currency": "EUR"})).json()["word"] == "wrong_currency"
+
+
+async def test_an_amount_is_paid_back_once_over_the_sales_of_its_receipt_the_newest_first(shop: Shop) -> None:
+    was = shop.program
+    assert await shop.desk.store.revise([(was, replace(was, earning=BySpend(amount=10_000)))])
+    hoa, mai = await shop.join("Hoa"), await shop.join("Mai")
+    for card, paid in ((hoa, 30_000), (hoa, 20_000), (mai, 10_000)):
+        await shop.post(f"cards/{card['id']}/earnings", {"amount": paid, "receipt": "R-1"})
+    came = []
+    for amount in (10_000, 30_000, 999_000):
+        back = (await shop.post("returns", {"receipt": "R-1", "amount": amount})).json()
+        came.append([(one["card"]["customer"], one["taken"], one["card"]["balance"]) for one in back["cards"]])
+    assert came == [[("Mai", 1, 0)], [("Hoa", 3, 2)], [("Hoa", 2, 0)]]
+    assert (await shop.post("returns", {"receipt": "R-1", "amount": 1})).json()["word"] == "nothing_to_return"
 
 
 async def test_with_a_receipt_an_amount_is_what_was_paid_and_a_visit_is_a_visit(shop: Shop) -> None:

@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from app.desk import Desk, counting
 from app.desk.laying.here import Here, Places, places
 from app.desk.laying.laid import Laid, Refused, each
+from app.desk.limits import of_offer
 from app.desk.lines import RedemptionLine
-from app.desk.redeem import counted
 from app.store import Change
 from passes.cards import Card, Customer
 from passes.coupons import Coupon, Redemption, Reversal
@@ -64,7 +64,7 @@ async def lay(desk: Desk, here: Here, laid: Laid, lines: Sequence[tuple[int, Red
             to = {"state": "redeemed", "redemption_id": id_, "held_by": None, "held_until": None}
             laid.changes.append(Change(of=Coupon, id=coupon.id, seen=seen, to=to))
         laid.counts += counting.redeemed(redemption, coupon, business.tz)
-        laid.tallies += (replace(one, most=None) for one in counted(here.offers[coupon.offer_id], coupon, by=1))
+        laid.tallies += (replace(one, most=None) for one in of_offer(here.offers[coupon.offer_id], coupon, by=1))
         if coupon.card_id:
             laid.touches.add(coupon.card_id)
         return True

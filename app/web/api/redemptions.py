@@ -19,6 +19,7 @@ from app.web.wire import Answering, Ask, Maybe, Presentable, Strict, caller_of, 
 from passes import scan
 from passes.problems import (
     AlreadyRedeemed,
+    AnotherTill,
     BasketRefused,
     CardPresented,
     Expired,
@@ -125,7 +126,7 @@ async def look_up(data: JSONBody[LookUp], request: Ask) -> Verdict:
         answers=views.Receipt | BasketView | ResultsView,
         status=201,
         also=(200,),
-        refuses=(*PRESENTED, BasketRefused, NotFound, NotHeld, WrongCurrency),
+        refuses=(*PRESENTED, BasketRefused, NotFound, NotHeld, AnotherTill, WrongCurrency),
         changes=True,
     ),
 )

@@ -16,7 +16,7 @@ from app.web.api.lists import USUAL, After, Limit, answer, page, page_of, place_
 from app.web.api.sales import Codes, Receipt, same
 from app.web.wire import Answering, Ask, Strict, caller_of, desk_of, language_of, once
 from passes.coupons import LONGEST_HOLD
-from passes.problems import BasketRefused, NotFound, NotHeld
+from passes.problems import AnotherTill, NotFound, NotHeld, ReservationRefused
 
 MOST: Final = int(LONGEST_HOLD.total_seconds()) // 60
 """Minutes that a reservation holds, unless it says fewer."""
@@ -34,10 +34,13 @@ class Reserve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     "/reservations",
     dto=Strict[Reserve],
     return_dto=None,
-    **call("redeem", answers=ReservationView, status=201, refuses=(BasketRefused,), changes=True),
+    **call("redeem", answers=ReservationView, status=201, refuses=(ReservationRefused,), changes=True),
 )
 async def hold(data: JSONBody[Reserve], request: Ask) -> Response[bytes]:
-    """Hold coupons for a basket: nobody else redeems them until it is redeemed or released, or its minutes are over. All or nothing."""
+    """Hold coupons for a basket: nobody else redeems them until it is redeemed or released, or its minutes are over. All or nothing.
+
+    What is held counts for limits, so that it can be redeemed. One till holds a coupon for 15 minutes at the most, then as long not again.
+    """
 
     async def story(answering: Answering) -> object:
         desk, caller = desk_of(request), caller_of(request)
@@ -69,10 +72,10 @@ async def reservation(reservation_id: FromPath[UUID], request: Ask) -> Response[
     "/reservations/{reservation_id:uuid}/release",
     dto=Strict[Nothing],
     return_dto=None,
-    **call("redeem", answers=ReservationView, refuses=(NotFound, NotHeld), changes=True),
+    **call("redeem", answers=ReservationView, refuses=(NotFound, AnotherTill, NotHeld), changes=True),
 )
 async def release(reservation_id: FromPath[UUID], data: JSONBody[Nothing], request: Ask) -> Response[bytes]:  # noqa: ARG001 (the body is empty)
-    """Let go what is held before its time is over."""
+    """Let go what is held before its time is over: with the key that made it, one of its location, or one that may manage."""
     return await once(request, 200, lambda answering: reserve.release(desk_of(request), caller_of(request), reservation_id, once=answering))
 
 
