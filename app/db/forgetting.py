@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -34,7 +34,8 @@ RULED: Final = ("campaign", "errand", "segment")
 """What has rules in its body, and there perhaps a text to be found in people's names."""
 AT_ONCE: Final = 1000
 LONG_NAME: Final = 5
-"""A shorter name is a word of its own too often to be looked for in what is said of others."""
+"""A shorter name is often a word of its own: in what is said of others it is looked for as it is written, and not in what many are told."""
+SHORT_NAME: Final = 2
 NUMBER: Final = 8
 """So many last digits are a phone number, however it begins."""
 GONE: Final = (410, b'{"type":"about:blank","title":"Gone","status":410}')
@@ -47,8 +48,11 @@ class Naming:
         self._known = [folded for one in family for text in (one.name, one.email, one.phone) if (folded := _folded(text))]
         whole = [_folded(text) for one in family for text in (one.email, one.phone)]
         whole += [_folded(one.name) for one in family if len(one.name.strip()) >= LONG_NAME]
-        words = "|".join(re.escape(one) for one in whole if one)
-        self._whole = re.compile(rf"(?<!\w)(?:{words})(?!\w)") if words else None
+        self._whole = _words(whole)
+        brief = [one.name for one in family if SHORT_NAME <= len(one.name.strip()) < LONG_NAME]
+        self._brief = _words([unicodedata.normalize("NFC", one).strip() for one in brief])
+        spelt = [unicodedata.normalize("NFC", text).strip() for one in family for text in (one.name, one.email, one.phone)]
+        self._spelt = _words([one for one in spelt if len(one) >= LONG_NAME], re.IGNORECASE)
         self._numbers = [digits[-NUMBER:] for one in family if len(digits := sought.digits(one.phone)) >= NUMBER]
 
     def theirs(self, text: str) -> bool:
@@ -59,6 +63,18 @@ class Naming:
     def anywhere(self, text: str) -> bool:
         """In any other text."""
         return bool(self._whole and self._whole.search(_folded(text))) or self._dialled(text)
+
+    def left_of(self, text: str, *, theirs: bool = False, told: bool = False) -> str:
+        """What is left of a text: nothing of one that is ``theirs`` and names them; of any other all but the name, or "…".
+
+        A text that many are ``told`` keeps a short name: there it is a word.
+        """
+        if theirs:
+            return "" if self.theirs(text) else text
+        said = unicodedata.normalize("NFC", text)
+        for pattern in (self._spelt, None if told else self._brief):
+            said = pattern.sub("…", said) if pattern else said
+        return "…" if self.anywhere(said) else text if said == unicodedata.normalize("NFC", text) else said
 
     def itself(self, text: str) -> bool:
         """Whether a text is a name, an address or a number of theirs, and nothing else."""
@@ -80,7 +96,8 @@ class Forgetting(Conversing):
         ids = await self._read(self._theirs([one.id for one in family]), heavy=True)
         named = [(text[0], text[1], await self._named(text, customer, ids, naming)) for text in TEXTS]
         kept = await self._kept_about(customer, ids, naming)
-        ruled = await self._ruled(customer, naming)
+        theirs = frozenset(str(one) for one in ids)
+        ruled = await self._ruled(customer, theirs, naming)
         left = [
             Customer(
                 id=one.id,
@@ -93,7 +110,7 @@ class Forgetting(Conversing):
             )
             for one in sorted(family, key=lambda one: one.id)
         ]
-        await self._write(self._forget(family, left, named, kept=kept, ruled=ruled, unit=with_rows(rows)))
+        await self._write(self._forget(family, left, named, theirs=theirs, kept=kept, ruled=ruled, unit=with_rows(rows)))
         await self._wipe()
 
     def _theirs(self, people: list[UUID]) -> Talk[frozenset[UUID]]:
@@ -104,19 +121,20 @@ class Forgetting(Conversing):
             found += [as_id(row[0]) for row in rows]
         return frozenset(found)
 
-    async def _named(self, text: tuple[str, str, str], customer: Customer, ids: frozenset[UUID], naming: Naming) -> list[UUID]:
-        """The keys of the rows of a table whose text names them."""
+    async def _named(self, text: tuple[str, str, str], customer: Customer, ids: frozenset[UUID], naming: Naming) -> dict[str, list[UUID]]:
+        """The keys of the rows of a table whose text names them, by what is left of it."""
         table, column, whose = text
         asked = self._say_of(
             f"SELECT id, {column}, {whose} FROM {table} WHERE id > $1 AND business_id = $2 AND {column} <> '' ORDER BY id LIMIT {AT_ONCE}"
         )
-        found, last = [], UUID(int=0)
+        found: dict[str, list[UUID]] = {}
+        last = UUID(int=0)
         while True:
             rows = await self._read(just(Ask(asked, (last, customer.business_id))), heavy=True)
             for key, said, owner in rows:
-                theirs = owner is not None and as_id(owner) in ids
-                if naming.theirs(said) if theirs else naming.anywhere(said):
-                    found.append(as_id(key))
+                left = naming.left_of(said, theirs=owner is not None and as_id(owner) in ids)
+                if left != said:
+                    found.setdefault(left, []).append(as_id(key))
             if len(rows) < AT_ONCE:
                 return found
             last = as_id(rows[-1][0])
@@ -136,33 +154,37 @@ class Forgetting(Conversing):
                 return found
             last = rows[-1][0]
 
-    async def _ruled(self, customer: Customer, naming: Naming) -> list[tuple[str, UUID]]:
-        """The segments, campaigns and errands whose rule is their name, address or number, or whose name or reason names them."""
+    async def _ruled(self, customer: Customer, theirs: frozenset[str], naming: Naming) -> list[tuple[str, UUID]]:
+        """The segments, campaigns and errands whose rule is their name, address or number, or whose name, reason or message names them."""
         found = []
         for table in RULED:
             text = self._say_of(f"SELECT id, body FROM {table} WHERE business_id = $1")
             for key, body in await self._read(just(Ask(text, (customer.business_id,))), heavy=True):
-                known = msgspec.json.decode(body)
-                said = (known.get("rules") or {}).get("text")
-                if (said and naming.itself(said)) or any(naming.anywhere(known.get(field) or "") for field in NAMED):
+                if _unnamed(msgspec.json.decode(body), theirs, (), naming):
                     found.append((table, as_id(key)))
         return found
 
-    def _without_rule(self, table: str, key: UUID, cards: Sequence[str], naming: Naming) -> Talk[None]:
-        """Such a rule goes on to mean them: the cards that they had, which are left, and so nobody. What names them says nothing."""
+    def _without_rule(self, table: str, key: UUID, theirs: frozenset[str], cards: Sequence[str], naming: Naming) -> Talk[None]:
+        """Such a rule goes on to mean them: the cards that they had, which are left, and so nobody. What names them does so no more."""
         [(body,)] = yield Ask(self._say_of(f"SELECT body FROM {table} WHERE id = $1 {self._dialect.lock}"), (key,))
         now = msgspec.json.decode(body)
-        if naming.itself((now.get("rules") or {}).get("text") or ""):
-            now["rules"] |= {"text": "", "cards": cards}
-        now |= {field: "…" for field in NAMED if naming.anywhere(now.get(field) or "")}
+        now |= _unnamed(now, theirs, cards, naming)
         yield Ask(self._say_of(f"UPDATE {table} SET body = $2 WHERE id = $1"), (key, msgspec.json.encode(now).decode()))
+
+    def _unnamed(self, table: str, column: str, texts: dict[str, list[UUID]]) -> Talk[None]:
+        also = ", sought = ''" if table == "refusal" else ""
+        text = self._say_of(f"UPDATE {table} SET {column} = $2{also} WHERE id {self._dialect.listed(1)}")
+        for left, keys in texts.items():
+            for at in range(0, len(keys), AT_ONCE):
+                yield Ask(text, (keys[at : at + AT_ONCE], left))
 
     def _forget(
         self,
         family: Sequence[Customer],
         left: Sequence[Customer],
-        named: Sequence[tuple[str, str, list[UUID]]],
+        named: Sequence[tuple[str, str, dict[str, list[UUID]]]],
         *,
+        theirs: frozenset[str],
         kept: list[int],
         ruled: Sequence[tuple[str, UUID]],
         unit: Ready,
@@ -178,11 +200,8 @@ class Forgetting(Conversing):
         for one in left:
             yield Ask(self._say.rewritten(CUSTOMER), CUSTOMER.row(one))
             yield Ask(self._say_of("DELETE FROM contact WHERE customer_id = $1"), (one.id,))
-        for table, column, keys in named:
-            also = ", sought = ''" if table == "refusal" else ""
-            for at in range(0, len(keys), AT_ONCE):
-                text = f"UPDATE {table} SET {column} = ''{also} WHERE id {self._dialect.listed(1)}"
-                yield Ask(self._say_of(text), (keys[at : at + AT_ONCE],))
+        for table, column, texts in named:
+            yield from self._unnamed(table, column, texts)
         for at in range(0, len(kept), AT_ONCE):
             text = f"UPDATE kept SET status = $2, body = $3 WHERE id {self._dialect.listed(1)}"
             yield Ask(self._say_of(text), (kept[at : at + AT_ONCE], *GONE))
@@ -190,7 +209,7 @@ class Forgetting(Conversing):
             people = [one.id for one in left]
             cards = yield Ask(self._say_of(f"SELECT id FROM card WHERE customer_id {self._dialect.listed(1)}"), (people,))
             for table, key in ruled:
-                yield from self._without_rule(table, key, [str(row[0]) for row in cards] or [str(people[0])], naming)
+                yield from self._without_rule(table, key, theirs, [str(row[0]) for row in cards] or [str(people[0])], naming)
         yield from self._recorded(unit)
 
     async def _wipe(self) -> None:
@@ -198,6 +217,33 @@ class Forgetting(Conversing):
 
     def _say_of(self, text: str) -> str:
         return self._dialect.text(text)
+
+
+def _words(texts: Sequence[str], flags: int = 0) -> re.Pattern[str] | None:
+    """Any of these as words of their own."""
+    words = "|".join(re.escape(one) for one in sorted(filter(None, texts), key=len, reverse=True))
+    return re.compile(rf"(?<!\w)(?:{words})(?!\w)", flags) if words else None
+
+
+def _unnamed(body: dict[str, Any], theirs: frozenset[str], cards: Sequence[str], naming: Naming) -> dict[str, Any]:
+    """The fields of a segment, a campaign or an errand that change when somebody is forgotten: none if it does not name them.
+
+    A rule that is their name means ``cards``. What a campaign says to ``theirs`` alone is about them; any other is told to many.
+    """
+    changed: dict[str, Any] = {}
+    rules, message = body.get("rules") or {}, body.get("message")
+    if naming.itself(rules.get("text") or ""):
+        changed["rules"] = rules | {"text": "", "cards": cards}
+    for field in NAMED:
+        said = body.get(field) or ""
+        if (left := naming.left_of(said)) != said:
+            changed[field] = left
+    if message:
+        alone = bool(rules.get("cards")) and theirs.issuperset(rules["cards"])
+        by = [[language, naming.left_of(said, told=not alone)] for language, said in message["by"]]
+        if by != message["by"]:
+            changed["message"] = {"by": by}
+    return changed
 
 
 def _folded(text: str) -> str:

@@ -29,8 +29,8 @@ HIDDEN: Final = frozenset({"id", "business_id", "secret_hash"})
 def line(desk: Desk, staff_id: UUID, what: str, was: msgspec.Struct | None, became: msgspec.Struct | None) -> Audit:
     """A line of the audit: the fields that differ, as they were and as they are; a thing that is new or gone has None.
 
-    Of a customer only the names of the fields are kept, of rules not the text, and not what a segment or a campaign is called: who is
-    forgotten must not live on here.
+    Of a customer only the names of the fields are kept, of rules not the text, and not what a segment or a campaign is called or says: who
+    is forgotten must not live on here.
     """
     return line_of(desk.world, staff_id, what, was, became)
 
@@ -48,6 +48,8 @@ def line_of(world: World, staff_id: UUID, what: str, was: msgspec.Struct | None,
             values["rules"] = {**rules, "text": "…" if rules["text"] else ""}
         if called and values:
             values["name"] = "…"
+        if values.get("message"):
+            values["message"] = "…"
 
     def kept(values: dict[str, object]) -> str:
         return msgspec.json.encode({name: "…" if secret else values[name] for name in differ if name in values}).decode()

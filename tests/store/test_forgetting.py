@@ -12,6 +12,7 @@ import msgspec
 from shop import Shop, open_shop
 
 from app import history
+from app.desk import forgetting
 from app.store import Errand, Sale, Sent, Store
 from passes.campaigns import Campaign
 from passes.cards import Event
@@ -80,7 +81,9 @@ async def lived(shop: Shop) -> str:
     assert (await minh.post(f"{page}/cards/{facts.card.id}/correction", data=form)).status_code == 303
     business, at = {"business_id": shop.business.id}, shop.clock()
     mine = dict(business)
-    campaign = Campaign(id=uuid4(), name="Tết", message=text(en="Hello {name}"), made_at=at, made_by=shop.staff["Minh"].id, **mine)
+    campaign = Campaign(
+        id=uuid4(), name="Tết", message=text(en=f"Hello {{name}}, greet {NAME.upper()}!"), made_at=at, made_by=shop.staff["Minh"].id, **mine
+    )
     mine |= {"card_id": facts.card.id, "customer_id": facts.customer.id, "campaign_id": campaign.id, "at": at}
     sent = Sent(id=uuid4(), occasion="once", mail="due", mail_at=at, **mine)
     message = Event(id=uuid4(), kind="message", reason=f"for {OTHER}", **mine)
@@ -98,7 +101,7 @@ async def lived(shop: Shop) -> str:
     sale = Sale(id=uuid4(), at=at, receipt=f"for {NAME}", reference=f"bill of {EMAIL}", card_id=facts.card.id, **by, **business)
     await shop.desk.commit(at, rows=(errand, sale))
     for kind in ("segments", "campaigns"):  # an owner may call them after anybody
-        named_so = said | {"name": f"{NAME} and friends", "text": "", "language": "vi"}
+        named_so = said | {"name": f"{NAME} and friends", "message.vi": f"Chào {NAME}", "text": "", "language": "vi"}
         assert (await minh.post(f"/{kind}", data=named_so)).status_code == 303
     assert (await minh.post(f"{page}/merge/{other.customer.id}")).status_code == 303
     assert (await minh.post(f"{page}/erase")).status_code == 422  # not without saying so
@@ -151,3 +154,23 @@ async def test_erased_means_erased(database_url: str) -> None:
             for file in path.parent.glob(f"{path.name}*"):
                 content = file.read_bytes().lower()
                 assert [needle for needle in NEEDLES if needle.encode().lower() in content] == [], file
+
+
+async def test_a_name_that_is_also_a_word_goes_from_what_is_written_and_stays_in_what_many_are_told(database_url: str) -> None:
+    async with open_shop(database_url) as shop:
+        store, minh = shop.desk.store, await shop.sign_in("Minh")
+        mai, hoa = await shop.join("Mai"), await shop.join("Hoa")
+        known = await store.card_facts(card_id=mai["id"])
+        assert known
+        corrected = {"count": 1, "reason": "Mai asked, mai too"}
+        assert (await shop.post(f"cards/{hoa['id']}/corrections", corrected, who="Minh")).status_code == 201
+        for name, picked in (("To Mai", mai["number"]), ("To all", "")):
+            said = {"name": name, "message.en": "See you, Mai", "message.vi": "Mai gặp nhé", "picked": picked}
+            assert (await minh.post("/campaigns", data=said)).status_code == 303
+        await forgetting.forget(shop.desk, shop.business, known.customer.id, by=None)
+        other = await store.card_facts(card_id=hoa["id"])
+        assert other
+        assert [event.reason for event in other.events if event.kind == "corrected"] == ["… asked, mai too"]
+        alone, everybody = await store.campaigns(shop.business.id)
+        assert (alone.name, alone.message) == ("To …", text(en="See you, …", vi="… gặp nhé"))
+        assert (everybody.name, everybody.message) == ("To all", text(en="See you, Mai", vi="Mai gặp nhé"))
