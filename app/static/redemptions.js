@@ -4,6 +4,7 @@ import { drawn, post } from "/static/page.js";
 const WAIT = 150; // milliseconds after a key until the search is asked: most people type the next key sooner
 const APART = 150; // milliseconds between two looks at what is new, so that a rush at the counters is no rush here
 const AGAIN = 5000; // milliseconds until a broken stream is tried again
+const FILTERS = ["status", "location", "staff", "offer", "key", "since", "until"];
 const by = (id) => document.getElementById(id);
 const rows = by("rows"), filters = by("filters"), seek = by("q"), fresh = by("fresh"), trouble = by("trouble");
 const dialog = by("story"), story = by("story-body"), numbers = by("numbers"), trends = by("trends");
@@ -191,7 +192,7 @@ if (rows) {
     reset.hidden = ![...filters.elements].some((one) => one.type !== "hidden" && one.value && one.name);
     for (const link of document.querySelectorAll(".views a, .chips a[href]:not([data-drop])")) {
       const to = new URL(link.href);
-      for (const name of ["status", "location", "staff", "offer", "since", "until"]) body[name] ? to.searchParams.set(name, body[name]) : to.searchParams.delete(name);
+      for (const name of FILTERS) body[name] ? to.searchParams.set(name, body[name]) : to.searchParams.delete(name);
       link.href = to;
     }
     replace();
@@ -207,17 +208,17 @@ if (rows) {
     }
     changed();
   };
-  reset.addEventListener("click", (event) => { event.preventDefault(); drop("status", "location", "staff", "offer", "since", "until"); });
+  reset.addEventListener("click", (event) => { event.preventDefault(); drop(...FILTERS); });
   reset.hidden = ![...filters.elements].some((one) => one.type !== "hidden" && one.value && one.name);
   by("export").addEventListener("formdata", ({ formData }) => {
-    for (const name of ["status", "location", "staff", "offer", "since", "until"]) formData.delete(name);
+    for (const name of FILTERS) formData.delete(name);
     for (const [name, value] of Object.entries(wanted())) formData.set(name, value);
   });
   rows.addEventListener("click", (event) => {
     const dropped = event.target.closest("[data-drop]");
     if (dropped) {
       event.preventDefault();
-      return dropped.dataset.drop === "all" ? drop("status", "location", "staff", "offer", "since", "until", "q") : drop(dropped.dataset.drop);
+      return dropped.dataset.drop === "all" ? drop(...FILTERS, "q") : drop(dropped.dataset.drop);
     }
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     if (event.target.closest(".older a")) return event.preventDefault(), more();

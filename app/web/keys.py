@@ -9,12 +9,14 @@ from litestar.params import FromPath
 
 from app.desk import keys as holding
 from app.desk import people, read, test_mode
-from app.store import ApiKey, Scope
+from app.problems import TITLES
+from app.store import ApiKey, Filter, Scope
 from app.web.forms import Name, Wrong, filled_in, wrong
 from app.web.pages import go, render
 from app.web.sessions import owners
 from app.web.signing_in import me
 from app.web.wire import Ask, desk_of
+from passes import codes
 from passes.problems import NotFound
 from passes.words import N_
 
@@ -28,6 +30,8 @@ SCOPES: Final[dict[Scope, tuple[str, str]]] = {
 """What a key may do: a word, and the sentence that explains it."""
 TILL: Final = frozenset({"read", "earn", "redeem"})
 """What a till needs, and is ticked beforehand."""
+SHOWN: Final = 50
+"""Cards, and presentations, of test mode on its page."""
 Overlap = Literal["now", "1h", "24h"]
 
 
@@ -56,7 +60,7 @@ async def _keys(request: Ask, *, made: ApiKey | None = None, secret: str = "") -
         "scopes": SCOPES,
         "made": made,
         "secret": secret,
-        "forgotten": "forgotten" in request.query_params,
+        "revoked": "revoked" in request.query_params,
     }
     return render(request, "keys.html", **facts)
 
@@ -132,7 +136,26 @@ async def revoke(request: Ask, key_id: FromPath[UUID]) -> Response[Any]:
     """Its next request is refused."""
     desk, owner = desk_of(request), me(request)
     await holding.revoke(desk.store, desk.world, owner.business, key_id, by=owner.staff.id)
-    return go("/keys")
+    return go("/keys?revoked")
+
+
+@get("/keys/test-mode", guards=[owners])
+async def in_test_mode(request: Ask) -> Response[str]:
+    """What test keys did: the cards that they made up, and what was presented. The only page on which it stands."""
+    store, business = desk_of(request).store, me(request).business
+    twin_id = test_mode.twin_of(business.id)
+    cards, _ = await store.listed_cards(twin_id, limit=SHOWN)
+    facts_of = await store.cards_facts([one.id for one in cards])
+    facts: dict[str, Any] = {
+        "keys": [one for one in await holding.of(store, business) if one.test],
+        "cards": [facts_of[one.id] for one in cards if one.id in facts_of],
+        "past": await store.past(twin_id, Filter(), limit=SHOWN),
+        "names": {key.id: key.name for key, _ in await store.api_keys(twin_id)},
+        "why": TITLES,
+        "group": codes.group,
+        "forgotten": "forgotten" in request.query_params,
+    }
+    return render(request, "keys_test_mode.html", **facts)
 
 
 @post("/keys/forget-tests", guards=[owners])
@@ -140,7 +163,7 @@ async def forget_tests(request: Ask) -> Response[Any]:
     """Forget everybody whom test mode has made up."""
     desk, owner = desk_of(request), me(request)
     await test_mode.forget(desk.store, desk.world, owner.business, by=owner.staff.id)
-    return go("/keys?forgotten")
+    return go("/keys/test-mode?forgotten")
 
 
-handlers: Final = (keys, new, make, roll, revoke, forget_tests)
+handlers: Final = (keys, new, make, roll, revoke, in_test_mode, forget_tests)

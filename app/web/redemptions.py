@@ -14,7 +14,7 @@ from litestar.response import Stream
 from litestar.status_codes import HTTP_201_CREATED, HTTP_400_BAD_REQUEST
 
 from app import history
-from app.desk import reverse
+from app.desk import reverse, webhooks
 from app.history import Numbers, OnDay, Period, PeriodName
 from app.problems import TITLES
 from app.store import Filter, Member, Past, Status
@@ -36,7 +36,7 @@ View = Literal["history", "trends"]
 Facts = dict[str, Any]
 """What a template is given."""
 ONE: Final = ("period", "view", "first", "last", "since", "until", "q", "after")
-"""What is asked once; everything else (status, location, staff, offer) may be asked several times."""
+"""What is asked once; everything else (status, location, staff, offer, key) may be asked several times."""
 COLUMNS: Final = (
     N_("Code"),
     N_("Customer"),
@@ -67,6 +67,7 @@ DROPS: Final = {
     "locations": "location",
     "staff": "staff",
     "offers": "offer",
+    "counters": "key",
     "since": "since",
     "until": "until",
     "text": "q",
@@ -85,6 +86,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     location: tuple[UUID, ...] = ()
     staff: tuple[UUID, ...] = ()
     offer: tuple[UUID, ...] = ()
+    key: tuple[UUID, ...] = ()
     since: date | None = None
     until: date | None = None
     q: Search = ""
@@ -159,6 +161,7 @@ class Visit:
             locations=asked.location,
             staff=asked.staff,
             offers=asked.offer,
+            counters=asked.key,
             since=begins(asked.since) if asked.since else None,
             until=begins(min(asked.until, history.LATEST) + timedelta(days=1)) if asked.until else None,
         )
@@ -196,6 +199,7 @@ class Visit:
             "drops": [DROPS[name] for name in blamed],
             "group": codes.group,
             "channels": CHANNELS,
+            "key_names": dict(await self.keys()) if any(one.channel == "api" for one in page.rows) else {},
             "why": TITLES,
         }
 
@@ -246,6 +250,15 @@ class Visit:
             tip=lambda name, hour, n: self.t(N_("{weekday} {hour}:00: {redeemed} redeemed"), weekday=name, hour=hour, redeemed=n),
         )
 
+    async def trouble(self) -> Facts:
+        """The webhooks that are told nothing though nobody has said so: an owner sees it here, before a till or the books miss it."""
+        told = await self.desk.store.endpoints(self.business.id) if self.member.staff.role == "owner" else ()
+        return {"untold": [one for one in told if one.disabled_why or webhooks.state(one) == "resting"]}
+
+    async def keys(self) -> list[tuple[UUID, str]]:
+        """The keys of the business, revoked ones too, with their names: a till says no more of itself."""
+        return [(key.id, key.name) for key, _ in await self.desk.store.api_keys(self.business.id)]
+
     async def choices(self) -> Facts:
         """What can be chosen in the filters: (id, name) pairs."""
         store, business = self.desk.store, self.business
@@ -253,6 +266,7 @@ class Visit:
             "locations": [(one.id, one.name) for one in await store.locations(business.id)],
             "people": [(one.id, one.name) for one in await store.staff(business.id)],
             "offers": [(one.id, one.title.said(self.language)) for one in await store.all_offers(business.id)],
+            "keys": await self.keys(),
             "said_statuses": [(status, self.t(words)) for status, words in STATUSES.items()],
         }
 
@@ -260,14 +274,18 @@ class Visit:
         """The life of a coupon. Raises NotFound."""
         anywhere = Location(id=self.business.id, business_id=self.business.id, name="")  # looking needs no place
         life = await history.story(self.desk, caller_at(self.member, anywhere), coupon_id, language=self.language)
-        return {"life": life, "channels": CHANNELS, "why": TITLES}
+        by_till = [step.happened.id for step in life.steps if step.happened and step.happened.channel == "api"]
+        names = dict(await self.keys()) if by_till else {}
+        pasts = [past for id_ in by_till if (past := await self.desk.store.presentation(self.business.id, id_))]
+        key_of = {past.id: names[past.counter_id] for past in pasts if past.counter_id in names}
+        return {"life": life, "channels": CHANNELS, "why": TITLES, "key_of": key_of}
 
 
 @get("/redemptions", guards=[managers])
 async def page(request: Ask) -> Response[str]:
     """The whole page."""
     here, asked = Visit(request), _of_address(request)
-    facts = {**await here.numbers(asked), **await here.choices()}
+    facts = {**await here.numbers(asked), **await here.choices(), **await here.trouble()}
     facts |= await (here.rows(asked) if asked.view == "history" else here.trends(asked))
     return render(request, "redemptions.html", **facts)
 

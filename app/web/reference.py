@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 from app.web.api import described
 from app.web.api.described import Json
 from app.web.pages import language_of, render
+from app.web.sessions import known
 from app.web.wire import JSON, Ask, desk_of
 
 METHODS: Final = ("get", "post", "patch", "put", "delete")
@@ -149,8 +150,14 @@ def _pretty(value: object) -> str:
 def _content(said: Json) -> tuple[Markup, str]:
     for kind, media in said.get("content", {}).items():
         schema = media.get("schema")
-        return kind_of(schema) if schema else escape(kind), _pretty(media["example"]) if "example" in media else ""
+        return kind_of(schema) if schema else escape(kind), "\n\n".join(_pretty(one) for one in _shown_in(media))
     return Markup(""), ""
+
+
+def _shown_in(media: Json) -> list[object]:
+    """The example of a body, or one of each kind that it may be."""
+    each = [one["value"] for one in media.get("examples", {}).values() if "value" in one]
+    return [media["example"]] if "example" in media else each
 
 
 def _curl(server: str, method: str, path: str, operation: Json) -> str:
@@ -169,8 +176,8 @@ def _curl(server: str, method: str, path: str, operation: Json) -> str:
         parts.append('-H "Idempotency-Key: $(uuidgen)"')
     for kind, media in operation.get("requestBody", {}).get("content", {}).items():
         parts.append(f"-H {shlex.quote(f'Content-Type: {kind}')}")
-        has = "example" in media and kind.endswith("json")
-        parts.append(f"-d {shlex.quote(msgspec.json.encode(media['example']).decode())}" if has else "--data-binary @file")
+        shown = _shown_in(media) if kind.endswith("json") else []
+        parts.append(f"-d {shlex.quote(msgspec.json.encode(shown[0]).decode())}" if shown else "--data-binary @file")
         break
     return " \\\n  ".join(parts)
 
@@ -265,7 +272,7 @@ async def machine(request: Ask) -> Response[Any]:
     return Response(written(request)[1], media_type=JSON, headers={"Cache-Control": "no-cache", "Access-Control-Allow-Origin": "*"})
 
 
-@get("/api")
+@get("/api", guards=[known])
 async def page(request: Ask) -> Response[str]:
     """The same for people."""
     return render(request, "reference.html", drawn=drawn(request))

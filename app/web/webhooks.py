@@ -44,7 +44,7 @@ TYPES: Final[dict[EventType, str]] = {
 }
 """What an address may be told."""
 Went = Literal["", "due", "sent", "failed"]
-Done = Literal["", "sent", "saved"]
+Done = Literal["", "saved"]
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,9 +121,17 @@ async def make(request: Ask) -> Response[str]:
 
 
 async def _page(
-    request: Ask, one: Endpoint, *, secret: str = "", went: Went = "", after: Place | None = None, done: Done = ""
+    request: Ask,
+    one: Endpoint,
+    *,
+    secret: str = "",
+    went: Went = "",
+    after: Place | None = None,
+    done: Done = "",
+    sent: UUID | None = None,
 ) -> Response[str]:
-    log = await desk_of(request).store.deliveries(one.id, state=went, after=after, limit=PAGE + 1)
+    store = desk_of(request).store
+    log = await store.deliveries(one.id, state=went, after=after, limit=PAGE + 1)
     shown = log[:PAGE]
     more = place_of(Place(shown[-1].at, shown[-1].id)) if len(log) > PAGE else ""
     return render(
@@ -139,15 +147,28 @@ async def _page(
         after=more,
         secret=secret,
         done=done,
+        sent=await store.delivery(one.id, sent) if sent else None,
+        pretty=_pretty,
     )
+
+
+def _pretty(body: str) -> str:
+    """What was sent, for eyes: in lines."""
+    return msgspec.json.format(body, indent=2)
 
 
 @get("/webhooks/{webhook_id:uuid}", guards=[owners])
 async def webhook(
-    request: Ask, webhook_id: FromPath[UUID], went: FromQuery[Went] = "", after: FromQuery[str] = "", done: FromQuery[Done] = ""
+    request: Ask,
+    webhook_id: FromPath[UUID],
+    *,
+    went: FromQuery[Went] = "",
+    after: FromQuery[str] = "",
+    done: FromQuery[Done] = "",
+    sent: FromQuery[UUID | None] = None,
 ) -> Response[str]:
-    """One address: how it is, and what was and will be said to it."""
-    return await _page(request, await _endpoint(request, webhook_id), went=went, after=begins_after(after), done=done)
+    """One address: how it is, and what was and will be said to it; what came of what was just ``sent``."""
+    return await _page(request, await _endpoint(request, webhook_id), went=went, after=begins_after(after), done=done, sent=sent)
 
 
 @get("/webhooks/{webhook_id:uuid}/edit", guards=[owners])
@@ -199,8 +220,8 @@ async def switch(request: Ask, webhook_id: FromPath[UUID]) -> Response[Any]:
 async def try_out(request: Ask, webhook_id: FromPath[UUID]) -> Response[Any]:
     """Send something that has not happened."""
     one = await _endpoint(request, webhook_id)
-    await webhooks.try_out(desk_of(request), one)
-    return go(f"/webhooks/{one.id}?done=sent")
+    sent = await webhooks.try_out(desk_of(request), one)
+    return go(f"/webhooks/{one.id}?sent={sent.id}")
 
 
 @post("/webhooks/{webhook_id:uuid}/remove", guards=[owners])
@@ -216,7 +237,7 @@ async def replay(request: Ask, webhook_id: FromPath[UUID], delivery_id: FromPath
     """Say it again."""
     one = await _endpoint(request, webhook_id)
     await webhooks.repeat(desk_of(request), one, delivery_id)
-    return go(f"/webhooks/{one.id}?done=sent")
+    return go(f"/webhooks/{one.id}?sent={delivery_id}")
 
 
 handlers: Final = (all_webhooks, new, make, webhook, edit, change, show_secret, roll, switch, try_out, remove, replay)

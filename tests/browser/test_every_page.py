@@ -93,6 +93,7 @@ async def test_pages_of_owners(visit: Visit, axe: str) -> None:
         "/counters",
         "/keys",
         "/keys/new",
+        "/keys/test-mode",
         "/webhooks",
         "/webhooks/new",
         await hooked(visit),
@@ -108,7 +109,7 @@ async def test_pages_of_owners(visit: Visit, axe: str) -> None:
     await page.goto("/keys")
     await page.get_by_role("button", name="Change").first.click()
     wrong += await looks_right(page, axe, "what can be changed in a key", screens=[(PHONE, "light"), (DESKTOP, "dark")])
-    await page.get_by_role("button", name="Roll the key").locator("visible=true").click()
+    await page.get_by_role("button", name="Make a new secret").locator("visible=true").click()
     await expect(page.get_by_label("Secret", exact=True)).to_have_value(re.compile("^cp_live_"))
     wrong += await looks_right(page, axe, "the secret of a key", screens=[(PHONE, "light"), (DESKTOP, "dark")])
     assert not wrong, "\n".join(wrong)

@@ -233,6 +233,7 @@ NAMING_NOTHING: Final = {
     "GET /webhooks/new",
     "GET /keys",
     "GET /keys/new",
+    "GET /keys/test-mode",
     "GET /campaigns",
     "GET /campaigns/new",
     "GET /segments",

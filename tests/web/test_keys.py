@@ -388,6 +388,34 @@ async def test_an_owner_makes_a_key_and_sees_its_secret_once(shop: Shop) -> None
     assert "made the key Till 2" in (await owner.get("/audit")).text
 
 
+async def test_an_owner_sees_which_key_did_what(shop: Shop) -> None:
+    owner = await shop.sign_in("Lan")
+    assert "No test key yet" in (await owner.get("/keys/test-mode")).text
+    tills = [await hand_out(shop, name, staff_id=shop.staff["An"].id) for name in ("Till by the door", "Till at the bar")]
+    await hand_out(shop, "Till", test=True)
+    assert "Nothing happened yet" in (await owner.get("/keys/test-mode")).text
+    code = await shop.cookie()
+    done = (await shop.redeem(code, who="Till by the door")).json()["redemption"]
+    by_door, by_bar = [(await owner.post("/redemptions/rows", data={"key": one})).text for one in tills]
+    assert f'data-id="{done["id"]}"' in by_door
+    assert "Till by the door" in by_door
+    assert done["id"] not in by_bar
+    assert 'data-drop="key"' in by_bar
+    rows = await shop.desk.store.past(shop.business.id, Filter())
+    assert "Till by the door" in (await owner.get(f"/redemptions/coupons/{rows[0].coupon_id}")).text
+    assert f'<option value="{tills[0]}">Till by the door</option>' in (await owner.get("/redemptions")).text
+
+    made_up = await joined(shop, "Nobody In Particular")
+    await shop.redeem("K7Q-M4X-RT8", who="Till")
+    page = (await owner.get("/keys/test-mode")).text
+    assert made_up["shown"] in page
+    assert "Nobody In Particular" in page
+    assert '<td data-label="Key">Till</td>' in page
+    assert (await owner.post("/keys/forget-tests")).headers["location"] == "/keys/test-mode?forgotten"
+    assert "Nobody In Particular" not in (await owner.get("/keys/test-mode")).text
+    assert (await (await shop.sign_in("Minh")).get("/keys/test-mode")).status_code == 403
+
+
 async def test_an_owner_rolls_and_revokes_a_key_and_managers_do_not(shop: Shop) -> None:
     key_id, old = await hand_out(shop), shop.secrets["Till 1"]
     owner, manager = await shop.sign_in("Lan"), await shop.sign_in("Minh")

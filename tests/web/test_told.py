@@ -2,6 +2,7 @@
 
 import pytest
 from databases import BOTH
+from msgspec.structs import replace
 from shop import Shop
 
 from app.desk import keys, test_mode, webhooks
@@ -129,9 +130,11 @@ async def test_an_owner_adds_an_address_tries_it_and_takes_it_away(shop: Shop) -
     assert "A coupon was redeemed." in page
     assert one.secret in (await owner.post(f"{here}/secret")).text
     assert "2 kinds of events" in (await owner.get("/webhooks")).text
-    assert (await owner.post(f"{here}/test")).headers["location"] == f"{here}?done=sent"
-    assert "webhook.test" in (await owner.get(f"{here}?went=due")).text
+    there = (await owner.post(f"{here}/test")).headers["location"]
     (sent,) = await shop.desk.store.deliveries(one.id)
+    assert there == f"{here}?sent={sent.id}"
+    assert "On its way" in (await owner.get(there)).text
+    assert "webhook.test" in (await owner.get(f"{here}?went=due")).text
     assert (await owner.post(f"{here}/deliveries/{sent.id}/replay")).status_code == 303
     rolled = (await owner.post(f"{here}/roll", data={"overlap": "1h"})).text
     assert one.secret not in rolled
@@ -139,7 +142,15 @@ async def test_an_owner_adds_an_address_tries_it_and_takes_it_away(shop: Shop) -
     assert (await owner.post(here, data={"url": "https://10.0.0.1/"})).status_code == 422
     assert (await owner.post(here, data={"url": f"{HOOK}/2", "seen": "another"})).status_code == 409
     assert (await owner.post(here, data={"url": f"{HOOK}/2"})).status_code == 303
-    for on, state in (("false", "Switch on"), ("true", "Switch off")):
+    untold = "1 webhook does not get through"
+    (now,) = await shop.desk.store.endpoints(shop.business.id)
+    gone = replace(now, disabled_at=shop.clock(), disabled_why="gone")
+    assert untold not in (await owner.get("/redemptions")).text
+    await shop.desk.store.change_endpoint(now, gone, now=shop.clock())
+    assert untold in (await owner.get("/redemptions")).text
+    assert "Ask whoever looks after it" in (await owner.get(here)).text
+    assert untold not in (await (await shop.sign_in("Minh")).get("/redemptions")).text
+    for on, state in (("true", "Switch off"), ("false", "Switch on"), ("true", "Switch off")):
         await owner.post(f"{here}/switch", data={"on": on})
         assert state in (await owner.get(here)).text
     assert "the webhook till.example" in (await owner.get("/audit?kind=webhook")).text
