@@ -22,7 +22,7 @@ DRAWN = [
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "<id>"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"), "<time>"),
     (re.compile(r"/c/[\w-]+"), "/c/<key>"),
-    (re.compile(r"\b[0-9CDFGHJKMNPQRTVWXY]{9}\b"), "<code>"),
+    (re.compile(r"\b[0-9CDFGHJKMNPQRTVWXY]{9}(?:[0-9CDFGHJKMNPQRTVWXY]{3})?\b"), "<code>"),
 ]
 
 
@@ -67,6 +67,10 @@ class Contract:
             for path, item in document["paths"].items()
             for method, operation in item.items()
         }
+        self.requests: dict[str, str] = {
+            f"{name} {kind}".strip(): name for name, (_, _, operation) in self.calls.items() for kind in operation.get("x-scopes", ("",))
+        }
+        """Every request that there is, and its call: where a body is one of several, one for each."""
         self.hooks: dict[str, Json] = {kind: item["post"] for kind, item in document["webhooks"].items()}
         self._validators: dict[str, Draft202012Validator] = {}
 
@@ -88,7 +92,7 @@ class Contract:
 
     def wrongs(self, name: str, answer: httpx.Response) -> list[str]:
         """Where an answer is not what the document promises of this call."""
-        _, _, operation = self.calls[name]
+        _, _, operation = self.calls[self.requests[name]]
         said = operation["responses"].get(str(answer.status_code))
         if said is None:
             return [f"{name} answers {answer.status_code}: {answer.text[:300]}"]
@@ -149,6 +153,8 @@ class Till:
         if body is not None:
             schema = self.contract.calls[name][2]["requestBody"]["content"]["application/json"]["schema"]
             assert list(self.contract.faults(schema, body)) == [], name
+        kind = body.get("action") if isinstance(body, dict) else None
+        name = f"{name} {kind}" if f"{name} {kind}" in self.contract.requests else name
         self.tried.setdefault(name, request)
         answer = await self.send(request, once=once, secret=secret)
         assert self.contract.wrongs(name, answer) == []

@@ -84,8 +84,18 @@ async def a_basket(till: Till) -> None:
     await earned(till, 2, receipt="R-2044")
     await ask("return_receipt", {"receipt": "R-2044"})
     _, (code,) = await earned(till, 5)
-    await ask("speak_as_till", {"action": "redeem", "transaction_id": "T-1", "codes": [code]})
-    await ask("speak_as_till", {"action": "reverse", "transaction_id": "T-2", "reverses": "T-1"})
+    await a_till_of_five_actions(till, code)
+
+
+async def a_till_of_five_actions(till: Till, code: str) -> None:
+    async def say(action: str, transaction: int, **more: Any) -> Any:
+        return await till.ask("speak_as_till", {"action": action, "transaction_id": f"T-{transaction}", **more})
+
+    (card,) = (await say("search", 1, code=code))["cards"]
+    await say("inquire", 2, card=card["number"], codes=[code], count=1)
+    await say("redeem", 3, codes=[code])
+    await say("accrue", 4, card=card["number"], count=1, receipt="R-2045")
+    await say("reverse", 5, reverses="T-3")
 
 
 async def what_there_is(till: Till, card: dict[str, Any]) -> None:

@@ -42,9 +42,10 @@ class Scene(NamedTuple):
         return answer
 
     def scopes(self, name: str) -> set[str]:
-        if name == "speak_as_till":  # it depends on what it speaks of: here of redeeming
-            return {"redeem"}
-        return {scope for one in self.till.contract.calls[name][2]["security"] for scope in one["key"]}
+        operation = self.till.contract.calls[self.till.contract.requests[name]][2]
+        if "x-scopes" in operation:
+            return set(operation["x-scopes"][name.rpartition(" ")[2]])
+        return {scope for one in operation["security"] for scope in one["key"]}
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ async def scene(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory)
 
 async def test_a_key_that_does_not_work_is_refused_alike_by_every_call(scene: Scene) -> None:
     said = set()
-    for name in scene.till.contract.calls:
+    for name in scene.till.contract.requests:
         for which in ("none", "garbage", "revoked", "rolled out"):
             answer = await scene.ask(name, which)
             assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer"), (name, which)
@@ -81,7 +82,7 @@ async def test_a_key_that_does_not_work_is_refused_alike_by_every_call(scene: Sc
 
 
 async def test_a_key_may_do_what_its_scope_says_and_nothing_else(scene: Scene) -> None:
-    for name in scene.till.contract.calls:
+    for name in scene.till.contract.requests:
         needed = scene.scopes(name)
         for scope in SCOPES:
             answer = await scene.ask(name, scope)
@@ -105,7 +106,8 @@ def made_up(scene: Scene, request: Request) -> tuple[Request, dict[str, str]]:
     known = set(OLD.findall(json.dumps([one.get("answer") for one in scene.till.examples.values()])))
     swap = {one: codes.mint(desk.world.pick) if len(one) == 9 else codes.mint_number(desk.world.pick) for one in known}
 
-    swap |= {"T-1": "T-X1"}  # a transaction of the till facade: another one, or it would be the same request again
+    # Transactions of the till facade: others, or they would be the same requests again.
+    swap |= {f'"T-{number}"': f'"T-X{number}"' for number in range(1, 6)}
 
     def again(text: str) -> str:
         text = UUID_.sub(other, text)
@@ -130,7 +132,7 @@ def told(answer: httpx.Response, stands_for: Mapping[str, str]) -> tuple[int, An
 async def test_what_is_ours_is_nobody_s_for_the_shop_next_door_and_for_test_mode(scene: Scene, which: str) -> None:
     ours = set(UUID_.findall(json.dumps([one.get("answer") for one in scene.till.examples.values()])))
     before = everything_of(scene.till.shop, scene.database)
-    for name in scene.till.contract.calls:
+    for name in scene.till.contract.requests:
         request = scene.tried(name)
         nobodys, stands_for = made_up(scene, request)
         answer, nobody = await scene.ask(name, which), await scene.ask(name, which, nobodys)

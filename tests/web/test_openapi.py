@@ -29,7 +29,7 @@ async def till(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 async def test_every_call_is_made_on_an_afternoon_and_its_example_happened_just_so(till: Till) -> None:
-    assert sorted(till.contract.calls.keys() - till.sent.keys() - WITHOUT.keys()) == [], "say it in afternoon.py"
+    assert sorted(till.contract.requests.keys() - till.sent.keys() - WITHOUT.keys()) == [], "say it in afternoon.py"
     kept, now = json.loads(described.EXAMPLES.read_text(encoding="utf-8")), till.happened
     assert [name for name in now if masked(kept.get(name)) != masked(now[name])] == [], "make examples"
 
@@ -64,12 +64,13 @@ async def test_every_call_says_what_it_is_for_what_it_takes_and_what_it_answers(
 
 
 async def test_what_a_body_may_not_have_is_said_and_refused(till: Till) -> None:
-    for name, (_, _, operation) in till.contract.calls.items():
+    for name, call in till.contract.requests.items():
+        _, _, operation = till.contract.calls[call]
         for kind, content in operation.get("requestBody", {}).get("content", {}).items():
             if kind == "application/json":
                 body = till.examples[name]["body"] | {"colour": "red"}
                 assert list(till.contract.faults(content["schema"], body)), name
-                assert (await till.send(till.request(name, body, **till.examples[name].get("parameters", {})))).status_code == 400, name
+                assert (await till.send(till.request(call, body, **till.examples[name].get("parameters", {})))).status_code == 400, name
 
 
 @pytest.mark.parametrize(

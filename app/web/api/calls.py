@@ -1,6 +1,6 @@
 """What every call of the API has in common: which keys may make it, what it answers, and with which problems."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
@@ -57,13 +57,15 @@ def call(
     also: Sequence[int] = (),
     takes: Sequence[str] = (),
     gives: str = "application/json",
+    each: Mapping[str, Sequence[Scope]] | None = None,
 ) -> dict[str, Any]:
     """What a route handler is declared with: ``@post("/look-ups", **call("redeem", "read", answers=Verdict, refuses=(…,)))``.
 
     A key needs one of ``scopes``; none is for every key. ``answers`` is the body's type, ``refuses`` are the problems that are this
     call's own, and ``changes`` says that it needs an Idempotency-Key (it then runs through ``wire.once``). ``also`` are statuses with
     the same body (200 where it found what it would make), ``takes`` the media types of a body that is no JSON, ``gives`` that of the
-    answer. The document of the API is made of all this, of the handler's signature and of its docstring (described.py).
+    answer. Where a body is one of several kinds, ``each`` has the scopes of which each needs one. The document of the API is made of all
+    this, of the handler's signature and of its docstring (described.py).
     """
     return {
         "status_code": status,
@@ -75,6 +77,7 @@ def call(
             "also": also,
             "takes": takes,
             "gives": gives,
+            "each": each or {},
         },
     }
 

@@ -391,7 +391,7 @@ def document(app: Litestar, *, public_url: str) -> Json:
     examples = _examples()
     paths: defaultdict[str, Json] = defaultdict(dict)
     for one in known:
-        paths[one.path][one.method.lower()] = _operation(one, answered.get(one.name), taken.get(one.name), examples.get(one.name, {}))
+        paths[one.path][one.method.lower()] = _operation(one, answered.get(one.name), taken.get(one.name), _example_of(one))
     tags = dict.fromkeys(_tag(one) for one in known)
     return {
         "openapi": "3.1.0",
@@ -451,22 +451,41 @@ def _tag(one: Call) -> tuple[str, str]:
 
 def _operation(one: Call, answered: Json | None, taken: Json | None, example: Json) -> Json:
     about = cleandoc(one.handler.fn.__doc__ or "")
-    scopes = one.opt["scopes"]
+    scopes, each = one.opt["scopes"], one.opt["each"]
+    needs = f"Needs a key with {_any(scopes)}." if scopes else "For every key."
     operation: Json = {
         "operationId": one.name,
         "tags": [_tag(one)[0]],
         "summary": about.partition("\n")[0],
-        "description": about
-        + (f"\n\nNeeds a key with {' or '.join(f'`{scope}`' for scope in scopes)}." if scopes else "\n\nFor every key."),
+        "description": "\n\n".join([about, needs, *(f"- `{kind}` needs {_any(of)}." for kind, of in each.items())]),
         "parameters": list(_parameters(one, example)),
         "security": [{"key": [scope]} for scope in scopes] or [{"key": []}],
         "responses": dict(_responses(one, answered, example)),
+        **({"x-scopes": {kind: [*of] for kind, of in each.items()}} if each else {}),
     }
     if taken is not None:
-        operation["requestBody"] = {"required": True, "content": {JSON: _exemplified({"schema": taken}, example.get("body"))}}
+        operation["requestBody"] = {"required": True, "content": {JSON: _shown_by(example, "body", {"schema": taken})}}
     elif one.opt["takes"]:
         operation["requestBody"] = {"required": True, "content": {kind: {"schema": _file(kind)} for kind in one.opt["takes"]}}
     return operation
+
+
+def _any(scopes: Sequence[str]) -> str:
+    return " or ".join(f"`{scope}`" for scope in scopes)
+
+
+def _example_of(one: Call) -> Json:
+    """What was said to a call, and answered; where its body is one of several, for ``each`` of them."""
+    known = _examples()
+    each = {kind: known[f"{one.name} {kind}"] for kind in one.opt["each"] if f"{one.name} {kind}" in known}
+    return {"each": each} if each else known.get(one.name, {})
+
+
+def _shown_by(example: Json, part: str, said: Json, status: int | None = None) -> Json:
+    """A body or an answer, with what it was."""
+    if "each" in example:
+        return said | {"examples": {kind: {"value": of[part]} for kind, of in example["each"].items() if status in (None, of["status"])}}
+    return _exemplified(said, example.get(part) if status in (None, example.get("status")) else None)
 
 
 def _exemplified(said: Json, example: object) -> Json:
@@ -556,9 +575,8 @@ def _responses(one: Call, answered: Json | None, example: Json) -> Iterator[tupl
     headers = _named(*limited, *(["ETag"] if one.reads else []), *(["Idempotent-Replayed"] if one.replays else []))
     for status in dict.fromkeys((one.handler.status_code, *one.opt["also"])):
         response: Json = {"description": HTTPStatus(status).description, "headers": headers}
-        mine = example.get("answer") if example.get("status") == status else None
         if answered is not None:
-            response["content"] = {JSON: _exemplified({"schema": answered}, mine)}
+            response["content"] = {JSON: _shown_by(example, "answer", {"schema": answered}, status)}
             if one.reads:
                 response["content"][SPARSE] = {"schema": {"type": "object"}}
         elif one.opt["answers"] is not None:

@@ -188,8 +188,12 @@ def _document(desk: Desk, caller: Caller, language: str) -> Callable[[Problem], 
     return lambda problem: problems.document(problem, desk.words, language, caller.business.tz, base=desk.public_url)
 
 
+def _action(said: TillAsk) -> str:
+    return cast("str", said.__struct_config__.tag)
+
+
 def _answer(said: Said, **facts: Any) -> TillAnswer:
-    return TillAnswer(action=said.__struct_config__.tag, transaction_id=said.transaction_id, accepted=True, **facts)  # type: ignore[arg-type]
+    return TillAnswer(action=_action(said), transaction_id=said.transaction_id, accepted=True, **facts)  # type: ignore[arg-type]
 
 
 def _refusal(said: Said, document: dict[str, Any]) -> TillAnswer:
@@ -197,12 +201,12 @@ def _refusal(said: Said, document: dict[str, Any]) -> TillAnswer:
     return replace(_answer(said, problem=ProblemDocument(**facts)), accepted=False)
 
 
-SCOPES: Final[Mapping[type[TillAsk], tuple[Scope, ...]]] = {
-    TillSearch: ("read", "redeem", "earn"),
-    TillInquire: ("read", "redeem", "earn"),
-    TillRedeem: ("redeem",),
-    TillAccrue: ("earn",),
-    TillReverse: ("redeem", "earn"),
+SCOPES: Final[Mapping[str, tuple[Scope, ...]]] = {
+    "search": ("read", "redeem", "earn"),
+    "inquire": ("read", "redeem", "earn"),
+    "redeem": ("redeem",),
+    "accrue": ("earn",),
+    "reverse": ("redeem", "earn"),
 }
 """A key needs one of them for the action, and ``read`` to search by a name. It reverses only transactions of its own, so it had theirs."""
 
@@ -211,7 +215,7 @@ SCOPES: Final[Mapping[type[TillAsk], tuple[Scope, ...]]] = {
     "/till",
     dto=Spoken,
     return_dto=None,
-    **call("read", "redeem", "earn", answers=TillAnswer, refuses=(KeyInFlight, KeyReused, TooLarge)),
+    **call("read", "redeem", "earn", answers=TillAnswer, refuses=(KeyInFlight, KeyReused, TooLarge), each=SCOPES),
 )
 async def speak_as_till(data: JSONBody[TillAsk], request: Ask) -> Response[bytes]:
     """One endpoint for tills that speak of transactions: search, inquire, redeem, accrue, reverse.
@@ -220,7 +224,7 @@ async def speak_as_till(data: JSONBody[TillAsk], request: Ask) -> Response[bytes
     reverse: sent again, they are answered as the first time, and nothing happens twice. Search and inquire change nothing.
     """
     desk, caller = desk_of(request), caller_of(request)
-    needed: tuple[Scope, ...] = ("read",) if isinstance(data, TillSearch) and data.name else SCOPES[type(data)]
+    needed: tuple[Scope, ...] = ("read",) if isinstance(data, TillSearch) and data.name else SCOPES[_action(data)]
     if not caller.scopes.intersection(needed):
         raise WrongScope(needed=needed, has=tuple(sorted(caller.scopes)))
     if isinstance(data, TillSearch | TillInquire):
