@@ -21,6 +21,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import uvloop
+from cards import PASS_TYPE, member, phone
 from msgspec.structs import replace
 
 os.environ.setdefault("COUNTERPASS_SANDBOX", "true")
@@ -30,11 +31,9 @@ from app.desk import examples, found
 from app.followers import Followers
 from app.sandbox.apns import ApnsSandbox
 from app.store import Unit
-from passes import codes
-from passes.cards import Card, Customer, Event
-from passes.wallets.base import Ask, Http, Installation
+from passes.cards import Card, Event
+from passes.wallets.base import Ask, Http
 
-PASS_TYPE = "pass.dev.counterpass"
 CARDS, ROUNDS, AT_ONCE = 2000, 5, 200
 BARE_GOAL, AIOAPNS_GOAL = 0.3, 2.0
 
@@ -89,31 +88,9 @@ async def open_shop(desk, count: int) -> list[Card]:  # type: ignore[no-untyped-
     business = await examples.cafe(store, here, shop.business)
     program, now, cards = (await store.programs(business.id))[0], here.now(), []
     for _ in range(count):
-        customer = Customer(id=here.new_id(), business_id=business.id, name="Ann", joined_at=now)
-        card = Card(
-            id=here.new_id(),
-            business_id=business.id,
-            program_id=program.id,
-            customer_id=customer.id,
-            number=codes.mint_number(here.pick),
-            serial=here.token(),
-            token=here.token(),
-            key=here.token(),
-            joined_at=now,
-            changed_at=now,
-        )
+        customer, card = member(here, program, now)
         event = Event(id=here.new_id(), business_id=business.id, card_id=card.id, customer_id=customer.id, kind="joined", at=now)
-        phone = Installation(
-            id=here.new_id(),
-            business_id=business.id,
-            card_id=card.id,
-            wallet="apple",
-            address=here.token(),
-            credential=PASS_TYPE,
-            push_token=(here.token().encode().hex() + "0" * 64)[:64],
-            registered_at=now,
-        )
-        await store.commit(Unit(at=now, due_at=now, rows=(customer, card, event, phone)))
+        await store.commit(Unit(at=now, due_at=now, rows=(customer, card, event, phone(here, card, now))))
         cards.append(card)
     return cards
 

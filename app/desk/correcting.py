@@ -5,7 +5,6 @@ from app.desk.read import card_facts
 from app.desk.views import EarnedView
 from app.store import Caller, Duplicate, Lost
 from passes import cards
-from passes.cards import Event
 from passes.problems import Busy
 
 
@@ -25,18 +24,7 @@ async def correct(desk: Desk, caller: Caller, which: str, *, amount: int, reason
         tallies = await limits.within(desk, caller, "corrections", now)
         rewards = [facts.offers[goal.offer_id] for goal in corrected.goals]
         given = await giving.give(desk, business, rewards, now=now, card=card, or_mint=True)
-        event = Event(
-            id=desk.world.new_id(),
-            business_id=business.id,
-            card_id=card.id,
-            customer_id=card.customer_id,
-            kind="corrected",
-            at=now,
-            amount=amount,
-            reason=why,
-            staff_id=person.staff_id,
-            location_id=person.location_id,
-        )
+        event = ledger.corrected(desk, card, amount, reason=why, at=now, by=person.staff_id, location_id=person.location_id)
         events = (event, *ledger.rewards(desk, event, given.coupons))
         lines = ledger.lines(desk, event, card, corrected, staff_id=person.staff_id, location_id=person.location_id)
         look = desk.look(business, once.language, now)

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from app.desk import ATTEMPTS, Desk, Once, Repeated, audit, counting, giving, limits, read
+from app.desk import ATTEMPTS, Desk, Once, Repeated, audit, counting, giving, limits, portions, read
 from app.desk.views import CouponView
 from app.store import Caller, Change, Duplicate, Errand, Lost, Member, Portion, Row
 from passes import coupons
@@ -238,7 +238,7 @@ async def _issue_some(desk: Desk, business: Business, errand: Errand, last: Port
     meant = await desk.store.segment(business.id, what.rules, now=errand.made_at, zone=business.tz, after=after, limit=AT_ONCE)
     cards = [card for card, _ in meant][: await _left(desk, business, offer, len(meant), now)]
     given = await giving.give(desk, business, (offer,) * len(cards), now=now, cards=cards, batch_id=errand.id)
-    came = _next(
+    came = portions.following(
         desk,
         errand,
         last,
@@ -266,7 +266,7 @@ async def _print_some(desk: Desk, business: Business, errand: Errand, last: Port
     wanted = min(AT_ONCE, errand.total - (last.done + last.failed if last else 0))
     count = await _left(desk, business, offer, wanted, now)
     given = await giving.give(desk, business, (offer,) * count, now=now, batch_id=errand.id)
-    came = _next(
+    came = portions.following(
         desk, errand, last, now, done=count, failed=wanted - count, more=(last.done + last.failed if last else 0) + wanted < errand.total
     )
     await desk.commit(now, changes=given.changes, counts=counting.issued(given.coupons, business.tz), rows=(*given.rows, came))
@@ -278,7 +278,7 @@ async def _void_some(desk: Desk, business: Business, errand: Errand, last: Porti
     after = UUID(last.after) if last and last.after else None
     batch = await desk.store.coupons(business.id, batch_id=what.batch_id, after=after, limit=AT_ONCE, pooled=True)
     open_ = [one for one in batch if one.state in ("active", "pooled")]
-    came = _next(
+    came = portions.following(
         desk,
         errand,
         last,
@@ -305,25 +305,9 @@ async def _left(desk: Desk, business: Business, offer: Offer, wanted: int, now: 
     )
 
 
-def _next(
-    desk: Desk, errand: Errand, last: Portion | None, now: datetime, *, done: int, failed: int = 0, after: str = "", more: bool = False
-) -> Portion:
-    return Portion(
-        id=desk.world.new_id(),
-        business_id=errand.business_id,
-        errand_id=errand.id,
-        number=last.number + 1 if last else 0,
-        after=after,
-        done=(last.done if last else 0) + done,
-        failed=(last.failed if last else 0) + failed,
-        last=not more,
-        at=now,
-    )
-
-
 def _paused(desk: Desk, errand: Errand, last: Portion | None, now: datetime) -> Portion:
     """The offer was paused meanwhile: whoever is left gets nothing."""
-    return _next(desk, errand, last, now, done=0, failed=max(0, errand.total - (last.done + last.failed if last else 0)))
+    return portions.following(desk, errand, last, now, done=0, failed=max(0, errand.total - (last.done + last.failed if last else 0)))
 
 
 async def _record(desk: Desk, came: Portion) -> Portion:

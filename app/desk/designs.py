@@ -14,7 +14,7 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
-from app.desk import Desk, pictures
+from app.desk import Desk, pictures, portions
 from app.desk.audit import revise
 from app.desk.wallets import draw
 from app.store import CardFacts, Errand, GoogleClass, Portion
@@ -226,16 +226,9 @@ async def redraw(desk: Desk, errand: Errand, last: Portion | None) -> Portion | 
     if cards and not after and (wait := await _google_first(desk, cards[0], program_id)):
         return wait
     whole = len(cards) < PORTION
-    portion = Portion(
-        id=desk.world.new_id(),
-        business_id=errand.business_id,
-        errand_id=errand.id,
-        number=last.number + 1 if last else 0,
-        after=f"{int(which) + 1}." if whole else f"{which}.{cards[-1]}",
-        done=(last.done if last else 0) + len(cards),
-        last=whole and int(which) + 1 == len(programs),
-        at=now,
-    )
+    ends = f"{int(which) + 1}." if whole else f"{which}.{cards[-1]}"
+    over = whole and int(which) + 1 == len(programs)
+    portion = portions.following(desk, errand, last, now, done=len(cards), after=ends, more=not over)
     await desk.commit(now, rows=(portion,), touches=cards)
     return portion
 

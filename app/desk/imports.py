@@ -17,7 +17,7 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from app.desk import Desk, audit
+from app.desk import Desk, audit, portions
 from app.desk import read as reading
 from app.desk.read import running
 from app.store import Duplicate, Errand, Member, Portion, Sheet
@@ -369,7 +369,7 @@ async def confirm(desk: Desk, member: Member, errand_id: UUID) -> None:
     await audit.revise(desk, member.staff.id, "business.changed", (business, replace(business, imported=True)))
     await audit.revise(desk, member.staff.id, "offer.changed", (offer, replace(offer, source="pool")))
     now = desk.world.now()
-    asked = Portion(id=desk.world.new_id(), business_id=business.id, errand_id=errand.id, number=0, after="", done=0, at=now)
+    asked = portions.following(desk, errand, None, now, done=0, more=True)
     line = audit.line(desk, member.staff.id, "codes.imported", None, business)
     became = msgspec.json.encode({"total": errand.total}).decode()
     try:
@@ -383,9 +383,7 @@ async def portion(desk: Desk, errand: Errand, last: Portion | None) -> Portion:
     """The next portion of an import: a sheet (app.errands). One that nobody asked for in a day is over."""
     now = desk.world.now()
     if last is None:
-        over_ = Portion(
-            id=desk.world.new_id(), business_id=errand.business_id, errand_id=errand.id, number=0, after="", done=0, last=True, at=now
-        )
+        over_ = portions.following(desk, errand, None, now, done=0)
         await desk.commit(now, rows=(over_,))
         return over_
     what, been = brought(errand), so_far(last)
@@ -410,16 +408,7 @@ async def portion(desk: Desk, errand: Errand, last: Portion | None) -> Portion:
     ]
     bad = [line for line in lines if line.why]
     after = SoFar(sheet=been.sheet + 1, bad=dict(Counter(been.bad) + Counter(line.why for line in bad)), lines=tuple(bad))
-    came = Portion(
-        id=desk.world.new_id(),
-        business_id=errand.business_id,
-        errand_id=errand.id,
-        number=last.number + 1,
-        after=msgspec.json.encode(after).decode(),
-        done=last.done + len(good),
-        failed=last.failed + len(bad),
-        last=after.sheet >= what.sheets,
-        at=now,
-    )
+    begins = msgspec.json.encode(after).decode()
+    came = portions.following(desk, errand, last, now, done=len(good), failed=len(bad), after=begins, more=after.sheet < what.sheets)
     await desk.commit(now, rows=(*good, came))
     return came

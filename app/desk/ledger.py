@@ -1,6 +1,7 @@
 """What is written when stamps or points come and go: lines of the card's ledger, the rewards in its story, and the card itself."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -15,6 +16,22 @@ def balanced(card: Card, earned: Earned, **more: object) -> Change:
     """The card with its new balance, if nothing was written into its ledger meanwhile, it was not left, and is the same customer's."""
     to = {"entries": card.entries + len(earned.lines), "balance": earned.balance, **more}
     return Change(of=Card, id=card.id, seen={"entries": card.entries, "left_at": None, "key": card.key}, to=to)
+
+
+def corrected(desk: Desk, card: Card, amount: int, *, reason: str, at: datetime, by: UUID | None, location_id: UUID | None = None) -> Event:
+    """That a card's stamps or points were put right, in its story."""
+    return Event(
+        id=desk.world.new_id(),
+        business_id=card.business_id,
+        card_id=card.id,
+        customer_id=card.customer_id,
+        kind="corrected",
+        at=at,
+        amount=amount,
+        reason=reason,
+        staff_id=by,
+        location_id=location_id,
+    )
 
 
 def lines(desk: Desk, because: Event, card: Card, earned: Earned, *, staff_id: UUID, location_id: UUID) -> tuple[Entry, ...]:

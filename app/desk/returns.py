@@ -122,17 +122,9 @@ class _Back:
             rewards=await self._rewards(facts, [sale for (sale, _), _ in parts]),
             rounds=[-line.amount for line in await self._rounds(facts)],
         )
-        event = Event(
-            id=self._desk.world.new_id(),
-            business_id=facts.business.id,
-            card_id=facts.card.id,
-            customer_id=facts.card.customer_id,
-            kind="corrected",
-            at=self._now,
-            amount=back.earned.balance - facts.card.balance,
-            reason=self._why,
-            staff_id=self._caller.person.staff_id,
-            location_id=self._caller.person.location_id,
+        person, amount = self._caller.person, back.earned.balance - facts.card.balance
+        event = ledger.corrected(
+            self._desk, facts.card, amount, reason=self._why, at=self._now, by=person.staff_id, location_id=person.location_id
         )
         happened = bool(back.earned.lines or back.void)
         if happened:
