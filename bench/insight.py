@@ -74,7 +74,7 @@ class Visited(Past):
             ):
                 tick += 1
                 one = self.id(at, kind=5, number=tick)
-                yield one, mine, self.card(number), self.holders[number], None, kind, at, 1, "", "", None, None, tick
+                yield one, mine, self.card(number), self.holders[number], None, kind, at, 1, "", "", None, None, None, tick
 
     def uses(self) -> Iterator[Values]:
         mine, places, people = self.business.id, self.places, self.people
