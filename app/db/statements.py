@@ -78,6 +78,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """Until we are done, nobody uses a coupon of this offer or takes that back. SQLite has one writer at a time anyhow."""
     later: Callable[[str, str], str]
     """A moment so much later than another: ``later("t.at", "30 days")``."""
+    lateral: bool
+    """Whether a query in FROM may look at the rows beside it."""
     text: Callable[[str], str]
     """A statement as its driver wants it."""
 
@@ -107,6 +109,7 @@ POSTGRESQL: Final = Dialect(
     sought="u.sought",
     alone="SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
     later=lambda moment, by: f"{moment} + interval '{by}'",
+    lateral=True,
     text=lambda text: text,
 )
 SQLITE: Final = Dialect(
@@ -122,6 +125,7 @@ SQLITE: Final = Dialect(
     sought="f.sought",
     alone="SELECT ?1",
     later=lambda moment, by: f"strftime('%Y-%m-%d %H:%M:%S', {moment}, '+{by}') || '+00:00'",
+    lateral=False,
     text=lambda text: _NUMBER.sub(r"?\1", _CAST.sub("", text)),
 )
 
@@ -153,7 +157,7 @@ class Statements:
         # --- The hot path: x.n is the number of the question in its group ---
         self.caller = self._made(f"""
             SELECT x.n, t.id, t.location_id, l.name, {STAFF.select("s")}, {BUSINESS.select("b")},
-            t.name, t.scopes, t.per_minute, t.used_at, z.until
+            t.name, t.scopes, t.per_minute, t.used_at, z.until, l.body LIKE '%"closed":true%'
             FROM {say.given({"n": "bigint", "secret_hash": "bytea"})}
             JOIN api_secret AS z ON z.secret_hash = x.secret_hash
             JOIN api_key AS t ON t.id = z.key_id AND t.revoked_at IS NULL

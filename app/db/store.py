@@ -230,6 +230,7 @@ def _caller(  # noqa: PLR0917 (a row)
     per_minute: int,
     used_at: datetime | str | None,
     until: datetime | str | None,
+    closed: int,
 ) -> Caller:
     person = STAFF.read((staff,))
     return Caller(
@@ -248,6 +249,7 @@ def _caller(  # noqa: PLR0917 (a row)
         until=as_moment(until) if until else None,
         used_at=as_moment(used_at) if used_at else None,
         key=key,
+        closed=bool(closed),
     )
 
 

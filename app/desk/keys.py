@@ -40,6 +40,8 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     """The location of the live business, also for a key of test mode."""
     person: Staff | None
     """Whom it works for; None for a machine of its own."""
+    closed: bool = False
+    """Its location is closed: it does not work until that is open again."""
 
     @property
     def old(self) -> ApiSecret | None:
@@ -120,14 +122,17 @@ async def of(store: Store, business: Business) -> Sequence[Listed]:
     """The keys of a business that are not revoked, those of test mode last."""
     people = {one.id: one for one in await store.staff(business.id) if not one.counter}
     twin_id = test_mode.twin_of(business.id)
-    places = {test_mode.again(twin_id, one.id): one.id for one in await store.locations(business.id)}
+    locations = await store.locations(business.id)
+    places = {test_mode.again(twin_id, one.id): one.id for one in locations}
+    closed = {one.id for one in locations if one.closed}
     return [
         Listed(
             key=key,
             secrets=secrets,
             test=key.business_id == twin_id,
-            location_id=places.get(key.location_id, key.location_id),
+            location_id=(place_id := places.get(key.location_id, key.location_id)),
             person=people.get(key.staff_id),
+            closed=place_id in closed,
         )
         for owner_id in (business.id, twin_id)
         for key, secrets in await store.api_keys(owner_id)

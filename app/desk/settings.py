@@ -84,7 +84,10 @@ async def change_location(desk: Desk, member: Member, location_id: UUID, **chang
 
 
 async def close_location(desk: Desk, member: Member, location_id: UUID) -> Location:
-    """No counter works there any more: those that are there are revoked. Raises NotFound, ChangedMeanwhile."""
+    """No counter works there any more: those that are there are revoked; its keys wait until it is open again.
+
+    Raises NotFound, ChangedMeanwhile.
+    """
     closed = await change_location(desk, member, location_id, closed=True)
     for counter in await desk.store.counters(member.business.id):
         if counter.location_id == location_id and counter.revoked_at is None:

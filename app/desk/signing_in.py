@@ -46,13 +46,14 @@ async def count(desk: Desk, under: str, patience: Patience) -> None:
     now = desk.world.now()
     seen = await desk.store.strikes(under)
     if wait := guesses.wait(patience, seen.n, seen.last, now):
-        raise _too_many(wait)
+        raise too_many(wait)
     struck = await desk.store.strike(under, at=now, fresh=now - patience.fresh)
     if struck.n > max(patience.free, guesses.counted(patience, seen.n, seen.last, now) + 1):
-        raise _too_many(guesses.wait(patience, struck.n, now, now))
+        raise too_many(guesses.wait(patience, struck.n, now, now))
 
 
-def _too_many(wait: timedelta) -> TooManyGuesses:
+def too_many(wait: timedelta) -> TooManyGuesses:
+    """That the next guess may be made then."""
     seconds = math.ceil(wait.total_seconds())
     if seconds == 1:
         said, count_ = N_("1 second"), 1

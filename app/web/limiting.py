@@ -1,5 +1,6 @@
-"""How often a key may ask: counted in this process, told with every answer, and refused past it."""
+"""How often a key may ask, and how often somebody may try keys: counted in this process, and refused past it."""
 
+from collections.abc import Hashable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -9,6 +10,10 @@ from litestar.types import Message, Scope
 
 WINDOW: Final = 60
 """Seconds for which a key's number of requests is."""
+GUESSES: Final = 600
+"""Secrets that nobody here has been right with, which are looked up for one address in a minute."""
+REMEMBERED: Final = 10_000
+"""So many right secrets, and so many who ask, are known at once."""
 MICROS: Final = 1_000_000
 _WHOLE: Final = WINDOW * MICROS
 _BEGINNING: Final = datetime.fromtimestamp(0, UTC)
@@ -33,17 +38,44 @@ class Limits:
     def __init__(self) -> None:
         self.noted: dict[UUID, datetime] = {}
         """When each key's use was last written down."""
-        self._paid_until: dict[UUID, int] = {}
+        self._paid_until: dict[Hashable, int] = {}
+        self._right: dict[bytes, None] = {}
+        """The hashes of secrets that were right lately."""
 
-    def take(self, key_id: UUID, most: int, now: datetime) -> Left:
+    def take(self, who: Hashable, most: int, now: datetime) -> Left:
         """Count one request of a key that may make so many in a minute; what it has left then, less than nothing if it may not."""
         share, at = _WHOLE // most, (now - _BEGINNING) // _MICRO
-        was = max(self._paid_until.get(key_id, 0), at)
+        was = max(self._paid_until.get(who, 0), at)
         ahead = was + share - at
         if ahead > _WHOLE:
             return Left(most, -1, _up(ahead - _WHOLE))
-        self._paid_until[key_id] = was + share
+        if len(self._paid_until) > REMEMBERED:  # who has all of it again is as good as new
+            self._paid_until = {one: until for one, until in self._paid_until.items() if until > at}
+        self._paid_until[who] = was + share
         return Left(most, (_WHOLE - ahead) // share, _up(ahead))
+
+    def guess(self, network: str, hashed: bytes, now: datetime) -> int:
+        """Seconds until this secret may be looked up for this address: 0 is now.
+
+        One that was right lately never waits: a shop whose tills share an address with a stranger (or with a program that goes on with
+        a revoked key) works on. Others wait for a part of a second.
+        """
+        if hashed in self._right:
+            return 0
+        left = self.take(network, GUESSES, now)
+        return left.seconds if left.requests < 0 else 0
+
+    def was_right(self, network: str, hashed: bytes) -> None:
+        """It works, so it was no guess."""
+        if hashed not in self._right:
+            self._paid_until[network] = self._paid_until.get(network, 0) - _WHOLE // GUESSES
+            if len(self._right) >= REMEMBERED:
+                del self._right[next(iter(self._right))]
+            self._right[hashed] = None
+
+    def was_wrong(self, hashed: bytes) -> None:
+        """It does not work, or not any more: from now on it is a guess."""
+        self._right.pop(hashed, None)
 
 
 def _up(micros: int) -> int:

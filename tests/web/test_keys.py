@@ -15,6 +15,7 @@ from shop import Shop, open_shop
 from app.desk import keys, test_mode
 from app.desk.found import secret_hash
 from app.store import Filter
+from app.web import limiting
 from passes import codes, coupons
 from passes.businesses import Brand
 from passes.offers import Offer
@@ -87,6 +88,46 @@ async def test_every_secret_that_does_not_work_has_the_same_answer(shop: Shop) -
     assert {(one.status_code, one.headers["www-authenticate"]) for one in told} == {(401, "Bearer")}
     assert len({one.content for one in told if one.request.headers.get("accept-language") == "vi"}) == 1
     assert not any("ratelimit" in one.headers for one in told)
+
+
+async def test_who_tries_secret_after_secret_must_wait_and_nobody_whose_key_is_right(shop: Shop) -> None:
+    assert (await shop.get("me")).status_code == 200
+    for number in range(limiting.GUESSES):
+        assert (await ask(shop, f"{keys.LIVE}{number}")).status_code == 401
+    refused = await ask(shop, keys.LIVE + "one more")
+    assert (refused.status_code, refused.json()["word"], refused.headers["retry-after"]) == (429, "too_many_guesses", "1")
+    assert (await shop.get("me")).status_code == 200
+    assert (await ask(shop, "no secret of ours")).status_code == 401
+    late = shop.secrets["Minh"]  # who was not here yet waits for a moment, and is no guess
+    assert (await ask(shop, late)).status_code == 429
+    shop.clock.forward(seconds=1)
+    assert (await ask(shop, late)).status_code == 200
+    assert (await ask(shop, keys.LIVE + "one more")).status_code == 401
+    assert (await ask(shop, late)).status_code == 200
+
+
+@BOTH
+async def test_the_keys_of_a_closed_location_wait_until_it_is_open_again(tried: Shop) -> None:
+    await hand_out(tried, "Here", where="Bến Thành")
+    await hand_out(tried, "There", where="Thảo Điền")
+    await hand_out(tried, "Tried there", where="Thảo Điền", test=True)
+    names = ("Here", "There", "Tried there")
+    browser, place = await tried.sign_in("Lan"), tried.locations["Thảo Điền"]
+
+    async def told() -> list[int]:
+        return [(await ask(tried, tried.secrets[name])).status_code for name in names]
+
+    assert await told() == [200, 200, 200]
+    for _ in range(2):
+        assert (await browser.post(f"/locations/{place.id}/close")).status_code == 303
+        assert await told() == [200, 401, 401]
+        page = await browser.get("/keys")
+        assert page.text.count("Its location is closed") == 3  # An has one there, too
+        unknown, *closed = [await ask(tried, one) for one in (keys.LIVE + "x", tried.secrets["There"], tried.secrets["Tried there"])]
+        assert {one.content for one in closed} == {unknown.content}
+        assert not any("ratelimit" in one.headers for one in closed)
+        assert (await browser.post(f"/locations/{place.id}/reopen")).status_code == 303
+        assert await told() == [200, 200, 200]
 
 
 # --- Rolled, revoked ---

@@ -59,6 +59,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     used_at: datetime | None = None
     key: str = ""
     """The key's name."""
+    closed: bool = False
+    """The location where a key works is closed: it does not work until that is open again."""
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,13 +1,14 @@
 """What every call of the API has in common: which keys may make it, what it answers, and with which problems."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 import msgspec
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from app.desk import test_mode
+from app.desk import signing_in, test_mode
 from app.desk.found import secret_hash
 from app.problems import (
     DatabaseUnavailable,
@@ -21,14 +22,15 @@ from app.problems import (
     Unexpected,
     WrongScope,
 )
-from app.store import Scope
+from app.store import Caller, Scope
+from app.web.limiting import Limits
 from app.web.sessions import USED_WITHIN
 from app.web.wire import BEARER, caller_of, desk_of
-from passes.problems import Busy, Problem
+from passes.problems import Busy, Problem, TooManyGuesses
 
 OURS: Final = "cp_"
 """How every secret of a key begins: a stranger's guess at anything else asks no database."""
-ALWAYS: Final = (Unauthorized, WrongScope, RateLimited, InvalidRequest, Busy, DatabaseUnavailable, Unexpected)
+ALWAYS: Final = (Unauthorized, WrongScope, RateLimited, TooManyGuesses, InvalidRequest, Busy, DatabaseUnavailable, Unexpected)
 CHANGING: Final = (KeyMissing, KeyInFlight, KeyReused, TooLarge)
 
 
@@ -85,19 +87,20 @@ def call(
 async def keyed(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """A guard: the bearer's key works, has not asked too often, and may make this call; its business is as it is now.
 
-    The key is looked up each time: what was revoked a moment ago is refused. Raises Unauthorized, RateLimited or WrongScope.
+    The key is looked up each time: what was revoked a moment ago is refused, and so is a key of a location that is closed.
+    Raises Unauthorized, TooManyGuesses, RateLimited or WrongScope.
     """
     if "scopes" not in handler.opt:  # OPTIONS: which methods there are stands in the document, too
         return
     scheme, _, secret = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() != BEARER or not secret.startswith(OURS):
         raise Unauthorized
-    desk, hashed = desk_of(connection), secret_hash(secret)
-    caller, now = await desk.store.caller(hashed), desk.world.now()
-    if caller is None or (caller.until is not None and caller.until <= now):
+    desk, hashed, limits = desk_of(connection), secret_hash(secret), connection.app.state.limits
+    now = desk.world.now()
+    caller = connection.scope["state"]["caller"] = await _tried(connection, hashed, now)
+    if caller.closed and caller.business.test_of is None:
         raise Unauthorized
-    connection.scope["state"]["caller"] = caller
-    key_id, limits = caller.person.counter_id, connection.app.state.limits
+    key_id = caller.person.counter_id
     left = connection.scope["state"]["left"] = limits.take(key_id, caller.per_minute, now)
     if left.requests < 0:
         raise RateLimited(retry_after=left.seconds, most=left.most)
@@ -105,8 +108,26 @@ async def keyed(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     if last is None or now - last > USED_WITHIN:
         limits.noted[key_id] = now
         await desk.store.key_used(key_id, now)
-    if caller.business.test_of is not None and await test_mode.catch_up(desk.store, caller.business.test_of):
-        connection.scope["state"]["caller"] = await desk.store.caller(hashed) or caller
+    if caller.business.test_of is not None:
+        if await test_mode.catch_up(desk.store, caller.business.test_of):
+            caller = connection.scope["state"]["caller"] = await desk.store.caller(hashed) or caller
+        if caller.closed:
+            del connection.scope["state"]["left"]  # every secret that does not work has the same answer
+            raise Unauthorized
     needed: Sequence[str] = handler.opt["scopes"]
     if needed and not caller.scopes.intersection(needed):
         raise WrongScope(needed=tuple(needed), has=tuple(sorted(caller_of(connection).scopes)))
+
+
+async def _tried(connection: ASGIConnection[Any, Any, Any, Any], hashed: bytes, now: datetime) -> Caller:
+    """Whose secret this is. Raises Unauthorized; TooManyGuesses for whoever has tried too many, before it is looked up."""
+    limits: Limits = connection.app.state.limits
+    network = signing_in.network(connection.client.host if connection.client else "")
+    if wait := limits.guess(network, hashed, now):
+        raise signing_in.too_many(timedelta(seconds=wait))
+    caller = await desk_of(connection).store.caller(hashed)
+    if caller is None or (caller.until is not None and caller.until <= now):
+        limits.was_wrong(hashed)
+        raise Unauthorized
+    limits.was_right(network, hashed)
+    return caller
