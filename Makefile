@@ -6,7 +6,7 @@ export UV_NATIVE_TLS ?= 1
 # Where Python may not keep what it compiled, each process of a test compiles everything again: three seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run demo test facts lint style types bench fuzz words pictures examples
+.PHONY: run demo test facts lint style types bench fuzz clients words pictures examples
 
 # Your own shop, in this folder; it prints the link with which it begins.
 run: $(UV)
@@ -38,6 +38,10 @@ bench: $(UV)
 # Ten thousand requests that nobody thought of, against every call of the API.
 fuzz: $(UV)
 	$(UV) run python bench/fuzz.py
+
+# What two generators of clients make of the document, and their clients of a shop. Needs npm and a network.
+clients: $(UV)
+	$(UV) run python bench/clients.py
 
 # Make every call of the API once (tests/web/afternoon.py): the examples of its document.
 examples: $(UV)

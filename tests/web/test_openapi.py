@@ -111,6 +111,7 @@ async def test_every_reference_leads_somewhere_and_every_schema_is_one(till: Til
             there = there[part]
     for schema in document["components"]["schemas"].values():
         Draft202012Validator.check_schema(schema)
+        assert all(field.get("default", True) for field in schema.get("properties", {}).values()), "generators take it for always there"
 
 
 async def test_the_document_is_served_with_the_address_of_this_installation(till: Till) -> None:

@@ -646,6 +646,10 @@ def _complete(components: Json, answers: Iterable[Any], bodies: Iterable[Any]) -
         schema["required"] = list(schema.get("properties", {}))
         for field in schema.get("properties", {}).values():
             field.pop("default", None)
+    for schema in components.values():
+        for field in schema.get("properties", {}).values():
+            if not field.get("default", True):
+                del field["default"]  # that it is nothing says nothing, and openapi-typescript takes what has a default for always there
 
 
 def _plain(schema: Any) -> None:
