@@ -9,10 +9,11 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from app.db import sought
 from app.db.conversing import Conversing, just, with_rows
-from app.db.shapes import CUSTOMER, as_id
+from app.db.shapes import CUSTOMER, RESERVATION, as_id
 from app.db.statements import Ask, Talk
 from app.db.unit import Ready
 from app.store import Lost, Row
@@ -95,6 +96,7 @@ class Forgetting(Conversing):
         naming = Naming(family)
         ids = await self._read(self._theirs([one.id for one in family]), heavy=True)
         named = [(text[0], text[1], await self._named(text, customer, ids, naming)) for text in TEXTS]
+        named.append(("reservation", "body", await self._held_for(customer, ids, naming)))
         kept = await self._kept_about(customer, ids, naming)
         theirs = frozenset(str(one) for one in ids)
         ruled = await self._ruled(customer, theirs, naming)
@@ -135,6 +137,24 @@ class Forgetting(Conversing):
                 left = naming.left_of(said, theirs=owner is not None and as_id(owner) in ids)
                 if left != said:
                     found.setdefault(left, []).append(as_id(key))
+            if len(rows) < AT_ONCE:
+                return found
+            last = as_id(rows[-1][0])
+
+    async def _held_for(self, customer: Customer, ids: frozenset[UUID], naming: Naming) -> dict[str, list[UUID]]:
+        """The keys of the reservations whose receipt names them, by the bodies that they have without."""
+        asked = self._say_of(f"""
+            SELECT id, body FROM reservation WHERE id > $1 AND business_id = $2 AND body NOT LIKE '%"receipt":""%'
+            ORDER BY id LIMIT {AT_ONCE}""")
+        found: dict[str, list[UUID]] = {}
+        last = UUID(int=0)
+        while True:
+            rows = await self._read(just(Ask(asked, (last, customer.business_id))), heavy=True)
+            for key, body in rows:
+                held = RESERVATION.read((body,))
+                left = naming.left_of(held.receipt, theirs=not ids.isdisjoint(held.coupon_ids))
+                if left != held.receipt:
+                    found[RESERVATION.row(replace(held, receipt=left))[-1]] = [as_id(key)]
             if len(rows) < AT_ONCE:
                 return found
             last = as_id(rows[-1][0])

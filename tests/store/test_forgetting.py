@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import msgspec
@@ -13,7 +13,7 @@ from shop import Shop, open_shop
 
 from app import history
 from app.desk import forgetting
-from app.store import Errand, Sale, Sent, Store
+from app.store import Errand, Reservation, Sale, Sent, Store
 from passes.campaigns import Campaign
 from passes.cards import Event
 from passes.words import text
@@ -66,7 +66,8 @@ async def lived(shop: Shop) -> str:
     card = await shop.join(NAME, email=EMAIL, phone=PHONE)
     twin = await shop.join(OTHER, email=SECOND)
     await shop.stamp(twin, 2)
-    code = (await shop.stamp(card, 5))["earned"][0]["code"]
+    earned = (await shop.stamp(card, 5))["earned"][0]
+    code, coupon_id = earned["code"], UUID(earned["id"])
     used = (await shop.redeem(code)).json()["redemption"]["id"]
     await shop.post(f"redemptions/{used}/reversal", {"reason": f"{NAME} wanted another one"}, who="Minh")
     await shop.redeem(code)
@@ -99,7 +100,11 @@ async def lived(shop: Shop) -> str:
     errand = Errand(id=uuid4(), kind="issue", body=body, made_by=shop.staff["Minh"].id, made_at=at, total=0, due_at=at, **business)
     by = {"location_id": shop.locations["Bến Thành"].id, "staff_id": shop.staff["Minh"].id, "key_id": uuid4()}
     sale = Sale(id=uuid4(), at=at, receipt=f"for {NAME}", reference=f"bill of {EMAIL}", card_id=facts.card.id, **by, **business)
-    await shop.desk.commit(at, rows=(errand, sale))
+    held = [
+        Reservation(id=uuid4(), at=at, until=at, coupon_ids=ones, receipt=f"{word} takes them along", **by, **business)
+        for ones, word in (((uuid4(),), NAME), ((coupon_id,), EMAIL))
+    ]
+    await shop.desk.commit(at, rows=(errand, sale, *held))
     for kind in ("segments", "campaigns"):  # an owner may call them after anybody
         named_so = said | {"name": f"{NAME} and friends", "message.vi": f"Chào {NAME}", "text": "", "language": "vi"}
         assert (await minh.post(f"/{kind}", data=named_so)).status_code == 303
@@ -127,9 +132,20 @@ async def ledgers(store: Store, shop: Shop) -> list[object]:
 async def test_erased_means_erased(database_url: str) -> None:
     async with open_shop(database_url) as shop:
         who = await lived(shop)
-        assert {"customer", "contact", "kept", "entry", "refusal", "reversal", "event", "segment", "campaign", "errand", "sale"} <= set(
-            await named(database_url)
-        )
+        assert {
+            "customer",
+            "contact",
+            "kept",
+            "entry",
+            "refusal",
+            "reversal",
+            "event",
+            "segment",
+            "campaign",
+            "errand",
+            "sale",
+            "reservation",
+        } <= set(await named(database_url))
         before, written = await numbers(shop), await ledgers(shop.desk.store, shop)
         life = await shop.desk.store.life(shop.business.id, who)
         assert life
