@@ -213,6 +213,8 @@ SAID: Final = {
     "running": N_("running"),
     "paused": N_("paused"),
     "archived": N_("archived"),
+    "on": N_("On"),
+    "off": N_("Off"),
     "draft": N_("Draft"),
     "scheduled": N_("Scheduled"),
     "sending": N_("Being sent"),
@@ -249,6 +251,7 @@ SAID: Final = {
     "by_spend": N_("by amount"),
 }
 """What the words are called that a field chooses from."""
+SWITCHED: Final = {"running": "on", "paused": "off"}
 CHOOSING: Final = frozenset({"kind", "role", "state", "honour", "remainder", "source", "unit", "email", "phone", "birthday"})
 """The fields that choose from words; whatever else is written in a text is somebody's own."""
 COLUMNS: Final = (N_("When"), N_("Who"), N_("What"), N_("Field"), N_("From"), N_("To"))
@@ -321,6 +324,8 @@ class Reading:
         thing = self.t(THINGS[kind], name=name) if kind in THINGS else one.name
         said = self.t(DONE[done], who=who, thing=thing) if done in DONE else f"{who}: {one.what} {one.name}".strip()
         was, became = (msgspec.json.decode(text) for text in (one.was, one.became))
+        if kind == "campaign":  # an automation's switch says so, too
+            was, became = ({**of, "state": SWITCHED.get(of["state"], of["state"])} if "state" in of else of for of in (was, became))
         fields = tuple(self._fields(was, became)) if kind != "customer" else self._hidden({**was, **became})
         return Line(at=one.at.astimezone(self._tz), who=who, said=said, fields=fields, hidden=kind == "customer")
 

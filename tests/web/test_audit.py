@@ -46,9 +46,15 @@ async def test_every_change_is_a_line_that_a_person_reads(shop: Shop) -> None:
     drafted = {"name": "For Hoa", "message.en": "Hello", "message.vi": "Chào"}
     made = await owner.post("/campaigns", data=drafted)
     await owner.post(f"{made.headers['location']}/edit", data=drafted | {"name": "For Mai", "email": "true"})
+    birthday = await owner.post("/campaigns?kind=birthday", data={"name": "Cake", "message.en": "Happy birthday", "days": "0"})
+    written = (await owner.get(birthday.headers["location"])).text
+    assert "It is not written in Tiếng Việt" in written
+    await owner.post(f"{birthday.headers['location']}/send")
     page = await owner.get("/audit")
     lines = [line for line in said(page) if " the key " not in line]
-    assert lines[:11] == [
+    assert lines[:13] == [
+        "Lan started the campaign Cake",
+        "Lan made the campaign Cake",
         "Lan changed the campaign For Mai",
         "Lan made the campaign For Mai",
         "Minh changed the offer Big cookie",
@@ -63,7 +69,13 @@ async def test_every_change_is_a_line_that_a_person_reads(shop: Shop) -> None:
     ]
     plain = re.sub(r"<[^>]+>", " ", page.text)
     changes = (r"Role\s+Cashier\s+→\s+Manager", r"Counters ask first\s+no\s+→\s+yes", r"Limits a day: Goodwill\s+3", r"Name\s+Laptop\s+→")
-    changes += (r"Also by e-mail\s+no\s+→\s+yes", r"Name\s+something else \(not kept here\)", r"Name\s+\(not kept here\)", r"State\s+Draft")
+    changes += (
+        r"Also by e-mail\s+no\s+→\s+yes",
+        r"Name\s+something else \(not kept here\)",
+        r"Name\s+\(not kept here\)",
+        r"State\s+Draft",
+        r"State\s+Off\s+→\s+On",
+    )
     changes += (r"Title\s+Free cookie\s+→\s+Big cookie", r"Validity: Days\s+\d+\s+→\s+45", r"At most\s+100")
     for change in changes:
         assert re.search(change, plain), change
