@@ -8,7 +8,7 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -19,8 +19,9 @@ from msgspec.structs import replace
 
 from app.desk import Desk, Once, Repeated, audit
 from app.desk.laying import FOREVER, LAY, WRONG, Bad, By, Laid, Wrong, here
-from app.desk.lines import COLUMNS, FORMS, What, armed
+from app.desk.lines import COLUMNS, FORMS, What, armed, in_pieces
 from app.store import Caller, Duplicate, Errand, Portion, Sheet
+from passes.businesses import Business
 from passes.problems import NotFound
 from passes.words import N_
 
@@ -29,7 +30,9 @@ LARGEST: Final = 20 * 1024 * 1024
 ON_A_SHEET: Final = 100
 """Lines that are brought in at a time: 20 ms in which nobody else is served."""
 SHOWN: Final = 100
-"""Bad lines that are remembered; the others are only counted."""
+"""Bad lines that an answer has; a file has all of them."""
+LATELY: Final = 10
+"""Imports that a page shows."""
 WIDEST: Final = 100
 """Columns of a file; those that we do not know are left out."""
 LONGEST: Final = LARGEST // 50
@@ -58,11 +61,12 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SoFar(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the next portion begins; what was there already, and the first lines that were bad."""
+    """Where the next portion begins; what was there already, the first lines that were bad, and those of this portion."""
 
     sheet: int = 0
     skipped: int = 0
     bad: tuple[Bad, ...] = ()
+    these: tuple[Bad, ...] = ()
 
 
 class BadLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,12 +184,47 @@ async def bring(desk: Desk, caller: Caller, what: What, body: bytes, *, once: On
     return made
 
 
-async def how_far(desk: Desk, caller: Caller, import_id: UUID, *, language: str) -> ImportView:
-    """How far an import is. Raises NotFound."""
-    found = await desk.store.errand(caller.business.id, import_id)
+async def _import(desk: Desk, business: Business, import_id: UUID) -> tuple[Errand, Portion | None]:
+    found = await desk.store.errand(business.id, import_id)
     if found is None or found[0].kind != "records":
         raise NotFound(what=N_("import"))
-    errand, portion = found
+    return found
+
+
+async def how_far(desk: Desk, business: Business, import_id: UUID, *, language: str) -> ImportView:
+    """How far an import is. Raises NotFound."""
+    return _view(desk, business, *await _import(desk, business, import_id), language=language)
+
+
+async def lately(desk: Desk, business: Business, *, language: str) -> Sequence[ImportView]:
+    """The newest imports, the last one first."""
+    return [_view(desk, business, *one, language=language) for one in await desk.store.errands(business.id, kind="records", limit=LATELY)]
+
+
+async def bad_lines(desk: Desk, business: Business, import_id: UUID, *, language: str, mark: str = "") -> AsyncIterator[bytes]:
+    """A file of all lines that were not brought in so far, in pieces, and why. What stands in them is not kept. Raises NotFound."""
+    errand, last = await _import(desk, business, import_id)
+
+    async def rows() -> AsyncIterator[Sequence[str]]:
+        yield BadLine.__struct_fields__
+        for one in _about(errand).bad:
+            yield _row(_bad(desk, one, language))
+        for number in range(last.number + 1 if last else 0):
+            for one in _so_far(await desk.store.portion(errand.id, number)).these:
+                yield _row(_bad(desk, one, language))
+
+    return in_pieces(rows(), mark=mark)
+
+
+def _row(line: BadLine) -> Sequence[str]:
+    return [str(cell) for cell in msgspec.structs.astuple(line)]
+
+
+def _bad(desk: Desk, one: Bad, language: str) -> BadLine:
+    return BadLine(line=one.line, word=one.word, column=one.column, detail=desk.words.said(language, WRONG[one.word]))
+
+
+def _view(desk: Desk, business: Business, errand: Errand, portion: Portion | None, *, language: str) -> ImportView:
     about, been = _about(errand), _so_far(portion)
     state: Literal["waits", "goes", "ended", "stopped"] = "goes" if portion else "waits"
     if errand.stopped_at is not None:
@@ -197,14 +236,12 @@ async def how_far(desk: Desk, caller: Caller, import_id: UUID, *, language: str)
         id=errand.id,
         what=about.what,
         state=state,
-        at=errand.made_at.astimezone(caller.business.tz),
+        at=errand.made_at.astimezone(business.tz),
         total=errand.total,
         done=portion.done if portion else 0,
         skipped=been.skipped,
         failed=(portion.failed if portion else 0) + len(about.bad),
-        bad=tuple(
-            BadLine(line=one.line, word=one.word, column=one.column, detail=desk.words.said(language, WRONG[one.word])) for one in bad
-        ),
+        bad=tuple(_bad(desk, one, language) for one in bad),
     )
 
 
@@ -236,7 +273,8 @@ async def portion(desk: Desk, errand: Errand, last: Portion | None) -> Portion |
     if laid.foreign_codes and not business.imported:
         await audit.revise(desk, about.by.staff_id, "business.changed", (business, replace(business, imported=True)))
     now = desk.world.now()
-    after = SoFar(sheet=been.sheet + 1, skipped=been.skipped + laid.skipped, bad=(*been.bad, *laid.bad)[:SHOWN])
+    bad = tuple(sorted(laid.bad, key=lambda one: one.line))
+    after = SoFar(sheet=been.sheet + 1, skipped=been.skipped + laid.skipped, bad=(*been.bad, *bad)[:SHOWN], these=bad)
     came = Portion(
         id=desk.world.new_id(),
         business_id=business.id,

@@ -4,7 +4,9 @@ The columns of each file are the fields of its lines, and never change their nam
 that a spreadsheet can be read and an installation with other ids knows what is meant.
 """
 
-from collections.abc import Mapping
+import csv
+import io
+from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Final, Literal
 from uuid import UUID
@@ -20,6 +22,10 @@ FORMULAS: Final = (*"=+-@\t\r\n", *"＝＋－＠")
 """How a cell begins that a spreadsheet would run (https://owasp.org/www-community/attacks/CSV_Injection)."""
 
 
+CHUNK: Final = 1 << 16
+"""Characters of a file that are sent at a time."""
+
+
 def defused(cell: str) -> str:
     """A cell that no spreadsheet takes for a formula: an apostrophe in front says that it is text.
 
@@ -31,6 +37,20 @@ def defused(cell: str) -> str:
 def armed(cell: str) -> str:
     """What a cell was before it was defused."""
     return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(FORMULAS) else cell
+
+
+async def in_pieces(rows: AsyncIterable[Sequence[str]], *, mark: str = "") -> AsyncIterator[bytes]:
+    """A file of these rows (RFC 4180), every cell defused, so much at a time; with a ``mark`` in front for programs that want one."""
+    text = io.StringIO(newline="")
+    text.write(mark)
+    written = csv.writer(text)
+    async for row in rows:
+        written.writerow([defused(cell) for cell in row])
+        if text.tell() > CHUNK:
+            yield text.getvalue().encode()
+            text.seek(0)
+            text.truncate()
+    yield text.getvalue().encode()
 
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]

@@ -1,7 +1,5 @@
 """What the lists of the dashboard have in common: what an address asks for, where the next rows begin, and the whole list as a file."""
 
-import csv
-import io
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Final, TypeVar
@@ -10,7 +8,7 @@ from uuid import UUID
 import msgspec
 from litestar.response import Stream
 
-from app.desk.lines import defused
+from app.desk.lines import in_pieces
 from app.problems import InvalidRequest
 from app.store import Place
 from app.web.pages import HEADERS
@@ -18,8 +16,6 @@ from app.web.pages import HEADERS
 F = TypeVar("F", bound=msgspec.Struct)
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 Search = Annotated[str, msgspec.Meta(max_length=200)]
-CHUNK: Final = 1 << 16
-"""Characters that are sent at a time."""
 BOM: Final = "\ufeff"
 """Excel takes a file without it for one in the machine's old code page."""
 
@@ -50,21 +46,9 @@ def place_of(place: Place | None) -> str:
 
 def as_csv(rows: AsyncIterable[Sequence[str]] | Iterable[Sequence[str]], name: str) -> Stream:
     """Rows as CSV (RFC 4180), the heads first, streamed to be saved under a name; no spreadsheet takes a cell for a formula."""
-
-    async def lines() -> AsyncIterator[bytes]:
-        text = io.StringIO(newline="")
-        text.write(BOM)
-        written = csv.writer(text)
-        async for row in rows if isinstance(rows, AsyncIterable) else _each(rows):
-            written.writerow([defused(cell) for cell in row])
-            if text.tell() > CHUNK:
-                yield text.getvalue().encode()
-                text.seek(0)
-                text.truncate()
-        yield text.getvalue().encode()
-
     headers = {**HEADERS, "Content-Disposition": f'attachment; filename="{name}"'}
-    return Stream(lines(), media_type="text/csv", headers=headers, status_code=200)
+    file = in_pieces(rows if isinstance(rows, AsyncIterable) else _each(rows), mark=BOM)
+    return Stream(file, media_type="text/csv", headers=headers, status_code=200)
 
 
 async def _each(rows: Iterable[Sequence[str]]) -> AsyncIterator[Sequence[str]]:

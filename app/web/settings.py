@@ -9,6 +9,7 @@ from litestar import Response, get, post
 from litestar.params import FromQuery
 from msgspec.structs import replace
 
+from app.desk import importing
 from app.desk import settings as deciding
 from app.desk.settings import Touched
 from app.web import lands
@@ -57,8 +58,9 @@ def against_the_place(zone: str, currency: str, languages: Sequence[str]) -> Map
     return {field: sentence for field, sentence in found.items() if sentence}
 
 
-def _settings(request: Ask, *, wrong: Wrong | None = None, touched: Touched | None = None, done: bool = False) -> Response[str]:
-    language = language_of(request, desk_of(request).words)
+async def _settings(request: Ask, *, wrong: Wrong | None = None, touched: Touched | None = None, done: bool = False) -> Response[str]:
+    desk = desk_of(request)
+    language = language_of(request, desk.words)
     return render(
         request,
         "settings.html",
@@ -68,14 +70,15 @@ def _settings(request: Ask, *, wrong: Wrong | None = None, touched: Touched | No
         done=done,
         zones=lands.zones(),
         currencies=lands.currencies(language),
-        firsts=[(one, lands.language(one, one)) for one in desk_of(request).words.languages],
+        firsts=[(one, lands.language(one, one)) for one in desk.words.languages],
+        imports=await importing.lately(desk, me(request).business, language=language),
     )
 
 
 @get("/settings", guards=[owners])
 async def settings(request: Ask, done: FromQuery[Done] = "") -> Response[str]:
     """The settings of the business."""
-    return _settings(request, done=done != "")
+    return await _settings(request, done=done != "")
 
 
 @post("/settings", guards=[owners])
@@ -90,10 +93,10 @@ async def decide(request: Ask) -> Response[Any]:
         if against := against_the_place(became.zone, became.currency, became.languages):
             raise await wrong(request, against)
         if not said.sure and (touched := await deciding.touched(desk, member.business, became)):
-            return _settings(request, wrong=await wrong(request, {}), touched=touched)
+            return await _settings(request, wrong=await wrong(request, {}), touched=touched)
         await deciding.change(desk, member, **changes)
     except Wrong as refused:
-        return _settings(request, wrong=refused)
+        return await _settings(request, wrong=refused)
     return go("/settings?done=saved")
 
 

@@ -128,6 +128,7 @@ async def everything_out_and_in_again(till: Till) -> None:
     file = await till.ask("export_csv", what="customers")
     brought = await till.ask("import_csv", what="customers", content=file.encode(), kind="text/csv")
     await till.ask("get_import", import_id=brought["id"])
+    await till.ask("import_bad_csv", import_id=brought["id"])
 
 
 async def somebody_listens(till: Till) -> None:

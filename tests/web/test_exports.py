@@ -197,18 +197,29 @@ async def test_bad_lines_are_told_and_the_others_come_in(shop: Shop) -> None:
     assert [(one["line"], one["word"], one["column"]) for one in said["bad"]] == [
         (2, "unreadable", "customer_id"),
         (3, "unreadable", "joined_at"),
-        (7, "unreadable", "name"),
-        (8, "unreadable", "joined_at"),
-        (9, "unreadable", "consent_at"),
         (4, "number", "number"),
         (5, "number", "number"),
         (6, "location", "location"),
+        (7, "unreadable", "name"),
+        (8, "unreadable", "joined_at"),
+        (9, "unreadable", "consent_at"),
     ]
     assert said["bad"][0]["detail"] == "What stands in this column cannot be read."
+    assert rows((await shop.get(f"imports/{said['id']}/bad", who="Lan")).content) == [
+        {name: str(cell) for name, cell in one.items()} for one in said["bad"]
+    ]
     wide = file().replace(b"left_at", b"left_at," + b",".join(b"%d" % n for n in range(99)))
     for nothing in (b"", b"a,b\r\n1,2\r\n", b"\xff\xfe", file()[:-2], wide):
         said = await brought(shop, "customers", nothing)
         assert said["done"] == 0
+    lan = await shop.sign_in("Lan")
+    said = await brought(shop, "customers", file(*[bad[1]] * 250))
+    address = f"/settings/imports/{said['id']}/bad.csv"
+    assert f'href="{address}">250</a>' in (await lan.get("/settings")).text
+    report = (await lan.get(address)).content
+    assert report.startswith(b"\xef\xbb\xbf")
+    assert [line.split(b",")[:3] for line in report.splitlines()[1:]] == [[b"%d" % n, b"unreadable", b"joined_at"] for n in range(2, 252)]
+    assert len(said["bad"]) == 100
     assert (await bring(shop, "customers", file(), kind="application/json")).json()["word"] == "wrong_media_type"
     assert (await bring(shop, "cats", file())).status_code == 400
     assert (await shop.get("imports/01a200f7-cb8f-7000-8000-000000000000", who="Lan")).json()["word"] == "not_found"
@@ -241,6 +252,9 @@ async def test_an_owner_gets_the_same_files_and_nobody_else(shop: Shop) -> None:
         assert file.content == b"\xef\xbb\xbf" + await export(shop, what)
         assert file.headers["content-disposition"] == f'attachment; filename="{what}-2026-12-25.csv"'
         assert (await minh.get(f"/settings/{what}.csv")).status_code == 403
+        id_ = (await bring(shop, what, b"")).json()["id"]
+        assert (await shop.get(f"imports/{id_}/bad", who="An")).json()["word"] == "not_allowed"
+        assert (await minh.get(f"/settings/imports/{id_}/bad.csv")).status_code == 403
         for asked in (await shop.get(f"exports/{what}", who="An"), await bring(shop, what, file.content, who="An")):
             assert asked.json()["word"] == "not_allowed", "a cashier's key, whatever its scopes"
     assert (await brought(shop, "customers", (await lan.get("/settings/customers.csv")).content))["failed"] == 0

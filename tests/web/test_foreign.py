@@ -78,6 +78,8 @@ NAMES: Final = {
     "POST /api/v1/coupons/{coupon_id:uuid}/void": "given_id",
     "POST /api/v1/coupons/{coupon_id:uuid}/extend": "given_id",
     "GET /api/v1/imports/{import_id:uuid}": "brought_id",
+    "GET /api/v1/imports/{import_id:uuid}/bad": "brought_id",
+    "GET /settings/imports/{import_id:uuid}/bad.csv": "brought_id",
 }
 """What stands in an address under another name than the thing's own: everywhere, or at one of them."""
 WITH: Final[dict[str, Request]] = {
@@ -85,6 +87,7 @@ WITH: Final[dict[str, Request]] = {
     "GET /api/v1/cards/{which:str}/story": said(),
     "GET /api/v1/coupons/{coupon_id:uuid}": said(),
     "GET /api/v1/imports/{import_id:uuid}": said(),
+    "GET /api/v1/imports/{import_id:uuid}/bad": said(),
     "GET /api/v1/locations/{location_id:uuid}": said(),
     "GET /api/v1/offers/{offer_id:uuid}": said(),
     "GET /api/v1/programs/{program_id:uuid}": said(),
@@ -181,6 +184,7 @@ WITH: Final[dict[str, Request]] = {
     "GET /coupons/batches/{batch_id:uuid}/sheets.pdf": said(),
     "GET /coupons/imports/{import_id:uuid}": said(),
     "GET /coupons/imports/{import_id:uuid}/bad.csv": said(),
+    "GET /settings/imports/{import_id:uuid}/bad.csv": said(),
     "GET /coupons/{given_id:uuid}/change": said(),
     "GET /errands/{errand_id:uuid}": said(),
     "POST /coupons/batches/{batch_id:uuid}/void": form(id="new_id", reason="wet"),

@@ -161,6 +161,7 @@ NAMES: Final[Mapping[str, str]] = {
     "GET /requests/{key}": "get_request",
     "GET /exports/{what}": "export_csv",
     "POST /imports/{what}": "import_csv",
+    "GET /imports/{import_id}/bad": "import_bad_csv",
     "GET /imports/{import_id}": "get_import",
     "GET /webhooks": "list_webhooks",
     "POST /webhooks": "make_webhook",

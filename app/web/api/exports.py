@@ -1,5 +1,6 @@
 """Everything as CSV, out and in again: streamed exports, and imports as long work."""
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -35,9 +36,7 @@ async def export(what: FromPath[What], request: Ask, since: Since = None) -> Str
     """All customers (with their cards), coupons, redemptions or events as CSV (RFC 4180), the oldest first, streamed."""
     desk, business = desk_of(request), _managing(request).business
     file = exporting.export(desk, business, what, since=moment("since", since))
-    name = f"{what}-{desk.world.now().astimezone(business.tz):%Y-%m-%d}.csv"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"}
-    return Stream(file, media_type="text/csv; charset=utf-8; header=present", headers=headers, status_code=200)
+    return _streamed(file, f"{what}-{desk.world.now().astimezone(business.tz):%Y-%m-%d}.csv")
 
 
 @post(
@@ -61,7 +60,21 @@ async def bring(what: FromPath[What], request: Ask) -> Response[bytes]:
 async def how_far(import_id: FromPath[UUID], request: Ask) -> Response[Any]:
     """How far an import is, and which lines could not be brought in: the first hundred, each with what is wrong with it."""
     desk = desk_of(request)
-    return answer(request, await importing.how_far(desk, _managing(request), import_id, language=language_of(request, desk.words)))
+    business = _managing(request).business
+    return answer(request, await importing.how_far(desk, business, import_id, language=language_of(request, desk.words)))
 
 
-handlers: Final = (export, bring, how_far)
+@get("/imports/{import_id:uuid}/bad", **call("manage", answers=str, gives=CSV, refuses=(NotFound, NotAllowed)))
+async def bad_lines(import_id: FromPath[UUID], request: Ask) -> Stream:
+    """All lines that could not be brought in so far as CSV, in their order, each with what is wrong with it."""
+    desk, business = desk_of(request), _managing(request).business
+    file = await importing.bad_lines(desk, business, import_id, language=language_of(request, desk.words))
+    return _streamed(file, "bad-lines.csv")
+
+
+def _streamed(file: AsyncIterator[bytes], name: str) -> Stream:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"}
+    return Stream(file, media_type="text/csv; charset=utf-8; header=present", headers=headers, status_code=200)
+
+
+handlers: Final = (export, bring, how_far, bad_lines)
