@@ -26,14 +26,14 @@ LOOK: Final = 5.0
 BREATH: Final = 0.05
 PAGE: Final = 500
 """Ends of coupons of one look."""
-AT_ONCE: Final = 100
-"""Events of one unit."""
+AT_ONCE: Final = 25
+"""Events of one unit: a few milliseconds of the writer, and of the loop."""
 SOON: Final = timedelta(days=3)
-"""So long before its end a coupon ends soon. One that lives no longer than that is not said to."""
+"""So long before its end a coupon ends soon; of one that does not live twice as long, when half of its life is over."""
 MADE_UP: Final = timedelta(days=7)
 """What nobody wrote down for so long is not written any more."""
-AGAIN: Final = timedelta(hours=1)
-"""So often all of that is looked through again: a coupon that is taken back, or extended by a little, is active behind our back."""
+AGAIN: Final = timedelta(minutes=15)
+"""So often all of that is looked through again: a coupon that is taken back, short-lived or extended by a little comes behind our back."""
 SLICE: Final = timedelta(hours=12)
 """So much time is looked at at once: of a week's coupons only a day's are put in order for each page."""
 _FIRST: Final = UUID(int=0)
@@ -95,7 +95,7 @@ def _event_id(kind: Kind, end: Place) -> UUID:
 
 
 def _event(kind: Kind, coupon: Coupon, now: datetime) -> Event | None:
-    if coupon.expires_at is None or (kind == "expiring" and (coupon.valid_from or coupon.issued_at) > coupon.expires_at - SOON):
+    if coupon.expires_at is None or (kind == "expiring" and now < _soon(coupon, coupon.expires_at)):
         return None
     return Event(
         id=_event_id(kind, Place(coupon.expires_at, coupon.id)),
@@ -106,6 +106,11 @@ def _event(kind: Kind, coupon: Coupon, now: datetime) -> Event | None:
         kind=kind,
         at=now,
     )
+
+
+def _soon(coupon: Coupon, ends: datetime) -> datetime:
+    """From when on it ends soon."""
+    return ends - min(SOON, (ends - (coupon.valid_from or coupon.issued_at)) / 2)
 
 
 def _still(coupon: Coupon) -> Change:

@@ -303,12 +303,14 @@ class Heralded(Conversing):
 
     async def ending(self, *, since: Place, until: datetime, limit: int) -> Sequence[Place]:
         """See app.store.Store."""
-        query = Query(self._dialect)  # CROSS JOIN: SQLite takes the businesses first, and of each its index of ends
-        moment, last = query.given(checked(since.at)), query.given(checked(until))
-        text = f"""
-            SELECT c.expires_at, c.id FROM business AS b CROSS JOIN coupon AS c WHERE c.business_id = b.id AND c.state = 'active'
-            AND c.expires_at >= {moment} AND c.expires_at <= {last} AND (c.expires_at > {moment} OR c.id > {query.given(since.id)})
-            ORDER BY c.expires_at, c.id LIMIT {query.given(limit)}"""
+        query = Query(self._dialect)
+        after, last = f"{query.given(checked(since.at))}, {query.given(since.id)}", query.given(checked(until))
+        which = f"c.business_id = b.id AND c.state = 'active' AND (c.expires_at, c.id) > ({after}) AND c.expires_at <= {last}"
+        few = f"ORDER BY c.expires_at, c.id LIMIT {query.given(limit)}"
+        # Of each business its index of ends; a campaign ends for all its customers in the same second, so no farther than a page.
+        each = f"LATERAL (SELECT c.expires_at, c.id FROM coupon AS c WHERE {which} {few}) AS c"
+        ends = each if self._dialect.lateral else f"coupon AS c WHERE {which}"
+        text = f"SELECT c.expires_at, c.id FROM business AS b CROSS JOIN {ends} {few}"
         return [Place(as_moment(at), as_id(id_)) for at, id_ in await self._read(just(query.ask(text)), heavy=True)]
 
     async def active(self, coupon_ids: Sequence[UUID]) -> Sequence[Coupon]:

@@ -35,7 +35,7 @@ TYPES: Final[dict[EventType, str]] = {
     "coupon.reversed": N_("A redemption was taken back."),
     "coupon.voided": N_("A coupon was cancelled."),
     "coupon.extended": N_("A coupon was extended."),
-    "coupon.expiring": N_("A coupon ends in three days."),
+    "coupon.expiring": N_("A coupon ends soon."),
     "coupon.expired": N_("A coupon has ended."),
     "goodwill.given": N_("An expired coupon was honoured."),
     "refusal.recorded": N_("A code was refused."),

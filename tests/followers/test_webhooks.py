@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 import standardwebhooks.webhooks
@@ -21,7 +21,8 @@ from app.desk import Desk, webhooks
 from app.desk import coupons as giving
 from app.herald import LEASE, Herald
 from app.outbound import Outbound, is_public
-from app.store import Delivery, Endpoint
+from app.store import Change, Delivery, Endpoint
+from passes.coupons import Coupon
 from passes.problems import WebhookRefused
 from passes.wallets.base import Answer, Ask, Unreachable
 
@@ -450,6 +451,41 @@ async def test_the_end_of_a_coupon_is_said_once_for_each_end(shop: Shop, till: R
     assert {got["data"]["coupon_id"] for got in till.got} == {str(coupon_id)}
     assert (await shop.get(f"cards/{card['id']}/story")).status_code == 200
     assert (await shop.get(f"cards/{card['id']}")).json()["ready"] == []
+
+
+@pytest.mark.parametrize(("days", "before"), [(30, timedelta(days=3)), (4, timedelta(days=2)), (0.25, timedelta(hours=3))])
+async def test_a_coupon_ends_soon_three_days_before_or_in_the_second_half_of_its_life(shop: Shop, days: float, before: timedelta) -> None:
+    card, ends = await shop.card_with_cookie(), shop.clock() + timedelta(days=days)
+    presented = await shop.desk.store.coupon(shop.business.id, UUID(card["ready"][0]["id"]))
+    assert presented
+    change = Change(of=Coupon, id=presented.coupon.id, seen={"state": "active"}, to={"expires_at": ends})
+    await shop.desk.commit(shop.clock(), changes=[change])
+    almanac = Almanac(shop.desk)
+
+    async def said() -> int:
+        while await almanac.step():
+            pass
+        return len(await shop.desk.store.happened(shop.business.id, kinds=("expiring",), limit=9))
+
+    shop.clock.now = ends - before - timedelta(seconds=1)
+    assert await said() == 0
+    shop.clock.forward(minutes=16)
+    assert await said() == 1
+    shop.clock.forward(minutes=16)
+    assert await said() == 1
+
+
+@BOTH
+async def test_a_thousand_coupons_that_end_in_the_same_second_are_said_once_each(shop: Shop) -> None:
+    card, ends = await shop.card_with_cookie(), shop.clock() + timedelta(days=2)
+    presented = await shop.desk.store.coupon(shop.business.id, UUID(card["ready"][0]["id"]))
+    assert presented
+    same = [replace(presented.coupon, id=uuid4(), code=f"SAME{number:05}", expires_at=ends) for number in range(1100)]
+    await shop.desk.commit(shop.clock(), rows=same)
+    shop.clock.forward(days=1)
+    await written(shop)
+    log = await shop.desk.store.happened(shop.business.id, kinds=("expiring",), limit=2000)
+    assert Counter(event.coupon_id for _, event in log) == Counter(one.id for one in same)
 
 
 async def test_what_nobody_wrote_down_for_a_week_is_not_written_any_more(shop: Shop) -> None:
