@@ -147,7 +147,7 @@ async def in_test_mode(request: Ask) -> Response[str]:
     cards, _ = await store.listed_cards(twin_id, limit=SHOWN)
     facts_of = await store.cards_facts([one.id for one in cards])
     facts: dict[str, Any] = {
-        "keys": [one for one in await holding.of(store, business) if one.test],
+        "keys": any(one.test for one in await holding.of(store, business)),
         "cards": [facts_of[one.id] for one in cards if one.id in facts_of],
         "past": await store.past(twin_id, Filter(), limit=SHOWN),
         "names": {key.id: key.name for key, _ in await store.api_keys(twin_id)},

@@ -32,7 +32,7 @@ from playwright.async_api import Browser, Page, async_playwright, expect  # noqa
 from shop import NOON, PIN, Clock, Shop  # noqa: E402
 
 from app import asgi, db, settings, world  # noqa: E402
-from app.desk import audit, campaigning, correcting, enrolment, keys, people, segments, webhooks  # noqa: E402
+from app.desk import audit, campaigning, correcting, enrolment, keys, people, segments, test_mode, webhooks  # noqa: E402
 from app.desk import coupons as giving  # noqa: E402
 from app.desk import customers as knowing  # noqa: E402
 from app.desk.found import secret_hash  # noqa: E402
@@ -698,7 +698,10 @@ async def tills(cafe: Cafe) -> None:
         ("Web shop", "Bến Thành", ("read", "earn", "redeem", "issue"), True),
     ):
         place = shop.locations[where].id
-        await keys.hand_out(store, shop.desk.world, shop.business, name=name, location_id=place, made_by=lan, scopes=scopes, test=test)
+        made = await keys.hand_out(
+            store, shop.desk.world, shop.business, name=name, location_id=place, made_by=lan, scopes=scopes, test=test
+        )
+        shop.secrets[name] = made[1]
 
 
 @picture("keys-desktop")
@@ -720,6 +723,20 @@ async def _(cafe: Cafe, name: str) -> None:
     async with cafe.office(PHONE, "/keys") as page:
         await page.get_by_role("button", name="Change Web shop").click()
         await keep(page, name)
+
+
+@picture("keys-test-mode-desktop")
+async def _(cafe: Cafe, name: str) -> None:
+    await tills(cafe)
+    shop, who = cafe.shop, "Web shop"
+    program_id = str(test_mode.again(test_mode.twin_of(shop.business.id), shop.program.id))
+    for tester, stamps in (("A tester", 3), ("Another tester", 7)):
+        card = (await shop.post("join", {"program_id": program_id, "name": tester, "consent": True}, who=who)).json()["card"]
+        earned = (await shop.post(f"cards/{card['number']}/earnings", {"count": stamps}, who=who)).json()["earned"]
+        for each in 2 * earned:
+            await shop.redeem(each["code"], who=who)
+    async with cafe.office(DESKTOP, "/keys/test-mode") as page:
+        await keep(page, name, whole=True)
 
 
 @picture("keys-made-phone-dark-vi")
