@@ -178,6 +178,12 @@ async def test_what_became_of_a_request_is_told_to_its_own_key_only(shop: Shop) 
     assert (await shop.redeem(code, key="again")).headers["idempotent-replayed"] == "true"
     nothing = {"state": "unknown", "status": None, "at": None, "until": None, "answer": None}
     assert (await shop.get(path, who="Bình")).json() == {"key": "sale/4711 ?#%", **nothing}
+    hook = {"url": "https://shop.example.com/hook"}
+    made = await shop.post("webhooks", hook, who="Minh", key="hook")
+    assert made.json()["secret"].startswith("whsec_")
+    told = (await shop.get("requests/hook", who="Minh")).json()["answer"]
+    assert told == made.json() | {"secret": None}
+    assert (await shop.post("webhooks", hook, who="Minh", key="hook")).content == made.content  # the connection was cut
     assert (await shop.get("requests/never-sent")).json() == {"key": "never-sent", **nothing}
     assert (await shop.get("requests/a//b")).json()["key"] == "a//b"
     assert (await shop.get(f"requests/{'x' * 256}")).status_code == 404

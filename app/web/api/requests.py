@@ -21,7 +21,8 @@ KEPT_FOR: Final = timedelta(hours=24)
 class RequestView(msgspec.Struct, frozen=True, kw_only=True):
     """A request with this key. ``finished``: it was answered, with this ``status`` and ``answer``, which is kept ``until`` then.
 
-    ``in_flight``: it is being worked on. ``unknown``: nothing was recorded for it; to send it (again) is safe.
+    A secret in it is null here: it is in the answer to whoever sends the same request again. ``in_flight``: it is being worked on.
+    ``unknown``: nothing was recorded for it; to send it (again) is safe.
     """
 
     key: str
@@ -61,8 +62,14 @@ def _finished(kept: Kept, zone: Any) -> RequestView:
         status=kept.status,
         at=kept.at.astimezone(zone),
         until=(kept.at + KEPT_FOR).astimezone(zone),
-        answer=msgspec.Raw(kept.body) if kept.body else None,
+        answer=_without_secret(kept.body) if kept.body else None,
     )
+
+
+def _without_secret(body: bytes) -> Any:
+    """What was answered. A request that is only asked about is known by its key, which is no secret; one sent again by all that it says."""
+    said = msgspec.json.decode(body)
+    return said | {"secret": None} if isinstance(said, dict) and "secret" in said else msgspec.Raw(body)
 
 
 handlers: Final = (request_made,)
