@@ -49,7 +49,7 @@ class OfferView(msgspec.Struct, frozen=True, kw_only=True):
     benefit: BenefitView
 
 
-class RedemptionView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class RedemptionView(msgspec.Struct, frozen=True, kw_only=True):
     """When, where, by whom and through which channel a coupon was used."""
 
     id: UUID
@@ -85,7 +85,7 @@ class CouponView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Links(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the holder gets the card. A wallet without credentials here has None."""
+    """Where the holder gets the card; null for a wallet without credentials here."""
 
     apple: str | None
     google: str | None
@@ -140,7 +140,7 @@ class CustomerView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Joined(msgspec.Struct, frozen=True, kw_only=True):
-    """A new customer and card."""
+    """A customer and their card: new, or those that were there already."""
 
     customer_id: UUID
     card: CardView
@@ -241,7 +241,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     card: CardView | None = None
 
 
-class EventView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class EventView(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened to a card, by its type in the log of events."""
 
     type: EventType
@@ -278,7 +278,7 @@ class EntryView(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-class Happened(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Happened(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened to a coupon at a counter. ``word`` says why it was refused."""
 
     kind: Literal["redemption", "goodwill", "reversal", "refusal"]

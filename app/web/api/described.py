@@ -235,7 +235,7 @@ EVENT_WORDS: Final[Mapping[str, str]] = {
     "coupon.reversed": "A redemption was taken back.",
     "coupon.voided": "A coupon was cancelled.",
     "coupon.extended": "A coupon is good for longer.",
-    "coupon.expiring": "A coupon ends in three days, and was not used.",
+    "coupon.expiring": "A coupon ends soon, and was not used.",
     "coupon.expired": "The time of a coupon that was not used is over.",
     "goodwill.given": "An expired coupon was honoured.",
     "refusal.recorded": "A code was presented and not redeemed; `reason` is the word of the problem.",
@@ -387,6 +387,8 @@ def document(app: Litestar, *, public_url: str) -> Json:
     named = {schema_name(name): schema for name, schema in components.items()}
     if len(named) < len(components):
         raise TypeError("two schemas of one name: SCHEMAS calls one of them otherwise")
+    for schema in named.values():
+        _tidy(schema)
     for schema in chain(named.values(), answered.values(), taken.values(), (hook,)):
         _renamed(schema)
     examples = _examples()
@@ -647,10 +649,15 @@ def _complete(components: Json, answers: Iterable[Any], bodies: Iterable[Any]) -
         schema["required"] = list(schema.get("properties", {}))
         for field in schema.get("properties", {}).values():
             field.pop("default", None)
-    for schema in components.values():
-        for field in schema.get("properties", {}).values():
-            if not field.get("default", True):
-                del field["default"]  # that it is nothing says nothing, and openapi-typescript takes what has a default for always there
+
+
+def _tidy(schema: Json) -> None:
+    """A docstring as Markdown, where four spaces are code; and no default that is nothing: openapi-typescript takes it for always there."""
+    if "description" in schema:
+        schema["description"] = cleandoc(schema["description"]).replace("``", "`")
+    for field in schema.get("properties", {}).values():
+        if not field.get("default", True):
+            del field["default"]
 
 
 def _plain(schema: Any) -> None:

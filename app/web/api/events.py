@@ -32,6 +32,7 @@ class LoggedEvent(msgspec.Struct, frozen=True, kw_only=True):
     card_id: UUID | None
     coupon_id: UUID | None
     campaign_id: UUID | None
+    location_id: UUID | None
     staff_id: UUID | None
     count: int
     wallet: str
@@ -50,6 +51,7 @@ def logged(business: Business, line: tuple[int, Event]) -> LoggedEvent:
         card_id=event.card_id,
         coupon_id=event.coupon_id,
         campaign_id=event.campaign_id,
+        location_id=event.location_id,
         staff_id=event.staff_id,
         count=event.amount,
         wallet=event.wallet,
