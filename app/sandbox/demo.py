@@ -204,7 +204,8 @@ class Stage:
 
     async def _have_a_past(self, store: Store, world: World, secrets: Sequence[str]) -> None:
         """So that the owner's pages have something to show."""
-        an, lan = [caller for secret in secrets if (caller := await store.caller(found.secret_hash(secret)))]
+        callers = [caller for secret in secrets if (caller := await store.caller(found.secret_hash(secret)))]
+        an, lan = [replace(one, person=replace(one.person, counter_id=one.person.staff_id)) for one in callers]  # at no till
         manager = await found.hire(store, world, lan.business, name="Thu", role="manager")
         await _let_in(store, world, manager)
         thu = replace(lan, person=replace(lan.person, staff_id=manager.id, staff=manager.name, role=manager.role))

@@ -16,6 +16,7 @@ from app import history
 from app.desk.audit import revise
 from app.store import Audit, Place
 from app.web.forms import Wrong, filled_in
+from app.web.keys import SCOPES
 from app.web.lists import Moment, as_csv, asked_for, begins_after, place_of
 from app.web.pages import go, language_of, render, saying_of
 from app.web.sessions import owners
@@ -63,6 +64,7 @@ DONE: Final = {
     "erased": N_("{who} forgot {thing}, as they wished"),
     "issued": N_("{who} issued {thing}"),
     "imported": N_("{who} imported {thing}"),
+    "exported": N_("{who} took a file of {thing} out"),
     "printed": N_("{who} printed {thing}"),
     "voided": N_("{who} voided {thing}"),
     "removed": N_("{who} deleted {thing}"),
@@ -185,6 +187,7 @@ FIELDS: Final = {
     "staff_id": N_("Staff"),
     "merged_into": N_("Merged into"),
     "total": N_("How many"),
+    "file": N_("File"),
     "gives": N_("Stamps or points each"),
     "folder": N_("Design"),
     "facts": N_("What stands where on an iPhone"),
@@ -377,6 +380,8 @@ class Reading:
         return ", ".join([*kind, *(f"{self._called(name, one)} {self._value(one, name)}" for name, one in rest)])
 
     def _text(self, text: str, name: str) -> str:
+        if name == "scopes":
+            return " · ".join(self.t(SCOPES[word][0]) if word in SCOPES else word for word in text.split())
         if name in CHOOSING and text in SAID:
             return self.t(SAID[text])
         return self._names.get(text) or self._moment(text)
