@@ -90,15 +90,16 @@ def pictures(face: Face) -> dict[str, Any]:
     return {name: f"/art/{face.program_id}/{file}.png?v={version}" for name, file in (("logo", "logo"), ("strip", strip))}
 
 
-def _said(event: Event, facts: CardFacts) -> str:
-    """A message in its own words, in every language that it has; "" for anything else, which has words of its kind."""
+def _said(event: Event, facts: CardFacts, language: str) -> str:
+    """A message in its own words, in the page's language if it has it; "" for anything else, which has words of its kind."""
     text = facts.messages.get(event.campaign_id) if event.campaign_id and event.kind == "message" else None
-    return text.said(facts.customer.language).replace("{name}", facts.customer.name) if text else ""
+    return text.said(language).replace("{name}", facts.customer.name) if text else ""
 
 
 async def _drawn(request: Ask, facts: CardFacts) -> dict[str, Any]:
     """What a template needs to draw a card with its rewards and its history."""
     desk = desk_of(request)
+    language = language_of(request, desk.words)
     face = draw(facts, desk.words, desk.world.now())
     offers = {coupon.id: facts.offers[coupon.offer_id] for coupon in facts.coupons}
     history = await desk.store.card_history(facts.business.id, facts.card.id, limit=SHOWN)
@@ -109,7 +110,7 @@ async def _drawn(request: Ask, facts: CardFacts) -> dict[str, Any]:
         "running": await holder.running(desk, facts, history),
         "codes": {one.coupon_id: scan.draw_barcode(offers[one.coupon_id].format, one.code) for one in face.ready[1:]},
         "code": scan.draw_barcode(face.barcode.format, face.barcode.message),
-        "history": [(event, HAPPENED[event.kind], _said(event, facts)) for event in history],
+        "history": [(event, HAPPENED[event.kind], _said(event, facts, language)) for event in history],
         "colours": brand.card_address(face.brand),
         "page": f"/c/{facts.card.key}",
         **pictures(face),

@@ -194,6 +194,10 @@ async def test_what_was_tried_on_a_card_is_said_there_alone_and_counts_nothing(s
     assert "The e-mail went to minh@example.com. Nothing was counted" in tried.text
     assert "it rains" in await said(shop, hoa)
     assert "Welcome" in await said(shop, ben)
+    facts = await shop.desk.store.card_facts(card_id=hoa["id"])
+    assert facts
+    page = await shop.client.get(f"/c/{facts.card.key}", headers={"Accept-Language": "vi"})
+    assert "Hoa ơi, mưa rồi!" in page.text, "the page's language, not only the customer's"
     assert len(mail.to("minh@example.com")) == 1
     assert await shop.desk.store.results([one.id]) == {}
     none = await manager.post(f"/campaigns/{one.id}/test", data={"number": "K7Q"})
