@@ -1,10 +1,17 @@
 """What every test needs before anything of ours is imported."""
 
+import gc
 import os
+import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
 
 os.environ.setdefault("COUNTERPASS_SANDBOX", "true")
+MEMORY, ROOM = Path("/dev/shm"), 4 << 30
+if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:  # a process that is killed loses no more there
+    os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
 pytest_plugins = ["databases", "shop", "servers", "browsers"]
 
@@ -21,3 +28,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         more = max(0, (total - len(items)) // (workers - worker) - len(mine))
         items += [*mine, *others[:more]]
         del others[:more]
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end: the garbage collector would walk through all of it again and again."""
+    gc.collect()
+    gc.freeze()

@@ -1,4 +1,5 @@
 import ast
+import functools
 import re
 import string
 from collections.abc import Iterator
@@ -18,12 +19,17 @@ from passes.words import Text, Words, text
 
 ROOT = Path(__file__).parents[2]
 CATALOGUES = sorted((ROOT / "templates/locale").glob("*.po"))
-TREES = {
-    path: ast.parse(path.read_text(encoding="utf-8"))
-    for part in ("passes", "app")
-    for path in sorted((ROOT / part).rglob("*.py"))
-    if "migrations" not in path.parts
-}
+
+
+@functools.cache
+def trees() -> dict[Path, ast.Module]:
+    """What is written in each file of the house."""
+    return {
+        path: ast.parse(path.read_text(encoding="utf-8"))
+        for part in ("passes", "app")
+        for path in sorted((ROOT / part).rglob("*.py"))
+        if "migrations" not in path.parts
+    }
 
 
 def problems(of: type[Problem] = Problem) -> Iterator[type[Problem]]:
@@ -68,7 +74,7 @@ def said() -> Iterator[tuple[str, str, set[str]]]:
 def marked() -> dict[str, str]:
     """Every sentence in N_("…"), or in t("…") of a template, and what each problem means; and where it stands."""
     found = {sentence: where for sentence, where, _ in said()}
-    for path, tree in TREES.items():
+    for path, tree in trees().items():
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and named(node, "N_"):
                 where = f"{path.relative_to(ROOT)}:{node.lineno}"
@@ -140,7 +146,7 @@ def test_a_problem_documents_the_facts_that_its_sentences_need(problem: type[Pro
 
 
 def test_who_raises_a_problem_gives_it_the_facts_that_its_sentences_need() -> None:
-    for path, tree in TREES.items():
+    for path, tree in trees().items():
         for node in ast.walk(tree):
             where = f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}"
             if isinstance(node, ast.Call) and named(node, *PROBLEMS):
