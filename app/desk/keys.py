@@ -69,7 +69,7 @@ async def hand_out(
     """
     now, owner_id, place_id = world.now(), business.id, location_id
     if test:
-        await test_mode.catch_up(store, business.id)
+        await test_mode.begin(store, business.id)
         owner_id = test_mode.twin_of(business.id)
         place_id = test_mode.again(owner_id, location_id)
     granted = [one for one in SCOPES if one in set(scopes)]

@@ -110,7 +110,7 @@ async def make(request: Ask) -> Response[str]:
         wanted = webhooks.Wanted(url=said.url, types=said.types, description=said.description)
         if said.mode == "test":
             webhooks.check(desk, wanted.url)
-            await test_mode.catch_up(desk.store, owner.business.id)
+            await test_mode.begin(desk.store, owner.business.id)
             business_id = test_mode.twin_of(business_id)
         one = await webhooks.make(desk, business_id, owner.staff.id, wanted)
     except WebhookRefused as problem:

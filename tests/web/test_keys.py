@@ -12,13 +12,14 @@ from databases import BOTH
 from msgspec.structs import replace
 from shop import Shop, open_shop
 
-from app.desk import keys, test_mode
+from app.desk import keys, offers, programs, test_mode
 from app.desk.found import secret_hash
+from app.errands import Errands
 from app.store import Filter
 from app.web import limiting
 from passes import codes, coupons
 from passes.businesses import Brand
-from passes.offers import Offer
+from passes.offers import Days, Offer
 from passes.problems import NotFound
 
 
@@ -305,6 +306,48 @@ async def test_test_mode_is_as_the_business_is_at_that_moment(tried: Shop) -> No
 
 
 @BOTH
+async def test_what_a_change_brings_to_the_cards_that_are_out_it_brings_to_those_of_test_mode(tried: Shop) -> None:
+    shop, store = tried, tried.desk.store
+    await hand_out(shop, "Live till")
+    (lan,) = await store.members(business_id=shop.business.id, staff_id=shop.staff["Lan"].id)
+
+    async def both(card: dict[str, Any], live: dict[str, Any]) -> list[dict[str, Any]]:
+        """The card of test mode and the live one, by all that is not their own."""
+        await shop.get("me", who="Till")
+        while await Errands(shop.desk).step():
+            pass
+        told = [(await shop.get(f"cards/{one['id']}", who=who)).json() for one, who in ((card, "Till"), (live, "Live till"))]
+        return [{"balance": one["balance"], "goal": one["goal"], "ready": [each["expires_at"] for each in one["ready"]]} for one in told]
+
+    card, live = await joined(shop), await shop.join("Hoa")
+    for one, who in ((card, "Till"), (live, "Live till")):
+        assert (await shop.post(f"cards/{one['id']}/earnings", {"count": 4}, who=who)).status_code == 201
+    near = replace(shop.program, goals=tuple(replace(goal, at=goal.at - 2) for goal in shop.program.goals))
+    await programs.change(shop.desk, lan, shop.program, near, keep=False)
+    tested, real = await both(card, live)
+    assert tested == real
+    assert len(tested["ready"]) == 1
+    assert "reward.ready" in (await shop.get(f"cards/{card['id']}/story", who="Till")).text
+
+    cookie = (await store.offers(shop.business.id, [shop.offers["cookie"].id]))[shop.offers["cookie"].id]
+    await offers.change(shop.desk, lan, cookie, replace(cookie, validity=Days(3)), given=True)
+    shorter, real = await both(card, live)
+    assert shorter == real
+    assert shorter["ready"] < tested["ready"]
+
+    far = replace(near, goals=tuple(replace(goal, at=goal.at + 20) for goal in near.goals))
+    await programs.change(shop.desk, lan, near, far, keep=True)
+    tested, real = await both(card, live)
+    assert tested == real
+    assert tested["balance"] > shorter["balance"], "nobody is farther than before"
+
+    assert await store.revise([(far, near)])  # nobody says for whom: as where the live business has no cards
+    tested, _ = await both(card, live)
+    assert len(tested["ready"]) > 1
+    assert "reward.ready" in (await shop.get(f"cards/{card['id']}/story", who="Till")).text
+
+
+@BOTH
 async def test_of_many_requests_that_find_the_twin_behind_each_is_answered_as_the_business_is_now(tried: Shop) -> None:
     shop = tried
     await shop.change_business(name="Cà Phê Tối")
@@ -426,7 +469,9 @@ async def test_an_owner_makes_a_key_and_sees_its_secret_once(shop: Shop) -> None
     assert secret not in page
     assert f"…{secret[-4:]}" in page
     assert "Thảo Điền" in page
-    assert "made the key Till 2" in (await owner.get("/audit")).text
+    audit = (await owner.get("/audit")).text
+    assert "made the key Till 2" in audit
+    assert "See · Add stamps" in audit
 
 
 async def test_an_owner_sees_which_key_did_what(shop: Shop) -> None:

@@ -109,7 +109,7 @@ async def keyed(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
         limits.noted[key_id] = now
         await desk.store.key_used(key_id, now)
     if caller.business.test_of is not None:
-        if await test_mode.catch_up(desk.store, caller.business.test_of):
+        if await test_mode.catch_up(desk, caller.business):
             caller = connection.scope["state"]["caller"] = await desk.store.caller(hashed) or caller
         if caller.closed:
             del connection.scope["state"]["left"]  # every secret that does not work has the same answer
