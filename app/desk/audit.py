@@ -5,10 +5,12 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from app.desk import Desk
 from app.store import Audit, Revised, Row
 from app.world import World
+from passes.businesses import Business
 from passes.campaigns import Campaign, Segment
 from passes.cards import Customer
 from passes.problems import ChangedMeanwhile
@@ -20,6 +22,12 @@ async def revise(desk: Desk, staff_id: UUID, what: str, *pairs: tuple[Revised, R
     lines = tuple(line(desk, staff_id, what, was, became) for was, became in pairs if was != became)
     if (lines or rows) and not await desk.store.revise([pair for pair in pairs if pair[0] != pair[1]], (*rows, *lines)):
         raise ChangedMeanwhile
+
+
+async def exported(desk: Desk, business: Business, staff_id: UUID, what: str) -> None:
+    """Somebody, or a key, begins to take out a file of what was recorded."""
+    said = line(desk, staff_id, "business.exported", None, business)
+    await desk.commit(said.at, rows=(replace(said, became=msgspec.json.encode({"file": what}).decode()),))
 
 
 HIDDEN: Final = frozenset({"id", "business_id", "secret_hash"})

@@ -14,7 +14,7 @@ from litestar.status_codes import HTTP_400_BAD_REQUEST
 
 from app import customers as seen
 from app.customers import Happened, Wanted
-from app.desk import correcting, earn, forgetting, merging
+from app.desk import audit, correcting, earn, forgetting, merging
 from app.desk import customers as knowing
 from app.desk.customers import Told
 from app.desk.wallets import draw
@@ -183,6 +183,7 @@ async def export(request: Ask) -> Stream:
     if asked.segment is not None:  # an unknown one is refused before anything is sent
         await seen.page(desk_of(request), business, asked.wanted, limit=1)
     today = desk_of(request).world.now().astimezone(business.tz)
+    await audit.exported(desk_of(request), business, me(request).staff.id, "customers")
     return as_csv(_lines(request, asked), f"customers-{today:%Y-%m-%d}.csv")
 
 

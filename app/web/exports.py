@@ -8,7 +8,7 @@ from litestar import get
 from litestar.params import FromPath
 from litestar.response import Stream
 
-from app.desk import exporting, importing
+from app.desk import audit, exporting, importing
 from app.desk.lines import COLUMNS, What
 from app.web.lists import BOM
 from app.web.pages import HEADERS, language_of
@@ -22,6 +22,7 @@ async def export(request: Ask) -> Stream:
     """All customers, coupons, redemptions or events as CSV, streamed."""
     desk, business = desk_of(request), me(request).business
     what = cast("What", request.scope["path"].rpartition("/")[2].removesuffix(".csv"))
+    await audit.exported(desk, business, me(request).staff.id, what)
     file = exporting.export(desk, business, what, mark=BOM)
     return _streamed(file, f"{what}-{desk.world.now().astimezone(business.tz):%Y-%m-%d}.csv")
 

@@ -12,6 +12,7 @@ import pytest
 from shop import Shop, application
 
 from app import history
+from app.desk import keys
 from app.desk.lines import COLUMNS, armed, defused
 from app.errands import Errands
 
@@ -258,6 +259,44 @@ async def test_an_owner_gets_the_same_files_and_nobody_else(shop: Shop) -> None:
         for asked in (await shop.get(f"exports/{what}", who="An"), await bring(shop, what, file.content, who="An")):
             assert asked.json()["word"] == "not_allowed", "a cashier's key, whatever its scopes"
     assert (await brought(shop, "customers", (await lan.get("/settings/customers.csv")).content))["failed"] == 0
+
+    # Whoever takes a file out, or sets something up, stands in the audit: a key by its own name.
+    _, shop.secrets["Back office"] = await keys.hand_out(
+        shop.desk.store,
+        shop.desk.world,
+        shop.business,
+        name="Back office",
+        location_id=shop.locations["Bến Thành"].id,
+        made_by=shop.staff["Lan"].id,
+        scopes=("manage",),
+    )
+
+    async def by_keys(method: str, path: str, body: object = None) -> Any:
+        return (await shop.client.request(method, f"/api/v1/{path}", json=body, headers=shop.headers("Back office"))).json()
+
+    await shop.get("exports/coupons", who="Back office")
+    hook = (await by_keys("POST", "webhooks", {"url": "https://shop.example.com/hook"}))["webhook"]["id"]
+    await by_keys("PATCH", f"webhooks/{hook}", {"description": "Web shop"})
+    await by_keys("POST", f"webhooks/{hook}/secret", {})
+    await by_keys("DELETE", f"webhooks/{hook}")
+    customer = (await shop.get("customers?limit=1")).json()["data"][0]["id"]
+    await by_keys("PATCH", f"customers/{customer}", {"birthday": "02-29"})
+    await by_keys("POST", f"customers/{customer}/erasure", {})
+    lines = (await shop.desk.store.audited(shop.business.id))[:7]
+    assert [one.what for one in lines] == [
+        "customer.erased",
+        "customer.changed",
+        "webhook.removed",
+        "webhook.rolled",
+        "webhook.changed",
+        "webhook.made",
+        "business.exported",
+    ]
+    assert lines[-1].became == '{"file":"coupons"}'
+    assert len({one.staff_id for one in lines} - {one.id for one in shop.staff.values()}) == 1
+    said = await lan.get("/audit")
+    assert "Back office took a file of the business out" in said.text
+    assert "Lan took a file of the business out" in said.text
 
 
 @pytest.mark.parametrize("cell", ["=1", "'=1", "''-1", "'t Hooft", "-3", "@x", "", "'", "plain", "+84", "\tx", "\n=1", "＝1"])

@@ -9,7 +9,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 
-from app.desk import exporting, importing, limits
+from app.desk import audit, exporting, importing, limits
 from app.desk.importing import ImportMade, ImportView
 from app.desk.lines import What
 from app.problems import WrongMediaType
@@ -34,8 +34,10 @@ def _managing(request: Ask) -> Caller:
 @get("/exports/{what:str}", **call("manage", answers=str, gives=CSV, refuses=(NotFound, NotAllowed)))
 async def export(what: FromPath[What], request: Ask, since: Since = None) -> Stream:
     """All customers (with their cards), coupons, redemptions or events as CSV (RFC 4180), the oldest first, streamed."""
-    desk, business = desk_of(request), _managing(request).business
-    file = exporting.export(desk, business, what, since=moment("since", since))
+    desk, caller = desk_of(request), _managing(request)
+    business, begins = caller.business, moment("since", since)
+    await audit.exported(desk, business, caller.person.staff_id, what)
+    file = exporting.export(desk, business, what, since=begins)
     return _streamed(file, f"{what}-{desk.world.now().astimezone(business.tz):%Y-%m-%d}.csv")
 
 
