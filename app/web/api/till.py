@@ -264,8 +264,8 @@ async def _done(desk: Desk, caller: Caller, said: TillRedeem | TillAccrue | Till
     except Busy:
         raise
     except (Repeated, Problem) as why:
-        if isinstance(why, Repeated) and await desk.store.kept(caller.person.counter_id, KEPT_AS + said.transaction_id) is not None:
-            raise
+        if await desk.store.kept(caller.person.counter_id, KEPT_AS + said.transaction_id) is not None:
+            raise Repeated from why
         if not await _done_before(desk, caller, said, telling):
             telling.sure = True
             await _refused(desk, caller, said, telling)
