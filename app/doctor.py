@@ -13,6 +13,7 @@ import msgspec
 from app import certs, credentials, db
 from app.certs import Finding, worded
 from app.db.engines import SQLITE, path_of
+from app.desk import webhooks
 from app.outbound import Outbound
 from app.post import Undelivered
 from app.settings import Settings
@@ -239,6 +240,8 @@ async def looked_at(settings: Settings, store: Store) -> AsyncIterator[Finding]:
         yield finding
     async for finding in phones(store):
         yield finding
+    async for finding in told(store):
+        yield finding
 
 
 def missing_file(url: str) -> Path | None:
@@ -267,6 +270,16 @@ async def business(settings: Settings, store: Store) -> AsyncIterator[Finding]:
             problem = N_("{business} has a certificate of its own, and {folder} does not hold it")
             cure = N_("`counterpass certs csr` and `certs import`, each with --certificate {name}, put it there")
             yield _error("business_certificate_missing", problem, cure, business=one.name, folder=folder, name=one.apple)
+
+
+async def told(store: Store) -> AsyncIterator[Finding]:
+    """Webhooks that do not get through."""
+    for one in await store.businesses():
+        if untold := await webhooks.untold(store, one.id):
+            several = N_("{n} webhooks of {business} do not get through")
+            problem = N_("1 webhook of {business} does not get through") if len(untold) == 1 else several
+            cure = N_("its page (Webhooks) says what the address answered: when that is right again, switch it on there")
+            yield worded("note", "webhooks_untold", problem, cure, n=len(untold), business=one.name)
 
 
 async def pass_types(settings: Settings, store: Store) -> AsyncIterator[Finding]:

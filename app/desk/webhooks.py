@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from app.desk import Desk, audit
 from app.desk.telling import EVENT_TYPES, EventType
-from app.store import BEHIND, ENOUGH, Audit, Delivery, Endpoint, Facts, Row
+from app.store import BEHIND, ENOUGH, Audit, Delivery, Endpoint, Facts, Row, Store
 from app.world import World
 from passes.cards import Event
 from passes.problems import ChangedMeanwhile, NotFound, WebhookRefused
@@ -232,6 +232,11 @@ async def repeat(desk: Desk, one: Endpoint, delivery_id: UUID, *, also: Callable
 def state(one: Endpoint) -> State:
     """How an endpoint is."""
     return "disabled" if one.disabled_at is not None else "resting" if one.failures >= ENOUGH else "working"
+
+
+async def untold(store: Store, business_id: UUID) -> Sequence[Endpoint]:
+    """Those of a business that are told nothing though nobody has said so."""
+    return [one for one in await store.endpoints(business_id) if one.disabled_why or state(one) == "resting"]
 
 
 async def _became(desk: Desk, by: UUID, what: str, pair: tuple[Endpoint, Endpoint], also: Callable[[Endpoint], Sequence[Row]]) -> Endpoint:

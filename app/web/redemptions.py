@@ -14,7 +14,7 @@ from litestar.response import Stream
 from litestar.status_codes import HTTP_201_CREATED, HTTP_400_BAD_REQUEST
 
 from app import history
-from app.desk import reverse, webhooks
+from app.desk import audit, reverse, webhooks
 from app.history import Numbers, OnDay, Period, PeriodName
 from app.problems import TITLES
 from app.store import Filter, Member, Past, Status
@@ -251,9 +251,9 @@ class Visit:
         )
 
     async def trouble(self) -> Facts:
-        """The webhooks that are told nothing though nobody has said so: an owner sees it here, before a till or the books miss it."""
-        told = await self.desk.store.endpoints(self.business.id) if self.member.staff.role == "owner" else ()
-        return {"untold": [one for one in told if one.disabled_why or webhooks.state(one) == "resting"]}
+        """The webhooks that do not get through: an owner sees it here, before a till or the books miss something."""
+        owner = self.member.staff.role == "owner"
+        return {"untold": await webhooks.untold(self.desk.store, self.business.id) if owner else ()}
 
     async def keys(self) -> list[tuple[UUID, str]]:
         """The keys of the business, revoked ones too, with their names: a till says no more of itself."""
@@ -312,6 +312,7 @@ async def rows(request: Ask) -> Response[str]:
 async def export(request: Ask) -> Stream:
     """What is filtered, as CSV (RFC 4180), streamed."""
     here, asked = Visit(request), await _of_form(request)
+    await audit.exported(here.desk, here.business, here.member.staff.id, "redemptions")
     return as_csv(_lines(here, here.wanted(asked)), f"redemptions-{here.desk.world.now().astimezone(here.business.tz):%Y-%m-%d}.csv")
 
 

@@ -12,13 +12,14 @@ import anyio
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from msgspec.structs import replace
 from shop import Shop as Cafe
 from shop import open_shop
 
 from app import certs as chains
 from app import doctor, settings
 from app.db import open_store
-from app.desk import found
+from app.desk import found, webhooks
 from app.sandbox.apns import ApnsSandbox
 from app.sandbox.google import GoogleSandbox
 from app.sandbox.mail import MailSandbox
@@ -285,6 +286,16 @@ async def test_phones_that_are_behind_are_counted(shop: Shop) -> None:
         await cafe.stamp(card)
     level, problem, _ = (await shop.found())["phones_behind"]
     assert (level, problem) == ("note", "1 phone is behind its card")
+
+
+async def test_webhooks_that_do_not_get_through_are_counted(shop: Shop) -> None:
+    async with open_shop(shop.given["DATABASE_URL"]) as cafe:
+        wanted = webhooks.Wanted(url="https://till.example/hook")
+        made = await webhooks.make(cafe.desk, cafe.business.id, cafe.staff["Lan"].id, wanted)
+        assert "webhooks_untold" not in await shop.found()
+        await cafe.desk.store.change_endpoint(made, replace(made, disabled_at=NOW, disabled_why="gone"), now=NOW)
+    level, problem, _ = (await shop.found())["webhooks_untold"]
+    assert (level, problem) == ("note", f"1 webhook of {cafe.business.name} does not get through")
 
 
 async def test_phones_under_a_pass_type_without_a_certificate_are_named_with_their_number(
