@@ -1,20 +1,32 @@
-"""``migrate`` and ``doctor``: a database of this version, and what is wrong."""
+"""``migrate``, ``move`` and ``doctor``: a database of this version, another one, and what is wrong."""
 
 import argparse
+from pathlib import Path
 
-from app import doctor, settings, world
+from app import db, doctor, settings, world
 from app.cli import asking, opening
 
 
 def add(commands: asking.Commands) -> None:
-    """``migrate`` and ``doctor``."""
+    """``migrate``, ``move`` and ``doctor``."""
     asking.command(commands, "migrate", _migrate, "bring the database's tables up to this version")
+    moving = asking.command(commands, "move", _move, "copy a SQLite database into the empty PostgreSQL that DATABASE_URL names")
+    moving.add_argument(
+        "file", type=Path, metavar="FILE", help="the SQLite database, such as counterpass.db; no process may use it meanwhile"
+    )
     asking.command(commands, "doctor", _doctor, "look for everything known to go wrong, and name the cure")
 
 
 async def _migrate(_: argparse.Namespace, known: settings.Settings) -> int:
     await opening.migrated(known)
     print("the database is up to date")
+    return 0
+
+
+async def _move(asked: argparse.Namespace, known: settings.Settings) -> int:
+    await opening.must_be_migrated(settings.Settings(database_url=f"sqlite:///{asked.file}"))
+    await opening.migrated(known)
+    print(f"{await db.move(asked.file, known.database_url)} rows were moved; the file stays as it is")
     return 0
 
 

@@ -160,6 +160,7 @@ def test_settings_and_databases_that_are_wrong_are_named(folder: Folder) -> None
     assert "postgresql://" in folder.refused("migrate", DATABASE_URL="mysql://x")
     assert "geheim" not in folder.refused("migrate", DATABASE_URL="postgresql://shop:geheim@127.0.0.1:1/x")
     assert "/nonexistent" in folder.refused("init", DATABASE_URL="sqlite:////nonexistent/x.db")
+    assert "there is no database other.db" in folder.refused("move", "other.db")
 
 
 @pytest.mark.parametrize(
