@@ -52,6 +52,8 @@ PAST: Final = 30
 """Days that lie behind the café when somebody comes to look."""
 HIDDEN: Final = r'name="%s" value="([^"]+)"'
 """A field that a form brings along."""
+ALLOWED: Final = {"COUNTERPASS_WEBHOOKS_PRIVATE": "true"}
+"""What the service may here and nowhere else: tell a till on this machine."""
 COUNTERS: Final[Mapping[CounterKind, str]] = {"staff": "Till by the door", "kiosk": "Kiosk at the window"}
 PINS: Final = {"Lan": "7413", "An": "2580", "Thu": "3690"}
 
@@ -220,8 +222,8 @@ class Stage:
     async def _service(self, chain: Path) -> AsyncIterator[None]:
         """The service itself, as it would run in production: its own process, told of the stand-ins only by its settings."""
         environment = {
-            "COUNTERPASS_WEBHOOKS_PRIVATE": "true",  # to a till on this machine
             **{name: value for name, value in os.environ.items() if not name.startswith("COUNTERPASS_")},
+            **ALLOWED,
             "DATABASE_URL": self.database,
             "COUNTERPASS_PUBLIC_URL": self.url,
             "COUNTERPASS_PORT": str(self.port),

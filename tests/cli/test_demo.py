@@ -16,16 +16,17 @@ from pathlib import Path
 
 import pytest
 import zxingcpp
+from msgspec.structs import replace
 from PIL import Image
 
-from app import cli
+from app import cli, settings
 from app.asgi import words
 from app.db import open_store
-from app.desk import Desk
+from app.desk import Desk, webhooks
 from app.history import period
 from app.insight import insight
 from app.outbound import Outbound
-from app.sandbox.demo import PAST, Stage
+from app.sandbox.demo import ALLOWED, PAST, Stage
 from app.sandbox.walletobjects import judge
 from app.world import real
 
@@ -102,6 +103,8 @@ async def test_whoever_comes_to_look_finds_a_shop_with_a_past(tmp_path: Path, sq
     assert all(errand.ended_at for errand, _ in await store.errands(business.id, limit=10))
     desk = Desk(store=store, world=real(stage.http), words=words(), apple=None, google=None, public_url=stage.url, bell=lambda: None)
     today = desk.world.now().astimezone(business.tz).date()
+    allowed = settings.read(ALLOWED)
+    webhooks.check(replace(desk, webhooks_private=allowed.webhooks_private), "http://127.0.0.1:9000/hook")  # a till on this machine
     seen = await insight(desk, business, period("month", today=today), language="en")
     assert [(one.kind, one.name) for one in seen.unusual if one.kind != "card"] == [("corrected", "Thu")]
     assert seen.funnel.redeemed > 0
