@@ -72,14 +72,17 @@ class Cards(Conversing):
     ) -> CardFacts | None:
         """See app.store.Store."""
         facts: CardFacts | None
-        kind = "stories" if story else "cards"
-        if number is not None:
+        kind = "story" if story else "card"
+        if card_id is not None:
+            facts = await self._asked(f"{kind} by id", (card_id,))
+        elif number is not None:
             if business_id is None:
                 raise ValueError("a number is a card's only within a business")
-            facts = await self._asked(kind, ("number", checked(number), business_id))
+            facts = await self._asked(f"{kind} by number", (checked(number), business_id))
+        elif serial is not None:
+            facts = await self._asked(f"{kind} by serial", (checked(serial),))
         else:
-            by, value = next((by, value) for by, value in (("id", card_id), ("serial", serial), ("key", key)) if value is not None)
-            facts = await self._asked(kind, (by, checked(value)))
+            facts = await self._asked(f"{kind} by key", (checked(key),))
         return facts if facts is not None and business_id in (None, facts.card.business_id) else None
 
     async def cards_facts(self, card_ids: Sequence[UUID]) -> Mapping[UUID, CardFacts]:
@@ -90,11 +93,8 @@ class Cards(Conversing):
     def _these(self, card_ids: Sequence[UUID]) -> Talk[Mapping[Any, CardFacts]]:
         return (yield from self._facts((yield Ask(self._say.cards, (list(card_ids),))), story=True))
 
-    def _cards_by(self, keys: Sequence[Key], *, story: bool) -> Talk[Sequence[CardFacts | None]]:
-        """Cards, each by its key: first by what it is found, then the values."""
-        rows: list[Sequence[Any]] = []
-        for by in dict.fromkeys(key[0] for key in keys):
-            rows += yield Ask(self._say.card_by[by], rows=[(number, *key[1:]) for number, key in enumerate(keys) if key[0] == by])
+    def _cards_by(self, text: str, keys: Sequence[Key], *, story: bool) -> Talk[Sequence[CardFacts | None]]:
+        rows = yield Ask(text, rows=numbered(keys))
         return answers(keys, (yield from self._facts(rows, story=story)).items())
 
     def _facts(self, rows: Sequence[Sequence[Any]], *, story: bool) -> Talk[Mapping[Any, CardFacts]]:
@@ -105,33 +105,37 @@ class Cards(Conversing):
         if not cards:
             return {}
         ids = list({card.id for _, card, *_ in cards})
-        events = [EVENT.read(row) for row in (yield Ask(self._say.newest_events, (ids, EVENTS - 1)))] if story else []
-        mentioned = list({event.coupon_id for event in events if event.coupon_id is not None})
-        said = {event.campaign_id for event in events if event.kind == "message" and event.campaign_id is not None}
+        events: list[Event] = []
         messages: dict[UUID, Text] = {}
-        if said:
-            campaigns = {as_id(row[0]): CAMPAIGN.read(row[1:]) for row in (yield Ask(self._say.messages, (list(said),)))}
-            messages = {campaign_id: one.message for campaign_id, one in campaigns.items() if one.message is not None}
-        goals = list({goal.offer_id for _, _, _, program, _ in cards for goal in program.goals})
+        if story:
+            events = [EVENT.read(row) for row in (yield Ask(self._say.newest_events, (ids, EVENTS - 1)))]
+            said = {event.campaign_id for event in events if event.kind == "message" and event.campaign_id is not None}
+            if said:
+                campaigns = {as_id(row[0]): CAMPAIGN.read(row[1:]) for row in (yield Ask(self._say.messages, (list(said),)))}
+                messages = {campaign_id: one.message for campaign_id, one in campaigns.items() if one.message is not None}
+        mentioned = list({event.coupon_id for event in events if event.coupon_id is not None})
+        goals = [goal.offer_id for program in {id(program): program for _, _, _, program, _ in cards}.values() for goal in program.goals]
         on_cards = Ask(self._say.card_coupons, (ids, goals, mentioned)) if mentioned else Ask(self._say.active_on_cards, (ids, goals))
         rows = yield on_cards
         offers = {offer.id: offer for offer in (OFFER.read(row) for row in rows)}
         coupons = [COUPON.read(row[1:]) for row in rows if row[1] is not None]
         coupons.sort(key=lambda coupon: (coupon.issued_at, coupon.id), reverse=True)
-        coupons_of, events_of = _by_card(coupons), _by_card(events)
-        return {
-            named: CardFacts(
+        one = len(cards) == 1 and not mentioned  # all that was found is on it
+        coupons_of, events_of = ({}, {}) if one else (_by_card(coupons), _by_card(events))
+        facts = {}
+        for named, card, customer, program, business in cards:
+            has, happened = (coupons, events) if one else (coupons_of.get(card.id, ()), events_of.get(card.id, ()))
+            facts[named] = CardFacts(
                 card=card,
                 customer=customer,
                 program=program,
                 business=business,
-                offers=_needed(offers, program, coupons_of.get(card.id, ())),
-                coupons=coupons_of.get(card.id, ()),
-                events=events_of.get(card.id, ()),
-                messages=_said(messages, events_of.get(card.id, ())) if messages else {},
+                offers=offers if one else _needed(offers, program, has),
+                coupons=has,
+                events=happened,
+                messages=_said(messages, happened) if messages else {},
             )
-            for named, card, customer, program, business in cards
-        }
+        return facts
 
     async def card_by_serial(self, serial: str) -> Card | None:
         """See app.store.Store."""

@@ -14,11 +14,11 @@ from itertools import count
 from typing import Any, Final
 from uuid import UUID
 
-from app.db.shapes import CARD, COUPON, DAY_COUNT, ROWS, SEEN, Shape, Values
+from app.db.shapes import CARD, COUPON, DAY_COUNT, KEPT, KINDS, ROWS, SEEN, Shape, Values
 from app.db.statements import COUNTED, TALLIED, Ask, Talk
 from app.db.tables import CLOCK
 from app.db.unit import Ready, later, summed
-from app.store import Lost
+from app.store import Duplicate, Lost
 from passes.cards import Card
 from passes.coupons import Coupon
 
@@ -68,17 +68,19 @@ class Group:
         return not (self._coupons or self._cards or any(unit.tallies for unit in self._units))
 
     def talk(self) -> Talk[list[int | Exception]]:
-        """The place on the clock of each unit, or Lost. Raises Crowded, and the driver's own exceptions."""
+        """The place on the clock of each unit, or Lost, or Duplicate of its answer. Raises Crowded, and the driver's own exceptions."""
+        keys = [(place, *key) for place, unit in enumerate(self._units) for key in unit.answers]
+        answered = {row[0] for row in (yield Ask(ANSWERED, rows=keys))} if keys else set()
         if self._coupons or self._cards:
             rows = yield Ask(HOLD, (list(self._coupons), list(self._cards)))
             self._held = {row[0]: Held(dict(zip(_HELD, row[1:], strict=True))) for row in rows}
-        places = [self._try(unit) for unit in self._units]
+        places = [Duplicate(KINDS[KEPT.name]) if place in answered else self._try(unit) for place, unit in enumerate(self._units)]
         if not self._ticks:
-            return [Lost() for _ in places]
+            return [place or Lost() for place in places]
         [(base, counted, limited)] = yield self._write()
         if counted != len(self._counts) or limited:
             raise Crowded
-        return [Lost() if place is None else base + place for place in places]
+        return [base + place if isinstance(place, int) else place or Lost() for place in places]
 
     def _try(self, unit: Ready) -> int | None:
         """Its place within the group, if each of its comparisons holds after the units before it."""
@@ -146,6 +148,10 @@ def _hold() -> str:
         UNION ALL SELECT id, {no_coupon}, {", ".join(card)} FROM cards"""
 
 
+ANSWERED: Final = """
+    SELECT x.n FROM unnest($1::bigint[], $2::uuid[], $3::text[]) AS x(n, caller_id, key)
+    JOIN kept AS k ON k.caller_id = x.caller_id AND k.key = x.key"""
+"""Which units are requests that were answered before. Of two at the same moment, the second spoils its group, and is told so alone."""
 HOLD: Final = _hold()
 """Who redeems (or takes back) says so of the offer, so that nobody counts its redemptions meanwhile to limit them (Configured.revise)."""
 LIMITED: Final = "(SELECT count(*) FROM coupon AS c JOIN offer AS o ON o.id = c.offer_id WHERE c.id = ANY(${}::uuid[]) AND o.limited)"

@@ -153,15 +153,14 @@ class PostgreSQLStore(DatabaseStore):
         answers: list[Any] = [None] * len(questions)
         try:
             connection = await self._reading.get()
-            for kind, hold in self._hot.items():
+            for kind in dict.fromkeys(kind for kind, _ in questions):
                 places = [place for place, (asked, _) in enumerate(questions) if asked == kind]
-                if places:
-                    # Of some, one statement comes after another: all of them see one moment.
-                    together = contextlib.nullcontext() if kind in AT_ONCE else connection.transaction(**MOMENT)
-                    async with together:
-                        found = await _hold(connection, hold([questions[place][1] for place in places]))
-                    for place, answer in zip(places, found, strict=True):
-                        answers[place] = answer
+                # Of some, one statement comes after another: all of them see one moment.
+                together = contextlib.nullcontext() if kind in AT_ONCE else connection.transaction(**MOMENT)
+                async with together:
+                    found = await _hold(connection, self._hot[kind]([questions[place][1] for place in places]))
+                for place, answer in zip(places, found, strict=True):
+                    answers[place] = answer
         except Exception as error:  # noqa: BLE001 (whatever it is, it is the answer to all of them)
             self._reading.drop()
             return [_problem(error) for _ in questions]

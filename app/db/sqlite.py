@@ -18,7 +18,7 @@ import msgspec
 from app.db.conversing import Key
 from app.db.engines import BUSY, PRAGMAS, SQLite
 from app.db.lane import Lane
-from app.db.shapes import KINDS
+from app.db.shapes import KEPT, KINDS
 from app.db.statements import SQLITE, Ask, Talk
 from app.db.store import DatabaseStore
 from app.db.unit import Comparison, Ready, ready, summed
@@ -41,8 +41,8 @@ CUTS: Final = 3
 """How often, each time for as long as SQLite waits for another process, the log is tried to be cut off."""
 
 # Piccolo registers its own for every sqlite3 connection of the process; these keep the same text and cost a tenth. A unit writes
-# its moment and its coupon's ids several times. Nothing is converted when it is read: the shapes take the text as it is.
-sqlite3.register_adapter(UUID, lru_cache(16384)(str))
+# its moment several times. Nothing is converted when it is read: the shapes take the text as it is.
+sqlite3.register_adapter(UUID, msgspec.to_builtins)
 sqlite3.register_adapter(datetime, lru_cache(1024)(lambda moment: moment.astimezone(UTC).isoformat(" ")))
 
 
@@ -220,10 +220,10 @@ class SQLiteStore(DatabaseStore):
 
         A plain unit compares one thing at the most, and that first, so that one that lost has left nothing behind.
         """
-        won = [all(self._holds(database, change) for change in _compared(unit)) for unit in run]
-        winners = [unit for unit, holds in zip(run, won, strict=True) if holds]
+        refused = [self._why_not(database, unit) for unit in run]
+        winners = [unit for unit, why in zip(run, refused, strict=True) if why is None]
         if not winners:
-            return [Lost() for _ in run]
+            return refused
         [(tick,)] = database.execute(self._say.tick, (sum(unit.ticks for unit in winners),)).fetchall()
         first = tick - sum(unit.ticks for unit in winners) + 1
         places, rows, touches, due = [], defaultdict(list), defaultdict(list), []
@@ -243,7 +243,13 @@ class SQLiteStore(DatabaseStore):
         if due:
             database.executemany(self._say.make_due, due)
         place = iter(places)
-        return [next(place) if holds else Lost() for holds in won]
+        return [next(place) if why is None else why for why in refused]
+
+    def _why_not(self, database: sqlite3.Connection, unit: Ready) -> Exception | None:
+        """Why it does not become true, if it does not: it was answered before, or a comparison does not hold."""
+        if any(database.execute(self._say.answered, key).fetchall() for key in unit.answers):
+            return Duplicate(KINDS[KEPT.name])
+        return None if all(self._holds(database, change) for change in _compared(unit)) else Lost()
 
     def _alone(self, database: sqlite3.Connection, one: Ready | Write) -> Any:
         database.execute("SAVEPOINT unit")

@@ -173,6 +173,7 @@ class Statements:
         self.kept = self._made(f"""
             SELECT x.n, {KEPT.select("k")} FROM {say.given({"n": "bigint", "caller_id": "uuid", "key": "text"})}
             JOIN kept AS k ON k.caller_id = x.caller_id AND k.key = x.key""")
+        self.answered = self._made("SELECT 1 FROM kept WHERE caller_id = $1 AND key = $2")
         self.presented = self._presented("code", "text")
         self.coupon = self._presented("id", "uuid")
         self.places = self._made(f"SELECT id, name FROM location WHERE id {say.listed(1)}")

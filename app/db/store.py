@@ -96,8 +96,8 @@ class DatabaseStore(
             "counting": self._countings,
             "kept": self._kept,
             "presented": self._presented,
-            "cards": partial(self._cards_by, story=False),
-            "stories": partial(self._cards_by, story=True),
+            **{f"card by {by}": partial(self._cards_by, text, story=False) for by, text in self._say.card_by.items()},
+            **{f"story by {by}": partial(self._cards_by, text, story=True) for by, text in self._say.card_by.items()},
         }
         for table in tables.TABLES:
             table._meta.db = engine  # noqa: SLF001 (Piccolo's way of naming a table's engine)

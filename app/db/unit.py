@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from app.db.shapes import CARD, CHANGING, ROWS, SEEN, Shape, Values, checked
-from app.store import Change, Count, Unit
+from app.store import Change, Count, Kept, Unit
 from passes.cards import Card
 from passes.coupons import Coupon, Redemption, Reversal
 
@@ -49,6 +49,8 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     rows: tuple[tuple[Shape[Any], Values], ...]
     touches: tuple[UUID, ...]
     ticks: int
+    answers: tuple[tuple[UUID, str], ...]
+    """The keys under which it keeps an answer: what was answered before is refused without spoiling its group."""
 
     def placed(self, first: int) -> list[tuple[Shape[Any], Values]]:
         """The rows with their places on the clock, of which the unit's first one is ``first``. A new card has the unit's."""
@@ -82,6 +84,7 @@ def ready(unit: Unit) -> Ready:
         rows=rows,
         touches=touches,
         ticks=max(1, sum([shape.ordered for shape, _ in rows])),
+        answers=tuple([(row.caller_id, row.key) for row in unit.rows if type(row) is Kept]),
     )
 
 

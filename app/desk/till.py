@@ -53,7 +53,7 @@ async def would_earn(
     desk: Desk, caller: Caller, which: str, *, count: int | None, amount: int | None, language: str, document: Document
 ) -> tuple[CardView, WouldEarn]:
     """A card, and what a bill would add to it now; changes nothing. Raises NotFound."""
-    facts = await read.card_facts(desk, caller.business.id, which)
+    facts = await read.card_facts(desk, caller.business.id, which, story=False)
     now = desk.world.now()
     look = desk.look(caller.business, language, now)
     try:

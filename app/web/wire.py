@@ -165,11 +165,19 @@ def key_of(headers: Sequence[str]) -> str:
 
 
 async def once(
-    request: Ask, status: int, story: Story, *, language: str = "", moment: problems.Moment | None = None, key: str = ""
+    request: Ask,
+    status: int,
+    story: Story,
+    *,
+    language: str = "",
+    moment: problems.Moment | None = None,
+    key: str = "",
+    at_a_stroke: bool = False,
 ) -> Response[bytes]:
     """Run a story that changes something, exactly once per Idempotency-Key of this caller; its answer is said in ``language``.
 
-    A form without a script has its ``key`` in a field of its own.
+    A form without a script has its ``key`` in a field of its own. A story that does everything ``at_a_stroke`` (one unit, which
+    keeps the answer, and nothing before it) need not ask first whether there is an answer: its unit will not become true then.
 
     The kept answer is committed in the story's own unit, so a crash leaves either both or neither: nothing can be stuck in
     flight. In flight here: 409 (KeyInFlight). In flight in another process: whoever commits second is given the answer of
@@ -185,7 +193,7 @@ async def once(
         raise KeyInFlight(retry_after=1)
     in_flight.add(mine)
     try:
-        kept = await desk.store.kept(*mine)
+        kept = None if at_a_stroke else await desk.store.kept(*mine)
         if kept is not None:
             return _again(kept, digest)
         answering = Answering(

@@ -104,6 +104,7 @@ async def earn(which: FromPath[str], data: JSONBody[Earn], request: Ask) -> Resp
         lambda answer: earning.earn(
             desk_of(request), caller_of(request), which, count=data.count, amount=data.amount, once=answer, told=told_of(data)
         ),
+        at_a_stroke=True,
     )
 
 

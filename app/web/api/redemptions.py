@@ -15,7 +15,7 @@ from app.desk.views import BasketReversalView, BasketView, ResultsView, Reversal
 from app.problems import InvalidRequest, WrongMediaType
 from app.web.api.calls import call
 from app.web.api.sales import MOST_CODES, Amount, Codes, Currency, Receipt, same, told_of
-from app.web.wire import Answering, Ask, Maybe, Presentable, Strict, caller_of, desk_of, language_of, once
+from app.web.wire import JSON, Answering, Ask, Maybe, Presentable, Strict, caller_of, desk_of, language_of, once
 from passes import scan
 from passes.problems import (
     AlreadyRedeemed,
@@ -106,7 +106,7 @@ class ReverseBasket(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 @post("/look-ups", dto=Strict[LookUp], return_dto=None, **call("redeem", "read", answers=Verdict))
-async def look_up(data: JSONBody[LookUp], request: Ask) -> Verdict:
+async def look_up(data: JSONBody[LookUp], request: Ask) -> Response[bytes]:
     """What redeeming a code would give now; changes nothing and records nothing."""
     desk, caller = desk_of(request), caller_of(request)
     language = language_of(request, desk.words)
@@ -114,7 +114,8 @@ async def look_up(data: JSONBody[LookUp], request: Ask) -> Verdict:
     def document(problem: Problem) -> dict[str, object]:
         return problems.document(problem, desk.words, language, caller.business.tz, base=desk.public_url)
 
-    return await present.look_up(desk, caller, data.code, language=language, problem=document)
+    verdict = await present.look_up(desk, caller, data.code, language=language, problem=document)
+    return Response(msgspec.json.encode(verdict), media_type=JSON)
 
 
 @post(
@@ -159,7 +160,7 @@ async def redeem_typed(data: JSONBody[Redeem], request: Ask) -> Response[bytes]:
         except Twice as twice:
             raise same(twice) from None
 
-    return await once(request, 201, story)
+    return await once(request, 201, story, language=language, at_a_stroke=data.code is not None)
 
 
 @post(

@@ -231,7 +231,9 @@ async def speak_as_till(data: JSONBody[TillAsk], request: Ask) -> Response[bytes
         answer = await _asked(desk, caller, data, language_of(request, desk.words))
         return Response(msgspec.json.encode(answer), status_code=HTTPStatus.OK, media_type="application/json")
     said = cast("TillRedeem | TillAccrue | TillReverse", data)
-    return await once(request, HTTPStatus.OK, partial(_done, desk, caller, said), key=KEPT_AS + said.transaction_id)
+    at_a_stroke = isinstance(said, TillAccrue) or (isinstance(said, TillRedeem) and len(said.codes) == 1)
+    key = KEPT_AS + said.transaction_id
+    return await once(request, HTTPStatus.OK, partial(_done, desk, caller, said), key=key, at_a_stroke=at_a_stroke)
 
 
 async def _asked(desk: Desk, caller: Caller, said: TillSearch | TillInquire, language: str) -> TillAnswer:
