@@ -2,8 +2,9 @@
 
 Thirty-two tills with a key each over real sockets, one server process with its followers, SQLite and PostgreSQL. They inquire by
 coupons' codes and cards' numbers in turn (look-ups), redeem fresh coupons, and accrue stamps on cards whose fifth and tenth earn a
-coupon. ``nothing`` goes the same way, key and all, decodes a code and answers. CPU is the server's own, of the thread that serves,
-in microseconds a call: other work on the machine does not blur it. Every redemption and every stamp that was acknowledged is looked
+coupon; and do the same at the one endpoint for transactions (``till``), where a bill is inquired by a code and a number at once.
+``nothing`` goes the same way, key and all, decodes a code and answers. CPU is the server's own, of the thread that serves, in
+microseconds a call: other work on the machine does not blur it. Every redemption and every stamp that was acknowledged is looked
 for in the database afterwards. ``python bench/api.py sqlite`` is half of it.
 """
 
@@ -12,7 +13,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
-from itertools import cycle, islice
+from itertools import cycle, islice, repeat
 from pathlib import Path
 from uuid import UUID
 
@@ -73,6 +74,13 @@ def kinds(shop: Shop) -> dict[str, Asked]:
     def typed(path: str, texts: Iterator[str]) -> Callable[[int], list[bytes]]:
         return lambda count: [posted(path, next(tills), next(numbers), {"code": text}) for text in islice(texts, count)]
 
+    def till(action: str, bills: Iterator[dict[str, object]]) -> Callable[[int], list[bytes]]:
+        def asked(count: int) -> list[bytes]:
+            said = [{"action": action, "transaction_id": str(next(numbers)), **bill} for bill in islice(bills, count)]
+            return [posted("till", next(tills), next(numbers), one) for one in said]
+
+        return asked
+
     def drawn() -> Iterator[str]:
         while fresh:
             yield fresh.pop()
@@ -85,7 +93,18 @@ def kinds(shop: Shop) -> dict[str, Asked]:
         "inquire": Asked(typed("look-ups", known)),
         "redeem": Asked(typed("redemptions", drawn())),
         "accrue": Asked(stamps),
+        "till_inquire": Asked(till("inquire", ({"codes": [next(known)], "card": next(known)} for _ in repeat(None)))),
+        "till_redeem": Asked(till("redeem", ({"codes": [text]} for text in drawn()))),
+        "till_accrue": Asked(till("accrue", ({"card": str(card.id), "count": 1} for card in earning))),
     }
+
+
+def of_transactions(bodies: list[bytes]) -> Iterator[bytes]:
+    """What the one endpoint answered, as the calls for each thing by itself answer it."""
+    for body in bodies:
+        answer = msgspec.json.decode(body)
+        redeemed = answer["action"] == "redeem"
+        yield msgspec.json.encode(answer["redemptions"][0] if redeemed else {"earned": answer.get("earned", []), "card": answer["card"]})
 
 
 async def missing(url: str, shop: Shop, bodies: list[bytes]) -> int:
@@ -105,7 +124,7 @@ async def missing(url: str, shop: Shop, bodies: list[bytes]) -> int:
 
 async def measure(name: str, url: str, port: int) -> None:
     """The rounds on one database."""
-    shop = await open_shop(url, STANDING + ENOUGH * (ROUNDS + 1))
+    shop = await open_shop(url, STANDING + 2 * ENOUGH * (ROUNDS + 1))
     asked = kinds(shop)
     with tempfile.TemporaryDirectory() as folder, server(url, Path(folder), port) as process:
         await ready(port)
@@ -127,7 +146,8 @@ async def measure(name: str, url: str, port: int) -> None:
         )
         print(f"RESULT name=api_{kind}_{name} ratio={ratio:.2f} goal={GOAL}")
         print(f"RESULT name=api_{kind}_{name}_p99_to_p50 ratio={spread:.2f} goal={SPREAD} (at most)")
-    uses, stamps = asked["redeem"].bodies, asked["accrue"].bodies
+    uses = [*asked["redeem"].bodies, *of_transactions(asked["till_redeem"].bodies)]
+    stamps = [*asked["accrue"].bodies, *of_transactions(asked["till_accrue"].bodies)]
     held, lacking = await redeem.verify(url, shop.business, uses), await missing(url, shop, stamps)
     print(f"{'':<12} acknowledged {len(uses)} redemptions and {len(stamps)} stamps; {held} and {len(stamps) - lacking} in the database")
     if held != len(uses) or lacking:
