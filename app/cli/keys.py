@@ -100,7 +100,8 @@ async def _list(asked: argparse.Namespace, known: settings.Settings) -> int:
         for one in await keys.of(store, business):
             key, hint = one.key, one.secrets[0].hint if one.secrets else ""
             used = f"last used {key.used_at.astimezone(business.tz):%Y-%m-%d %H:%M}" if key.used_at else "never used"
-            facts = [key.name, *(["test"] if one.test else []), *([f"…{hint}"] if hint else []), key.scopes, places[one.location_id], used]
+            place = places[one.location_id] + (" (closed)" if one.closed else "")
+            facts = [key.name, *(["test"] if one.test else []), *([f"…{hint}"] if hint else []), key.scopes, place, used]
             facts += [f"for {one.person.name}"] if one.person else []
             print(f"{', '.join(facts)}  ({key.id})")
     return 0
