@@ -8,11 +8,13 @@ A crash costs a repeat under the same id, which is harmless.
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Final
+from uuid import UUID
 
 import structlog
 from msgspec.structs import replace
@@ -33,8 +35,10 @@ WITHIN: Final = 15.0
 """Seconds in which a receiver has to answer."""
 MARGIN: Final = timedelta(seconds=20)
 """Nothing is sent whose answer could come after the lease: somebody else might be sending by then."""
-AT_ONCE: Final = 32
+AT_ONCE: Final = 64
 """Endpoints that one process tells at once."""
+SHARE: Final = 8
+"""Endpoints of one business after which the others come first: whoever answers slowly holds up nobody but himself."""
 LANES: Final = 6
 """Deliveries under way to one endpoint, each of another lane."""
 PAGE: Final = 100
@@ -63,13 +67,14 @@ class Herald:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._telling = 0
+        self._telling: Counter[UUID] = Counter()
+        """How many endpoints of each business are being told."""
 
     async def run(self) -> None:
         """Tell until cancelled; endpoints do not wait for each other."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(keep_looking("webhooks' broom", self._sweep, lambda dropped: asyncio.sleep(0 if dropped else _TIDY)))
-            tasks.create_task(keep_looking("webhooks", lambda: self._look(tasks.create_task), lambda _: asyncio.sleep(LOOK)))
+            tasks.create_task(keep_looking("webhooks", lambda: self._look(tasks.create_task), _rest))
 
     async def round(self) -> int:
         """Take every endpoint that is due now, and tell each all that it can be told now. How many there were."""
@@ -83,12 +88,13 @@ class Herald:
         return taken
 
     async def _look(self, start: Callable[[Coroutine[Any, Any, None]], object]) -> int:
-        now, free = self._desk.world.now(), AT_ONCE - self._telling
+        now, free = self._desk.world.now(), min(SHARE, AT_ONCE - self._telling.total())
         if not free:
             return 0
-        taken = await self._desk.store.take_endpoints(now=now, lease_until=now + LEASE, limit=free)
+        but = [business_id for business_id, many in self._telling.items() if many >= SHARE]
+        taken = await self._desk.store.take_endpoints(now=now, lease_until=now + LEASE, limit=free, but=but)
         for endpoint in taken:
-            self._telling += 1
+            self._telling[endpoint.business_id] += 1
             start(self._told(endpoint))
         return len(taken)
 
@@ -104,7 +110,12 @@ class Herald:
         except Exception:
             log.exception("a webhook cannot be told", endpoint=str(endpoint.id))
         finally:
-            self._telling -= 1
+            self._telling -= Counter([endpoint.business_id])
+
+
+async def _rest(taken: int) -> None:
+    """Where there were many there may be more."""
+    await asyncio.sleep(0 if taken == SHARE else LOOK)
 
 
 _TIDY: Final = TIDY.total_seconds()
@@ -183,8 +194,11 @@ class _Telling:
         return False
 
     async def _send(self, delivery: Delivery) -> Delivery:
-        """What becomes of a delivery by sending it now."""
+        """What becomes of a delivery by sending it now; or by not sending it, if its type was asked for and is not any more."""
         one, now = self._one, self._desk.world.now()
+        again = delivery.tried_at is not None and not delivery.tries  # somebody said so
+        if not again and not webhooks.asks_for(one, delivery.type):
+            return replace(delivery, state="failed", tries=0, status=None, said="not asked for any more")
         secrets = [one.secret, *([one.old_secret] if one.old_secret and one.old_until is not None and one.old_until > now else [])]
         signed = " ".join(Webhook(secret).sign(str(delivery.id), now, delivery.body) for secret in secrets)
         ask = Ask(
@@ -241,8 +255,8 @@ class _Telling:
         if delivery.status == HTTPStatus.GONE:
             log.info("a webhook is gone", endpoint=str(one.id))
             return replace(one, disabled_at=now, disabled_why="gone")
-        if delivery.tries > 1 and not self._rests:
-            return one  # it has failed before: that says nothing of the others
+        if not delivery.tries or (delivery.tries > 1 and not self._rests):
+            return one  # it was not sent, or has failed before: that says nothing of the others
         since = one.failed_at or now
         rest = min(REST * 2 ** max(0, min(one.failures + 1 - ENOUGH, 10)), LONGEST_REST) * (0.9 + 0.2 * self._desk.world.uniform())
         one = replace(one, failures=one.failures + 1, failed_at=since)

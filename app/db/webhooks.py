@@ -5,7 +5,7 @@ only with that lease.
 """
 # ruff: noqa: S608 (what is put into these texts are names of our own columns and fragments of this file; every value is a parameter)
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -119,7 +119,7 @@ class Heralded(Conversing):
 
     # --- For the herald ---
 
-    async def take_endpoints(self, *, now: datetime, lease_until: datetime, limit: int) -> Sequence[Endpoint]:
+    async def take_endpoints(self, *, now: datetime, lease_until: datetime, limit: int, but: Collection[UUID] = ()) -> Sequence[Endpoint]:
         """See app.store.Store. It looks first: mostly there is nothing, and looking is no write.
 
         While it is taken it is due, so that whoever comes after one who was killed finds it when the lease ends.
@@ -130,7 +130,7 @@ class Heralded(Conversing):
             newest = "SELECT max(v.seq) FROM event AS v WHERE v.business_id = e.business_id"
             return f"""
                 SELECT e.id FROM endpoint AS e WHERE e.disabled_at IS NULL AND e.removed_at IS NULL
-                AND (e.lease_until IS NULL OR e.lease_until <= {moment})
+                AND (e.lease_until IS NULL OR e.lease_until <= {moment}) AND NOT (e.business_id {query.listed(list(but))})
                 AND (e.due_at <= {moment} OR (e.failures < {ENOUGH} AND e.cursor < coalesce(({newest}), 0)))
                 ORDER BY e.due_at LIMIT {query.given(most)}"""
 

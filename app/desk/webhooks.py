@@ -80,7 +80,12 @@ def wants(endpoint: Endpoint, event: Event) -> bool:
     """Whether an endpoint is told of this: of what happened since it was added, and was not brought along from elsewhere (an import)."""
     if event.at < endpoint.made_at - AT_THE_TIME:
         return False
-    return not endpoint.types or EVENT_TYPES[event.kind] in endpoint.types.split()
+    return asks_for(endpoint, EVENT_TYPES[event.kind])
+
+
+def asks_for(endpoint: Endpoint, kind: str) -> bool:
+    """Whether this type is one of those that its owner wants to hear; what is sent to try it always is."""
+    return not endpoint.types or kind in (TEST, *endpoint.types.split())
 
 
 def message(world: World, endpoint: Endpoint, place: int, event: Event, facts: Facts) -> Delivery:

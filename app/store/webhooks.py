@@ -1,6 +1,6 @@
 """Webhooks: endpoints that follow the log of events, and what is on its way to each of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, Protocol
 from uuid import UUID
@@ -66,8 +66,11 @@ class Heralded(Protocol):
 
     # --- For the herald ---
 
-    async def take_endpoints(self, *, now: datetime, lease_until: datetime, limit: int) -> Sequence[Endpoint]:
-        """Endpoints that lag behind the log or have something due, and are in nobody's hands: ours until the lease ends."""
+    async def take_endpoints(self, *, now: datetime, lease_until: datetime, limit: int, but: Collection[UUID] = ()) -> Sequence[Endpoint]:
+        """Endpoints that lag behind the log or have something due, and are in nobody's hands: ours until the lease ends.
+
+        None of the businesses ``but``.
+        """
         ...
 
     async def about(self, events: Sequence[Event]) -> Mapping[UUID, Facts]:

@@ -17,7 +17,7 @@ from receivers import Receiver, receiving, said
 from shop import Shop, open_shop
 
 from app.almanac import Almanac
-from app.desk import Desk, webhooks
+from app.desk import Desk, forgetting, found, test_mode, webhooks
 from app.desk import coupons as giving
 from app.herald import LEASE, Herald
 from app.outbound import Outbound, is_public
@@ -337,6 +337,86 @@ async def test_what_is_brought_along_from_elsewhere_is_not_told(shop: Shop, till
     ((_, event),) = await shop.desk.store.happened(shop.business.id, limit=1)
     assert webhooks.wants(one, event)
     assert not webhooks.wants(one, replace(event, at=one.made_at - timedelta(days=9)))
+
+
+async def test_whoever_is_slow_with_forty_addresses_does_not_hold_up_the_neighbours(shop: Shop, till: Receiver) -> None:
+    store, world, lan = shop.desk.store, shop.desk.world, shop.staff["Lan"].id
+    reached, never = asyncio.Event(), asyncio.Event()
+
+    async def slow(ask: Ask) -> Answer:
+        if ask.url != till.url:
+            await never.wait()
+        reached.set()
+        return await world.http(ask)
+
+    async def told_at(business_id: UUID, url: str) -> Endpoint:
+        made = await webhooks.make(shop.desk, business_id, lan, webhooks.Wanted(url=url))
+        await webhooks.try_out(shop.desk, made)
+        return made
+
+    for owner in (shop.business.id, test_mode.twin_of(shop.business.id)):
+        for _ in range(webhooks.MOST):
+            await told_at(owner, "https://slow.example/hook")
+    shop.clock.forward(seconds=1)
+    next_door = await found.found(
+        store, world, name="Quán Bên", zone="UTC", currency="VND", languages=("vi",), location="A", owner="Tú", contact="1"
+    )
+    till.secret = (await told_at(next_door.business.id, till.url)).secret
+    working = asyncio.create_task(Herald(replace(shop.desk, world=replace(world, http=slow))).run())
+    async with asyncio.timeout(5):
+        await reached.wait()
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+
+
+async def test_what_is_not_asked_for_any_more_is_not_sent_and_holds_nothing_up(shop: Shop, till: Receiver) -> None:
+    one, card = await follows(shop, till), await shop.join()
+    till.answer = lambda told: said(500) if told["type"] == "customer.joined" else said(204)
+    await shop.stamp(card)
+    await told(shop.desk)
+    assert till.types() == ["customer.joined"]
+    only = webhooks.Wanted(url=one.url, types=("card.earned",))
+    await webhooks.change(shop.desk, shop.staff["Lan"].id, await now_is(shop, one), only)
+    await told(shop.desk)
+    assert till.types() == ["customer.joined", "card.earned"]
+    first, second = await log_of(shop, one)
+    assert (first.state, first.said, second.state) == ("failed", "not asked for any more", "sent")
+    assert (await now_is(shop, one)).failures == 0
+    till.answer = lambda _: said(204)
+    await webhooks.repeat(shop.desk, one, first.id)
+    await told(shop.desk)
+    assert till.types()[2:] == ["customer.joined"], "unless somebody says so"
+
+
+async def test_what_is_said_again_of_somebody_who_is_forgotten_names_nobody(shop: Shop, till: Receiver) -> None:
+    one, card = await follows(shop, till), await shop.join("Nguyễn Thị Hoa", email="hoa@example.com", phone="+84901234567")
+    await shop.stamp(card)
+    await told(shop.desk)
+    await forgetting.forget(shop.desk, shop.business, UUID(card["customer_id"]), by=shop.staff["Lan"].id)
+    log = await log_of(shop, one)
+    for each in log:
+        await webhooks.repeat(shop.desk, one, each.id)
+    await told(shop.desk)
+    assert {Counter(till.ids)[str(each.id)] for each in log} == {2}
+    for each in await log_of(shop, one):
+        assert len(each.body) < 1500
+        assert not [word for word in ("Hoa", "hoa@", "1234567") if word in each.body + each.said]
+
+
+async def test_an_address_that_is_removed_while_it_is_told_is_told_no_more(shop: Shop, till: Receiver) -> None:
+    one, card = await follows(shop, till, "card.earned"), await shop.join()
+    for _ in range(3):
+        await shop.stamp(card)
+        shop.clock.forward(seconds=1)
+    till.answers.clear()
+    working = asyncio.create_task(Herald(shop.desk).round())
+    await till.until(lambda: len(till.got) == 1)
+    await webhooks.remove(shop.desk, shop.staff["Lan"].id, await now_is(shop, one))
+    till.answers.set()
+    await working
+    assert await told(shop.desk) == 0
+    assert len(till.got) == 1
+    assert await shop.desk.store.forget_deliveries(shop.clock() - timedelta(days=30), 1000) == 3
 
 
 # --- Where nothing is sent ---
