@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import count
 from typing import Any
+from uuid import UUID
 
 import pytest
 from cafe import NOON, Cafe
@@ -15,6 +17,8 @@ from passes.cards import Card, Customer
 from passes.coupons import Coupon
 
 DAY = timedelta(days=1)
+ORDER = count(1)
+"""Cards of one millisecond stand in any order: here they stand in that in which they were made."""
 
 
 async def person(cafe: Cafe, name: str, *, visited: int | None = None, **of_customer: Any) -> Card:
@@ -22,7 +26,7 @@ async def person(cafe: Cafe, name: str, *, visited: int | None = None, **of_cust
     joined = NOON - 40 * DAY
     customer = Customer(id=new_id(), business_id=cafe.business.id, name=name, joined_at=joined, **of_customer)
     card = Card(
-        id=new_id(),
+        id=UUID(int=next(ORDER)),
         business_id=cafe.business.id,
         program_id=cafe.program.id,
         customer_id=customer.id,
