@@ -28,6 +28,9 @@ OVERLAPS: Final[Mapping[str, timedelta]] = {"now": timedelta(0), "1h": timedelta
 TEST: Final = "webhook.test"
 """The type of what is sent to try an address: nothing has happened."""
 
+_INSIDE: Final = ("", "localhost", "local", "internal")
+"""Names that end so are of the house."""
+
 AT_THE_TIME: Final = timedelta(minutes=5)
 """What was under way when an endpoint was added, on whichever machine, is told to it."""
 
@@ -305,10 +308,14 @@ def _split(url: str) -> SplitResult:
 
 
 def _private(host: str) -> bool:
+    host = host.rstrip(".")
     try:
         return not ip_address(host).is_global
-    except ValueError:
-        return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
+    except (
+        ValueError
+    ):  # a name whose last part is a number is an address, written otherwise (https://url.spec.whatwg.org/#ends-in-a-number-checker)
+        last = host.rpartition(".")[2]
+        return last.isdecimal() or last.startswith("0x") or last in _INSIDE
 
 
 def _secret(world: World) -> str:
