@@ -114,7 +114,7 @@ async def test_an_import_goes_on_by_itself_after_a_kill_and_every_line_is_in_onc
         unfinished = [one for one, _ in await shop.desk.store.errands(business.id, kind="records") if one.ended_at is None]
         assert unfinished, f"killed too late, after {moment} seconds"
         await premises.server.start()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             ends = {what: await ended(id_) for what, id_ in imports.items()}
         for what, said in ends.items():
             assert (said["done"], said["skipped"], said["failed"]) == (len(lines[what]), 0, 1), (moment, said)
