@@ -14,9 +14,13 @@ from typing import Any, NamedTuple
 import pytest
 
 WARM = """
-import gc, json, os, signal, sys
+import gc, importlib, json, os, pkgutil, signal, sys
+import anyio._backends._asyncio, uvicorn
 from app import asgi, cli, settings
-asgi.create_app(settings.Settings())  # it imports the rest, and opens nothing
+from app.db import migrations
+uvicorn.Config(asgi.create_app(settings.Settings())).load()  # it imports the rest, and opens nothing
+for one in pkgutil.iter_modules(migrations.__path__):
+    importlib.import_module(f"{migrations.__name__}.{one.name}")
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 gc.collect()
 gc.freeze()  # or each server would walk through all of it and make pages of its own of what it shares

@@ -80,6 +80,17 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def after_a_free_port(taken: socket.socket) -> int:
+    """Bound to a port such that the one before it is free."""
+    while True:
+        with socket.socket() as below:
+            below.bind(("127.0.0.1", 0))
+            port: int = below.getsockname()[1] + 1
+            with contextlib.suppress(OSError, OverflowError):
+                taken.bind(("127.0.0.1", port))
+                return port
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path)
@@ -232,11 +243,11 @@ def test_a_certificates_name_cannot_leave_its_folder(name: str, folder: Folder) 
 def test_a_port_in_use_is_named(begun: tuple[Folder, str, str]) -> None:
     one, *_ = begun
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", one.port))
+        port = after_a_free_port(taken)
         taken.listen()
-        assert f"port {one.port}" in one.refused("serve")
-        assert f"port {one.port}" in one.refused("demo", "--port", str(one.port))
-        assert f"port {one.port}" in one.refused("demo", "--port", str(one.port - 1))
+        assert f"port {port}" in one.refused("serve", COUNTERPASS_PORT=str(port))
+        assert f"port {port}" in one.refused("demo", "--port", str(port))
+        assert f"port {port}" in one.refused("demo", "--port", str(port - 1))
 
 
 def test_a_location_a_card_or_a_file_that_is_not_there_is_named(begun: tuple[Folder, str, str]) -> None:

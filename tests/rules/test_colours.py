@@ -12,7 +12,7 @@ from passes.colours import READABLE, accent, contrast, from_oklch, oklch, readab
 
 CSS = Path(__file__).parents[2] / "app/static/css"
 DRAWN = random.Random(20261122)
-COLOURS = [f"#{DRAWN.randrange(0x1000000):06x}" for _ in range(1500)] + [
+COLOURS = [f"#{DRAWN.randrange(0x1000000):06x}" for _ in range(500)] + [
     "#" + "".join(parts) for parts in product(("00", "55", "80", "aa", "ff"), repeat=3)
 ]
 GRAPHICS = 3.0

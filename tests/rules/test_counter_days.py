@@ -245,4 +245,4 @@ class CounterDays(RuleBasedStateMachine):
 
 
 TestCounterDays = CounterDays.TestCase
-TestCounterDays.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+TestCounterDays.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
