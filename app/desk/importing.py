@@ -17,7 +17,7 @@ import msgspec
 from anyio import to_thread
 from msgspec.structs import replace
 
-from app.desk import Desk, Once, Repeated, audit
+from app.desk import Desk, Once, Repeated, audit, portions
 from app.desk.laying import FOREVER, LAY, WRONG, Bad, By, Laid, Wrong, here
 from app.desk.lines import COLUMNS, FORMS, What, armed, in_pieces
 from app.store import Caller, Duplicate, Errand, Portion, Sheet
@@ -275,17 +275,9 @@ async def portion(desk: Desk, errand: Errand, last: Portion | None) -> Portion |
     now = desk.world.now()
     bad = tuple(sorted(laid.bad, key=lambda one: one.line))
     after = SoFar(sheet=been.sheet + 1, skipped=been.skipped + laid.skipped, bad=(*been.bad, *bad)[:SHOWN], these=bad)
-    came = Portion(
-        id=desk.world.new_id(),
-        business_id=business.id,
-        errand_id=errand.id,
-        number=last.number + 1 if last else 0,
-        after=msgspec.json.encode(after).decode(),
-        done=(last.done if last else 0) + laid.done,
-        failed=(last.failed if last else 0) + len(laid.bad),
-        last=after.sheet >= about.sheets,
-        at=now,
-    )
+    begins = msgspec.json.encode(after).decode()
+    more = after.sheet < about.sheets
+    came = portions.following(desk, errand, last, now, done=laid.done, failed=len(laid.bad), after=begins, more=more)
     await desk.commit(
         now, changes=laid.changes, tallies=laid.tallies, counts=laid.counts, rows=(*laid.rows, came), touches=sorted(laid.touches)
     )
