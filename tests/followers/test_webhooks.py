@@ -240,7 +240,17 @@ async def test_while_a_secret_is_rolled_both_sign(shop: Shop, till: Receiver) ->
     shop.clock.forward(hours=25)
     await shop.stamp(card)
     await told(shop.desk)
-    assert [len(signature.split()) for signature in till.signatures] == [2, 2, 1]
+    newer = await webhooks.roll(shop.desk, lan, await now_is(shop, one), webhooks.OVERLAPS["1h"])
+    newest = await webhooks.roll(shop.desk, lan, await now_is(shop, one), webhooks.OVERLAPS["1h"])
+    till.secret = newer.secret
+    await shop.stamp(card)
+    await told(shop.desk)
+    assert new.secret not in (newest.secret, newest.old_secret), "two sign, never three"
+    last = await webhooks.roll(shop.desk, lan, await now_is(shop, one), webhooks.OVERLAPS["now"])
+    till.secret = last.secret
+    await shop.stamp(card)
+    await told(shop.desk)
+    assert [len(signature.split()) for signature in till.signatures] == [2, 2, 1, 2, 1]
     assert till.secret not in str(await shop.desk.store.audited(shop.business.id))
 
 
