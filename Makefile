@@ -33,7 +33,7 @@ types: $(UV)
 	$(UV) run mypy
 
 bench: $(UV)
-	for script in sign redeem api push history imports insight redesign; do $(UV) run python bench/$$script.py || exit 1; done
+	for script in sign redeem api push history imports exports insight redesign; do $(UV) run python bench/$$script.py || exit 1; done
 
 # Ten thousand requests that nobody thought of, against every call of the API.
 fuzz: $(UV)
