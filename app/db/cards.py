@@ -44,8 +44,7 @@ _CARD: Final = slice(1, 1 + len(CARD.names))
 _HOLDER: Final = slice(_CARD.stop, _CARD.stop + len(CUSTOMER.names))
 _COUPON: Final = slice(1, 1 + len(COUPON.names))
 _OFFER: Final = slice(_COUPON.stop, _COUPON.stop + 1)
-_CUSTOMER: Final = _OFFER.stop
-_USED: Final = slice(_CUSTOMER + 1, _CUSTOMER + 1 + len(REDEMPTION.names))
+_REDEMPTION: Final = _COUPON.start + COUPON.names.index("redemption_id")
 
 
 class Cards(Conversing):
@@ -58,7 +57,13 @@ class Cards(Conversing):
         names: dict[UUID, str] = {}
         if wanted:
             names = {as_id(row[0]): row[1] for row in (yield Ask(self._say.places, (list(wanted),)))}
-        return answers(keys, ((row[0], _presented(row, offer, names)) for row, offer in zip(found, offers, strict=True)))
+        used: dict[Any, Used] = {}
+        if redeemed := [row[_REDEMPTION] for row in found if row[_REDEMPTION] is not None]:  # what never changes any more
+            used = {row[0]: _used(row) for row in (yield Ask(self._say.used, (redeemed,)))}
+        return answers(
+            keys,
+            ((row[0], _presented(row, offer, used.get(row[_REDEMPTION]), names)) for row, offer in zip(found, offers, strict=True)),
+        )
 
     async def card_facts(
         self,
@@ -302,14 +307,18 @@ def _needed(offers: Mapping[UUID, Offer], program: Program, coupons: Sequence[Co
     return {offer_id: offers[offer_id] for offer_id in wanted if offer_id in offers}
 
 
-def _presented(row: Sequence[Any], offer: Offer, names: Mapping[UUID, str]) -> Presented:
-    staff, location, in_all, by_customer = row[_USED.stop :]
-    used = row[_USED]
+def _used(row: Sequence[Any]) -> Used:
+    staff, location = row[len(REDEMPTION.names) :]
+    return Used(redemption=REDEMPTION.read(row), location=location or "", staff=staff or "")
+
+
+def _presented(row: Sequence[Any], offer: Offer, used: Used | None, names: Mapping[UUID, str]) -> Presented:
+    customer, in_all, by_customer = row[_OFFER.stop :]
     return Presented(
         coupon=COUPON.read(row[_COUPON]),
         offer=offer,
-        customer=row[_CUSTOMER] or "",
-        used=Used(redemption=REDEMPTION.read(used), location=location or "", staff=staff or "") if used[0] is not None else None,
+        customer=customer or "",
+        used=used,
         places=tuple(names[place] for place in offer.locations if place in names),
         redeemed_in_all=max(0, in_all or 0),
         redeemed_by_customer=max(0, by_customer or 0),

@@ -35,7 +35,7 @@ PINNED: Final = {
 MOMENT: Final[Mapping[str, Any]] = {"isolation": "repeatable_read", "readonly": True}
 """A transaction whose statements all see the database as it was at the first of them."""
 AT_ONCE: Final = frozenset({"caller", "counting", "kept", "presented"})
-"""Questions of the hot path that one statement answers (the names of a coupon's places beside it may be newer)."""
+"""Questions of the hot path that one statement answers (who used a coupon, and the names of its places, are asked beside it)."""
 PLANNED_FOR: Final = 4096
 """The most groups between two plannings."""
 SPOILT: Final = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, Crowded, ValueError, TypeError)

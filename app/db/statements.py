@@ -176,6 +176,9 @@ class Statements:
         self.answered = self._made("SELECT 1 FROM kept WHERE caller_id = $1 AND key = $2")
         self.presented = self._presented("code", "text")
         self.coupon = self._presented("id", "uuid")
+        self.used = self._made(f"""
+            SELECT {REDEMPTION.select("r")}, s.name, l.name FROM redemption AS r
+            LEFT JOIN staff AS s ON s.id = r.staff_id LEFT JOIN location AS l ON l.id = r.location_id WHERE r.id {say.listed(1)}""")
         self.places = self._made(f"SELECT id, name FROM location WHERE id {say.listed(1)}")
 
         self.at_desk = self._made(f"""
@@ -472,14 +475,11 @@ class Statements:
 
     def _presented(self, by: str, type_: str) -> str:
         return self._made(f"""
-            SELECT x.n, {COUPON.select("c")}, {OFFER.select("o")}, u.name, {REDEMPTION.select("r")}, s.name, l.name, a.n, b.n
+            SELECT x.n, {COUPON.select("c")}, {OFFER.select("o")}, u.name, a.n, b.n
             FROM {self._say.given({"n": "bigint", "business_id": "uuid", "sought": type_})}
             JOIN coupon AS c ON c.business_id = x.business_id AND c.{by} = x.sought
             JOIN offer AS o ON o.id = c.offer_id
             LEFT JOIN customer AS u ON u.id = c.customer_id
-            LEFT JOIN redemption AS r ON r.id = c.redemption_id
-            LEFT JOIN staff AS s ON s.id = r.staff_id
-            LEFT JOIN location AS l ON l.id = r.location_id
             LEFT JOIN tally AS a ON o.limited AND a.business_id = c.business_id AND a.key = 'offer:' || c.offer_id
             LEFT JOIN tally AS b ON o.limited AND b.business_id = c.business_id
                 AND b.key = 'offer:' || c.offer_id || ':' || c.customer_id""")
