@@ -311,9 +311,7 @@ def _private(host: str) -> bool:
     host = host.rstrip(".")
     try:
         return not ip_address(host).is_global
-    except (
-        ValueError
-    ):  # a name whose last part is a number is an address, written otherwise (https://url.spec.whatwg.org/#ends-in-a-number-checker)
+    except ValueError:  # a name; but one whose last part is a number is an address (https://url.spec.whatwg.org/#ends-in-a-number-checker)
         last = host.rpartition(".")[2]
         return last.isdecimal() or last.startswith("0x") or last in _INSIDE
 
