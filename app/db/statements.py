@@ -156,8 +156,8 @@ class Statements:
 
         # --- The hot path: x.n is the number of the question in its group ---
         self.caller = self._made(f"""
-            SELECT x.n, t.id, t.location_id, l.name, {STAFF.select("s")}, {BUSINESS.select("b")},
-            t.name, t.scopes, t.per_minute, t.used_at, z.until, l.body LIKE '%"closed":true%'
+            SELECT x.n, t.id, {LOCATION.select("l")}, {STAFF.select("s")}, {BUSINESS.select("b")},
+            t.name, t.scopes, t.per_minute, t.used_at, z.until
             FROM {say.given({"n": "bigint", "secret_hash": "bytea"})}
             JOIN api_secret AS z ON z.secret_hash = x.secret_hash
             JOIN api_key AS t ON t.id = z.key_id AND t.revoked_at IS NULL

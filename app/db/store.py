@@ -221,7 +221,6 @@ class DatabaseStore(
 @lru_cache(CALLERS)
 def _caller(  # noqa: PLR0917 (a row)
     key_id: UUID | str,
-    location_id: UUID | str,
     location: str,
     staff: str,
     business: str,
@@ -230,16 +229,15 @@ def _caller(  # noqa: PLR0917 (a row)
     per_minute: int,
     used_at: datetime | str | None,
     until: datetime | str | None,
-    closed: int,
 ) -> Caller:
-    person = STAFF.read((staff,))
+    person, here = STAFF.read((staff,)), LOCATION.read((location,))
     return Caller(
         person=Person(
             staff_id=person.id,
             staff=person.name,
             role=person.role,
-            location_id=as_id(location_id),
-            location=location,
+            location_id=here.id,
+            location=here.name,
             counter_id=as_id(key_id),
             machine=person.counter,
         ),
@@ -249,7 +247,7 @@ def _caller(  # noqa: PLR0917 (a row)
         until=as_moment(until) if until else None,
         used_at=as_moment(used_at) if used_at else None,
         key=key,
-        closed=bool(closed),
+        closed=here.closed,
     )
 
 
