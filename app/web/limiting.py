@@ -54,24 +54,25 @@ class Limits:
         self._paid_until[who] = was + share
         return Left(most, (_WHOLE - ahead) // share, _up(ahead))
 
-    def guess(self, network: str, hashed: bytes, now: datetime) -> int:
-        """Seconds until this secret may be looked up for this address: 0 is now.
+    def knows(self, hashed: bytes) -> bool:
+        """Whether this secret was right lately: it is no guess then.
 
-        One that was right lately never waits: a shop whose tills share an address with a stranger (or with a program that goes on with
-        a revoked key) works on. Others wait for a part of a second.
+        So it never waits: a shop whose tills share an address with a stranger (or with a program that goes on with a revoked key)
+        works on.
         """
-        if hashed in self._right:
-            return 0
+        return hashed in self._right
+
+    def guess(self, network: str, now: datetime) -> int:
+        """Seconds until a secret that is not known may be looked up for this address: 0 is now. Others wait for a part of a second."""
         left = self.take(network, GUESSES, now)
         return left.seconds if left.requests < 0 else 0
 
     def was_right(self, network: str, hashed: bytes) -> None:
         """It works, so it was no guess."""
-        if hashed not in self._right:
-            self._paid_until[network] = self._paid_until.get(network, 0) - _WHOLE // GUESSES
-            if len(self._right) >= REMEMBERED:
-                del self._right[next(iter(self._right))]
-            self._right[hashed] = None
+        self._paid_until[network] = self._paid_until.get(network, 0) - _WHOLE // GUESSES
+        if len(self._right) >= REMEMBERED:
+            del self._right[next(iter(self._right))]
+        self._right[hashed] = None
 
     def was_wrong(self, hashed: bytes) -> None:
         """It does not work, or not any more: from now on it is a guess."""

@@ -122,12 +122,16 @@ async def keyed(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
 async def _tried(connection: ASGIConnection[Any, Any, Any, Any], hashed: bytes, now: datetime) -> Caller:
     """Whose secret this is. Raises Unauthorized; TooManyGuesses for whoever has tried too many, before it is looked up."""
     limits: Limits = connection.app.state.limits
-    network = signing_in.network(connection.client.host if connection.client else "")
-    if wait := limits.guess(network, hashed, now):
-        raise signing_in.too_many(timedelta(seconds=wait))
+    if limits.knows(hashed):
+        network = None
+    else:
+        network = signing_in.network(connection.client.host if connection.client else "")
+        if wait := limits.guess(network, now):
+            raise signing_in.too_many(timedelta(seconds=wait))
     caller = await desk_of(connection).store.caller(hashed)
     if caller is None or (caller.until is not None and caller.until <= now):
         limits.was_wrong(hashed)
         raise Unauthorized
-    limits.was_right(network, hashed)
+    if network is not None:
+        limits.was_right(network, hashed)
     return caller
