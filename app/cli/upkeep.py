@@ -25,8 +25,7 @@ async def _migrate(_: argparse.Namespace, known: settings.Settings) -> int:
 
 async def _move(asked: argparse.Namespace, known: settings.Settings) -> int:
     await opening.must_be_migrated(settings.Settings(database_url=f"sqlite:///{asked.file}"))
-    await opening.migrated(known)
-    print(f"{await db.move(asked.file, known.database_url)} rows were moved; the file stays as it is")
+    print(f"{await db.move(asked.file, known.database_url)} rows were copied; the file stays as it is")
     return 0
 
 

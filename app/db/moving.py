@@ -3,6 +3,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from piccolo.table import Table
 
 from app.db import tables
 from app.db.engines import POSTGRESQL
+from app.db.schema import migrate
 from app.store import DatabaseProblem
 
 _FIRST: Final = "business"
@@ -19,24 +21,41 @@ _FIRST: Final = "business"
 
 
 async def move(path: Path, url: str) -> int:
-    """Copy all of a SQLite file into a PostgreSQL database that is empty; how many rows. All of it or nothing.
+    """Copy all of a SQLite file of this version into a PostgreSQL database that is empty; how many rows. All of it or nothing.
 
-    Both have the tables of this version, and nobody writes into the file meanwhile. Raises ValueError for a database that is no
-    PostgreSQL or not empty, and DatabaseProblem if one of them does not answer.
+    Raises ValueError for a file that another process has open, and for a database that is no PostgreSQL or not empty;
+    DatabaseProblem if one of them does not answer.
     """
     if not url.startswith(POSTGRESQL):
-        raise ValueError("DATABASE_URL must be the PostgreSQL that the file is moved to")
+        raise ValueError("DATABASE_URL must name the PostgreSQL database to which the file is moved")
     try:
-        file = sqlite3.connect(path, detect_types=sqlite3.PARSE_DECLTYPES)
-        connection = await asyncpg.connect(url)
-        try:
-            async with connection.transaction():
-                return await _moved(file, connection)
-        finally:
-            await connection.close()
-            file.close()
+        with closing(sqlite3.connect(path, detect_types=sqlite3.PARSE_DECLTYPES, timeout=1, isolation_level=None)) as file:
+            _take(file, path)
+            await migrate(url)
+            connection = await asyncpg.connect(url)
+            try:
+                async with connection.transaction():
+                    count = await _moved(file, connection)
+                await connection.execute("ANALYZE")  # or the first requests are planned for tables without rows
+            finally:
+                await connection.close()
     except (OSError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise DatabaseProblem(f"the database cannot be moved ({type(error).__name__}: {error})") from error
+    return count
+
+
+def _take(file: sqlite3.Connection, path: Path) -> None:
+    """Nobody else has the file open, nor opens it until it is closed here (https://sqlite.org/wal.html, section 2.2 and 6).
+
+    What a service that still runs would write there now would be lost. Raises ValueError.
+    """
+    file.execute("PRAGMA locking_mode = EXCLUSIVE")
+    try:
+        file.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+            raise ValueError(f"{path} is in use: stop every process of the service first") from None
+        raise
 
 
 async def _moved(file: sqlite3.Connection, connection: "asyncpg.Connection[Any]") -> int:
@@ -45,7 +64,6 @@ async def _moved(file: sqlite3.Connection, connection: "asyncpg.Connection[Any]"
     if await connection.fetchval(f"SELECT EXISTS (SELECT 1 FROM {_FIRST})"):
         raise ValueError("the database that DATABASE_URL names is not empty: move into a new one")
     await connection.execute(f"DELETE FROM {tables.Clock._meta.tablename}")  # noqa: SLF001 (a new database has one that has not ticked)
-    file.execute("BEGIN")
     return sum([await _table(file, connection, one) for one in tables.TABLES])
 
 

@@ -257,6 +257,7 @@ def test_a_location_a_card_or_a_file_that_is_not_there_is_named(begun: tuple[Fol
     assert "first key" in one.refused("keys", "revoke", "--name", "Nothing")
     assert "XYZ" in one.refused("pass", "export", "XYZ")
     assert "/none.cer" in one.refused("certs", "import", "/none.cer")
+    assert "must name the PostgreSQL" in one.refused("move", "counterpass.db")
 
 
 def test_a_service_whose_certificate_has_no_key_does_not_start(folder: Folder) -> None:

@@ -19,6 +19,8 @@ async def test_a_shop_moves_to_postgresql_with_every_card_key_and_count(sqlite_u
         cards = await shop.desk.store.customers_on(shop.business.id, limit=100)
         with pytest.raises(ValueError, match="PostgreSQL"):
             await move(path, sqlite_url)
+        with pytest.raises(ValueError, match="stop every process"):
+            await move(path, postgresql_url)
     assert await move(path, postgresql_url) > 30
     with pytest.raises(ValueError, match="not empty"):
         await move(path, postgresql_url)
