@@ -3,9 +3,9 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -40,6 +40,10 @@ SHORT_NAME: Final = 2
 NUMBER: Final = 8
 """So many last digits are a phone number, however it begins."""
 GONE: Final = (410, b'{"type":"about:blank","title":"Gone","status":410}')
+
+
+Texts: TypeAlias = dict[str, list[UUID]]
+"""What becomes of texts: the keys of the rows, by what is left."""
 
 
 class Naming:
@@ -123,55 +127,44 @@ class Forgetting(Conversing):
             found += [as_id(row[0]) for row in rows]
         return frozenset(found)
 
-    async def _named(self, text: tuple[str, str, str], customer: Customer, ids: frozenset[UUID], naming: Naming) -> dict[str, list[UUID]]:
+    async def _named(self, text: tuple[str, str, str], customer: Customer, ids: frozenset[UUID], naming: Naming) -> Texts:
         """The keys of the rows of a table whose text names them, by what is left of it."""
         table, column, whose = text
-        asked = self._say_of(
-            f"SELECT id, {column}, {whose} FROM {table} WHERE id > $1 AND business_id = $2 AND {column} <> '' ORDER BY id LIMIT {AT_ONCE}"
-        )
-        found: dict[str, list[UUID]] = {}
-        last = UUID(int=0)
-        while True:
-            rows = await self._read(just(Ask(asked, (last, customer.business_id))), heavy=True)
-            for key, said, owner in rows:
-                left = naming.left_of(said, theirs=owner is not None and as_id(owner) in ids)
-                if left != said:
-                    found.setdefault(left, []).append(as_id(key))
-            if len(rows) < AT_ONCE:
-                return found
-            last = as_id(rows[-1][0])
+        found: Texts = {}
+        async for key, said, owner in self._each(f"{column}, {whose}", f"{table} WHERE {column} <> ''", customer, UUID(int=0)):
+            left = naming.left_of(said, theirs=owner is not None and as_id(owner) in ids)
+            if left != said:
+                found.setdefault(left, []).append(as_id(key))
+        return found
 
-    async def _held_for(self, customer: Customer, ids: frozenset[UUID], naming: Naming) -> dict[str, list[UUID]]:
+    async def _held_for(self, customer: Customer, ids: frozenset[UUID], naming: Naming) -> Texts:
         """The keys of the reservations whose receipt names them, by the bodies that they have without."""
-        asked = self._say_of(f"""
-            SELECT id, body FROM reservation WHERE id > $1 AND business_id = $2 AND body NOT LIKE '%"receipt":""%'
-            ORDER BY id LIMIT {AT_ONCE}""")
-        found: dict[str, list[UUID]] = {}
-        last = UUID(int=0)
-        while True:
-            rows = await self._read(just(Ask(asked, (last, customer.business_id))), heavy=True)
-            for key, body in rows:
-                held = RESERVATION.read((body,))
-                left = naming.left_of(held.receipt, theirs=not ids.isdisjoint(held.coupon_ids))
-                if left != held.receipt:
-                    found[RESERVATION.row(replace(held, receipt=left))[-1]] = [as_id(key)]
-            if len(rows) < AT_ONCE:
-                return found
-            last = as_id(rows[-1][0])
+        found: Texts = {}
+        async for key, body in self._each("body", """reservation WHERE body NOT LIKE '%"receipt":""%'""", customer, UUID(int=0)):
+            held = RESERVATION.read((body,))
+            left = naming.left_of(held.receipt, theirs=not ids.isdisjoint(held.coupon_ids))
+            if left != held.receipt:
+                found.setdefault(RESERVATION.row(replace(held, receipt=left))[-1], []).append(as_id(key))
+        return found
 
     async def _kept_about(self, customer: Customer, ids: frozenset[UUID], naming: Naming) -> list[int]:
         """The kept answers that are about them. One that names nobody, but only a card, says nothing (its status is 0)."""
-        text = self._say_of(f"SELECT id, body FROM kept WHERE id > $1 AND business_id = $2 AND status > 0 ORDER BY id LIMIT {AT_ONCE}")
-        about = re.compile("|".join(map(str, ids)))
-        found, last = [], 0
+        about, found = re.compile("|".join(map(str, ids))), []
+        async for key, body in self._each("body", "kept WHERE status > 0", customer, 0):
+            said = bytes(body).decode(errors="replace")
+            if about.search(said) or naming.anywhere(said):
+                found.append(key)
+        return found
+
+    async def _each(self, columns: str, where: str, customer: Customer, last: UUID | int) -> AsyncIterator[Sequence[Any]]:
+        """The id and these columns of all such rows of the customer's business after the ``last``; between two pages others go first."""
+        text = self._say_of(f"SELECT id, {columns} FROM {where} AND id > $1 AND business_id = $2 ORDER BY id LIMIT {AT_ONCE}")
         while True:
             rows = await self._read(just(Ask(text, (last, customer.business_id))), heavy=True)
-            for key, body in rows:
-                said = bytes(body).decode(errors="replace")
-                if about.search(said) or naming.anywhere(said):
-                    found.append(key)
+            for row in rows:
+                yield row
             if len(rows) < AT_ONCE:
-                return found
+                return
             last = rows[-1][0]
 
     async def _ruled(self, customer: Customer, theirs: frozenset[str], naming: Naming) -> list[tuple[str, UUID]]:
@@ -191,7 +184,7 @@ class Forgetting(Conversing):
         now |= _unnamed(now, theirs, cards, naming)
         yield Ask(self._say_of(f"UPDATE {table} SET body = $2 WHERE id = $1"), (key, msgspec.json.encode(now).decode()))
 
-    def _unnamed(self, table: str, column: str, texts: dict[str, list[UUID]]) -> Talk[None]:
+    def _written_over(self, table: str, column: str, texts: Texts) -> Talk[None]:
         also = ", sought = ''" if table == "refusal" else ""
         text = self._say_of(f"UPDATE {table} SET {column} = $2{also} WHERE id {self._dialect.listed(1)}")
         for left, keys in texts.items():
@@ -202,7 +195,7 @@ class Forgetting(Conversing):
         self,
         family: Sequence[Customer],
         left: Sequence[Customer],
-        named: Sequence[tuple[str, str, dict[str, list[UUID]]]],
+        named: Sequence[tuple[str, str, Texts]],
         *,
         theirs: frozenset[str],
         kept: list[int],
@@ -221,7 +214,7 @@ class Forgetting(Conversing):
             yield Ask(self._say.rewritten(CUSTOMER), CUSTOMER.row(one))
             yield Ask(self._say_of("DELETE FROM contact WHERE customer_id = $1"), (one.id,))
         for table, column, texts in named:
-            yield from self._unnamed(table, column, texts)
+            yield from self._written_over(table, column, texts)
         for at in range(0, len(kept), AT_ONCE):
             text = f"UPDATE kept SET status = $2, body = $3 WHERE id {self._dialect.listed(1)}"
             yield Ask(self._say_of(text), (kept[at : at + AT_ONCE], *GONE))
