@@ -28,7 +28,7 @@ from app import db, world
 from app.db.shapes import CARD, COUPON, CUSTOMER, EVENT, Values
 from app.desk import Desk, exporting, importing
 from app.desk.laying import FOREVER
-from app.desk.lines import COLUMNS, What
+from app.desk.lines import COLUMNS, What, in_pieces
 from app.errands import Errands
 from app.store import Caller
 from passes.businesses import Person
@@ -148,11 +148,11 @@ async def out(kind: str, url: str) -> None:
     desk = desk_on(store)
     (business,) = [one for one in await store.businesses() if one.name == "Bench"]
     for what in OUT:
-        async for _ in exporting.export(desk, business, what):  # the first piece: all that is needed is imported and open
+        async for _ in in_pieces(exporting.export(desk, business, what)):  # the first piece: all that is needed is imported and open
             break
         forget()
         before, began, length = at_most(), time.perf_counter(), 0
-        async for piece in exporting.export(desk, business, what):
+        async for piece in in_pieces(exporting.export(desk, business, what)):
             length += len(piece)
         taken, peak = time.perf_counter() - began, at_most() - before
         print(f"{kind}: {what} went out in {taken:.1f} s, {length / 2**20:.0f} MB")

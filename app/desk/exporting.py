@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from app.desk import Desk
-from app.desk.lines import COLUMNS, CouponLine, CustomerLine, EventLine, RedemptionLine, What, in_pieces
+from app.desk.lines import COLUMNS, CouponLine, CustomerLine, EventLine, RedemptionLine, What
 from app.desk.telling import EVENT_TYPES
 from app.store import Place
 from passes.businesses import Business
@@ -52,18 +52,15 @@ async def names(desk: Desk, business: Business) -> Names:
     return Names(business=business, by=by)
 
 
-def export(desk: Desk, business: Business, what: What, *, since: datetime | None = None, mark: str = "") -> AsyncIterator[bytes]:
-    """A file in pieces, its columns' names first.
+async def export(desk: Desk, business: Business, what: What, *, since: datetime | None = None) -> AsyncIterator[Sequence[str]]:
+    """The rows of a file, its columns' names first.
 
     What is recorded while it is written stands at its end, or not in it. Whoever stands at a counter goes first.
     """
-
-    async def rows() -> AsyncIterator[Sequence[str]]:
-        yield COLUMNS[what]
-        async for line in LINES[what](desk, await names(desk, business), since):
-            yield [_cell(business, one) for one in msgspec.structs.astuple(line)]
-
-    return in_pieces(rows(), mark=mark)
+    yield COLUMNS[what]
+    known = await names(desk, business)
+    async for line in LINES[what](desk, known, since):
+        yield [_cell(business, one) for one in msgspec.structs.astuple(line)]
 
 
 def _cell(business: Business, value: object) -> str:

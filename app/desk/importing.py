@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from app.desk import Desk, Once, Repeated, audit, portions
 from app.desk.laying import FOREVER, LAY, WRONG, Bad, By, Laid, Wrong, here
-from app.desk.lines import COLUMNS, FORMS, What, armed, in_pieces
+from app.desk.lines import COLUMNS, FORMS, What, armed
 from app.store import Caller, Duplicate, Errand, Portion, Sheet
 from passes.businesses import Business
 from passes.problems import NotFound
@@ -201,8 +201,8 @@ async def lately(desk: Desk, business: Business, *, language: str) -> Sequence[I
     return [_view(desk, business, *one, language=language) for one in await desk.store.errands(business.id, kind="records", limit=LATELY)]
 
 
-async def bad_lines(desk: Desk, business: Business, import_id: UUID, *, language: str, mark: str = "") -> AsyncIterator[bytes]:
-    """A file of all lines that were not brought in so far, in pieces, and why. What stands in them is not kept. Raises NotFound."""
+async def bad_lines(desk: Desk, business: Business, import_id: UUID, *, language: str) -> AsyncIterator[Sequence[str]]:
+    """The rows of a file of all lines that were not brought in so far, and why. What stands in them is not kept. Raises NotFound."""
     errand, last = await _import(desk, business, import_id)
 
     async def rows() -> AsyncIterator[Sequence[str]]:
@@ -213,7 +213,7 @@ async def bad_lines(desk: Desk, business: Business, import_id: UUID, *, language
             for one in _so_far(await desk.store.portion(errand.id, number)).these:
                 yield _row(_bad(desk, one, language))
 
-    return in_pieces(rows(), mark=mark)
+    return rows()
 
 
 def _row(line: BadLine) -> Sequence[str]:

@@ -31,10 +31,11 @@ def of_offer(offer: Offer, coupon: Coupon, *, by: Literal[1, 0, -1], always: boo
     return (in_all, replace(in_all, key=f"{in_all.key}:{coupon.customer_id}", most=offer.most_each if by > 0 else None))
 
 
-def managing(caller: Caller) -> None:
-    """Managers do it, and nobody at a kiosk. Raises NotAllowed."""
+def managing(caller: Caller) -> Caller:
+    """Who asks, if it is a manager, and nobody at a kiosk; whatever the scopes of a key that works for a person. Raises NotAllowed."""
     if caller.person.role not in MANAGERS or caller.person.kiosk:
         raise NotAllowed
+    return caller
 
 
 def explained(caller: Caller, reason: str) -> str:

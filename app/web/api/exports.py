@@ -1,6 +1,6 @@
 """Everything as CSV, out and in again: streamed exports, and imports as long work."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -11,9 +11,8 @@ from litestar.response import Stream
 
 from app.desk import audit, exporting, importing, limits
 from app.desk.importing import ImportMade, ImportView
-from app.desk.lines import What
+from app.desk.lines import What, in_pieces
 from app.problems import WrongMediaType
-from app.store import Caller
 from app.web.api.calls import call
 from app.web.api.history import moment
 from app.web.api.lists import answer, reading
@@ -24,21 +23,14 @@ CSV: Final = "text/csv"
 Since = Annotated[datetime | None, QueryParameter(description="Only what was recorded from this moment on.")]
 
 
-def _managing(request: Ask) -> Caller:
-    """Who asks: also a key that may manage does so only in the name of whom it may be. Raises NotAllowed."""
-    caller = caller_of(request)
-    limits.managing(caller)
-    return caller
-
-
 @get("/exports/{what:str}", **call("manage", answers=str, gives=CSV, refuses=(NotFound, NotAllowed)))
 async def export(what: FromPath[What], request: Ask, since: Since = None) -> Stream:
     """All customers (with their cards), coupons, redemptions or events as CSV (RFC 4180), the oldest first, streamed."""
-    desk, caller = desk_of(request), _managing(request)
+    desk, caller = desk_of(request), limits.managing(caller_of(request))
     business, begins = caller.business, moment("since", since)
     await audit.exported(desk, business, caller.person.staff_id, what)
-    file = exporting.export(desk, business, what, since=begins)
-    return _streamed(file, f"{what}-{desk.world.now().astimezone(business.tz):%Y-%m-%d}.csv")
+    rows = exporting.export(desk, business, what, since=begins)
+    return _streamed(rows, f"{what}-{desk.world.now().astimezone(business.tz):%Y-%m-%d}.csv")
 
 
 @post(
@@ -51,7 +43,7 @@ async def bring(what: FromPath[What], request: Ask) -> Response[bytes]:
 
     What is there already (by its id) is skipped; a line that cannot be brought in is counted and said, and the others come in.
     """
-    caller = _managing(request)
+    caller = limits.managing(caller_of(request))
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != CSV:
         raise WrongMediaType(accepted=CSV)
     body = await request.body()
@@ -62,21 +54,21 @@ async def bring(what: FromPath[What], request: Ask) -> Response[bytes]:
 async def how_far(import_id: FromPath[UUID], request: Ask) -> Response[Any]:
     """How far an import is, and which lines could not be brought in: the first hundred, each with what is wrong with it."""
     desk = desk_of(request)
-    business = _managing(request).business
+    business = limits.managing(caller_of(request)).business
     return answer(request, await importing.how_far(desk, business, import_id, language=language_of(request, desk.words)))
 
 
 @get("/imports/{import_id:uuid}/bad", **call("manage", answers=str, gives=CSV, refuses=(NotFound, NotAllowed)))
 async def bad_lines(import_id: FromPath[UUID], request: Ask) -> Stream:
     """All lines that could not be brought in so far as CSV, in their order, each with what is wrong with it."""
-    desk, business = desk_of(request), _managing(request).business
-    file = await importing.bad_lines(desk, business, import_id, language=language_of(request, desk.words))
-    return _streamed(file, "bad-lines.csv")
+    desk, business = desk_of(request), limits.managing(caller_of(request)).business
+    rows = await importing.bad_lines(desk, business, import_id, language=language_of(request, desk.words))
+    return _streamed(rows, "bad-lines.csv")
 
 
-def _streamed(file: AsyncIterator[bytes], name: str) -> Stream:
+def _streamed(rows: AsyncIterator[Sequence[str]], name: str) -> Stream:
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"}
-    return Stream(file, media_type="text/csv; charset=utf-8; header=present", headers=headers, status_code=200)
+    return Stream(in_pieces(rows), media_type="text/csv; charset=utf-8; header=present", headers=headers, status_code=200)
 
 
 handlers: Final = (export, bring, how_far, bad_lines)

@@ -9,13 +9,12 @@ import msgspec
 from litestar import Response, delete, get, patch, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from app.desk import Once, webhooks
+from app.desk import Once, limits, webhooks
 from app.desk.telling import EventType
 from app.store import BEHIND, Caller, Delivery, Endpoint, Kept, Place
 from app.web.api.calls import Nothing, call
 from app.web.api.lists import USUAL, After, Limit, answer, page, page_of, place_asked, reading
 from app.web.wire import Ask, Maybe, Strict, caller_of, desk_of, once
-from passes.businesses import MANAGERS
 from passes.problems import ChangedMeanwhile, NotAllowed, NotFound, WebhookRefused
 
 Url = Annotated[str, msgspec.Meta(min_length=1, max_length=webhooks.LONGEST_URL, pattern=r"^[^\x00]*$")]
@@ -124,23 +123,15 @@ def delivery_view(zone: ZoneInfo, one: Delivery) -> DeliveryView:
     )
 
 
-def _managing(request: Ask) -> Caller:
-    """Who asks: also a key that may manage does so only in the name of whom it may be. Raises NotAllowed."""
-    caller = caller_of(request)
-    if caller.person.role not in MANAGERS:
-        raise NotAllowed
-    return caller
-
-
 async def _asked(request: Ask, webhook_id: UUID) -> tuple[Caller, Endpoint]:
-    caller = _managing(request)
+    caller = limits.managing(caller_of(request))
     return caller, await webhooks.endpoint(desk_of(request), caller.business.id, webhook_id)
 
 
 @get("/webhooks", **reading("manage", answers=page(WebhookView), refuses=(NotAllowed,)))
 async def all_webhooks(request: Ask, limit: Limit = USUAL, after: After = "") -> Response[Any]:
     """The addresses that are told what happens, the newest first."""
-    caller, place = _managing(request), place_asked(after)
+    caller, place = limits.managing(caller_of(request)), place_asked(after)
     known = await desk_of(request).store.endpoints(caller.business.id)
     rows = [one for one in reversed(known) if place is None or (one.made_at, one.id) < (place.at, place.id)]
     zone = caller.business.tz
@@ -162,7 +153,7 @@ async def webhook(webhook_id: FromPath[UUID], request: Ask) -> Response[Any]:
 )
 async def make_webhook(data: JSONBody[MakeWebhook], request: Ask) -> Response[bytes]:
     """An address is told what happens from now on. The answer has the secret by which it knows that it is us."""
-    desk, caller = desk_of(request), _managing(request)
+    desk, caller = desk_of(request), limits.managing(caller_of(request))
     wanted = webhooks.Wanted(url=data.url, types=data.types, description=data.description)
 
     async def story(answering: Once) -> None:
