@@ -10,7 +10,7 @@ from litestar import Response, get
 from markupsafe import Markup, escape
 
 from app.web.api import described
-from app.web.api.described import Json
+from app.web.api.names import Json
 from app.web.pages import language_of, render
 from app.web.sessions import known
 from app.web.wire import JSON, Ask, desk_of
