@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 from litestar import Response, post
 from litestar.params import JSONBody
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from app import problems
@@ -126,20 +127,20 @@ class TillReversed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TillAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Whether it was accepted, and what the action gives; ``problem`` is why it was not. What does not apply is left out."""
+    """Whether it was accepted, and what the action gives, be it nothing; ``problem`` is why it was not. What does not apply is left out."""
 
     action: Literal["search", "inquire", "redeem", "accrue", "reverse"]
     transaction_id: str
     accepted: bool
-    problem: ProblemDocument | None = None
-    cards: tuple[CardView, ...] = ()
-    card: CardView | None = None
-    verdicts: tuple[Verdict, ...] = ()
-    would_earn: WouldEarn | None = None
-    redemptions: tuple[Receipt, ...] = ()
-    added: int = 0
-    earned: tuple[CouponView, ...] = ()
-    reversed: TillReversed | None = None
+    problem: ProblemDocument | UnsetType = UNSET
+    cards: tuple[CardView, ...] | UnsetType = UNSET
+    card: CardView | UnsetType = UNSET
+    verdicts: tuple[Verdict, ...] | UnsetType = UNSET
+    would_earn: WouldEarn | UnsetType = UNSET
+    redemptions: tuple[Receipt, ...] | UnsetType = UNSET
+    added: int | UnsetType = UNSET
+    earned: tuple[CouponView, ...] | UnsetType = UNSET
+    reversed: TillReversed | UnsetType = UNSET
 
 
 class Telling:
