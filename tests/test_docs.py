@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from app import asgi, cli, settings
+from app.desk.lines import COLUMNS
 from app.problems import STATUS
 from app.web.api import described
 
@@ -82,6 +83,12 @@ def options(parser: argparse.ArgumentParser) -> set[str]:
         if isinstance(action, argparse._SubParsersAction):
             found |= {option for one in action.choices.values() for option in options(one)}
     return found
+
+
+def test_every_column_of_every_file_stands_in_the_api() -> None:
+    documented = rows(read("docs/api.md"))
+    for what, columns in COLUMNS.items():
+        assert [f"`{what}`", ", ".join(f"`{one}`" for one in columns)] in documented, what
 
 
 def test_every_command_is_shown_in_use() -> None:

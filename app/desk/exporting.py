@@ -229,7 +229,7 @@ def _event(known: Names, event: Event) -> EventLine:
         customer_id=event.customer_id,
         card_id=event.card_id,
         coupon_id=event.coupon_id,
-        amount=event.amount,
+        count=event.amount,
         wallet=event.wallet,
         reason=event.reason,
         staff_id=event.staff_id,

@@ -6,6 +6,7 @@ that a spreadsheet can be read and an installation with other ids knows what is 
 
 import csv
 import io
+import re
 from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Final, Literal
@@ -20,7 +21,7 @@ from passes.coupons import Channel, State
 What = Literal["customers", "coupons", "redemptions", "events"]
 FORMULAS: Final = (*"=+-@\t\r\n", *"＝＋－＠")
 """How a cell begins that a spreadsheet would run (https://owasp.org/www-community/attacks/CSV_Injection)."""
-
+_NEGATIVE: Final = re.compile("-[0-9]+")
 
 CHUNK: Final = 1 << 16
 """Characters of a file that are sent at a time."""
@@ -29,9 +30,10 @@ CHUNK: Final = 1 << 16
 def defused(cell: str) -> str:
     """A cell that no spreadsheet takes for a formula: an apostrophe in front says that it is text.
 
-    One that looks as if this had been done to it gets one more, so that ``armed`` always gives back what it was.
+    One that looks as if this had been done to it gets one more, so that ``armed`` always gives back what it was. A number below zero
+    stays a number: it runs nothing, and a spreadsheet adds it up.
     """
-    return f"'{cell}" if cell.lstrip("'").startswith(FORMULAS) else cell
+    return f"'{cell}" if cell.lstrip("'").startswith(FORMULAS) and not _NEGATIVE.fullmatch(cell) else cell
 
 
 def armed(cell: str) -> str:
@@ -141,7 +143,7 @@ class EventLine(msgspec.Struct, frozen=True, kw_only=True):
     customer_id: UUID | None = None
     card_id: UUID | None = None
     coupon_id: UUID | None = None
-    amount: Annotated[int, msgspec.Meta(gt=-(2**53), lt=2**53)] = 0
+    count: Annotated[int, msgspec.Meta(gt=-(2**53), lt=2**53)] = 0
     wallet: Literal["", "apple", "google"] = ""
     reason: Short = ""
     staff_id: UUID | None = None

@@ -67,7 +67,7 @@ def past(premises: Premises, chance: random.Random) -> Lines:
             else:
                 coupon |= {"state": "redeemed", "redemption_id": done["redemption_id"]}
     events = [
-        {"event_id": new(), "type": "card.earned", "at": at(n), "amount": 1, **by}
+        {"event_id": new(), "type": "card.earned", "at": at(n), "count": 1, **by}
         | {name: customers[n % CUSTOMERS][name] for name in ("customer_id", "card_id")}
         for n in range(EVENTS)
     ]

@@ -22,7 +22,7 @@ WHAT = ("customers", "coupons", "redemptions", "events")
 async def export(shop: Shop, what: str, **asked: str) -> bytes:
     answer = await shop.client.get(f"/api/v1/exports/{what}", params=asked, headers=shop.headers("Lan"))
     assert answer.status_code == 200, answer.text
-    assert answer.headers["content-type"].startswith("text/csv")
+    assert answer.headers["content-type"] == "text/csv; header=present; charset=utf-8"
     return answer.content
 
 
@@ -299,7 +299,13 @@ async def test_an_owner_gets_the_same_files_and_nobody_else(shop: Shop) -> None:
     assert "Lan took a file of the business out" in said.text
 
 
-@pytest.mark.parametrize("cell", ["=1", "'=1", "''-1", "'t Hooft", "-3", "@x", "", "'", "plain", "+84", "\tx", "\n=1", "＝1"])
+@pytest.mark.parametrize("cell", ["=1", "'=1", "''-1", "'t Hooft", "-3+1", "@x", "", "'", "plain", "+84", "\tx", "\n=1", "＝1"])
 def test_no_spreadsheet_runs_a_cell_and_every_cell_comes_back(cell: str) -> None:
     assert not defused(cell).startswith(("=", "+", "-", "@", "\t", "\r", "\n", "＝"))
+    assert armed(defused(cell)) == cell
+
+
+@pytest.mark.parametrize("cell", ["-3", "'-3"])
+def test_a_number_below_zero_is_one_in_a_spreadsheet_too_and_comes_back(cell: str) -> None:
+    assert defused(cell) == {"-3": "-3", "'-3": "''-3"}[cell]
     assert armed(defused(cell)) == cell

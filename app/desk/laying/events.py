@@ -35,7 +35,7 @@ async def lay(desk: Desk, here: Here, laid: Laid, lines: Sequence[tuple[int, Eve
             coupon_id=coupons.perhaps(line.coupon_id),
             kind=EVENT_KINDS[line.type],
             at=line.at,
-            amount=line.amount,
+            amount=line.count,
             wallet=line.wallet,
             reason=line.reason,
             staff_id=here.staff_id(line.staff_id, line.staff) if line.staff_id or line.staff else None,

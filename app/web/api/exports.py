@@ -68,7 +68,7 @@ async def bad_lines(import_id: FromPath[UUID], request: Ask) -> Stream:
 
 def _streamed(rows: AsyncIterator[Sequence[str]], name: str) -> Stream:
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"}
-    return Stream(in_pieces(rows), media_type="text/csv; charset=utf-8; header=present", headers=headers, status_code=200)
+    return Stream(in_pieces(rows), media_type="text/csv; header=present", headers=headers, status_code=200)
 
 
 handlers: Final = (export, bring, how_far, bad_lines)
