@@ -43,7 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         why = problem.detail(asgi.words(), "en", lambda at: f"{at:%Y-%m-%d %H:%M %Z}")
     except OSError as error:
         why = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-    except (ValueError, db.DatabaseProblem) as error:
+    except db.DatabaseProblem as error:
+        why = f"{error}: start the database or correct DATABASE_URL; `counterpass doctor` looks further"
+    except ValueError as error:
         why = str(error)
     print(f"counterpass: {why}", file=sys.stderr)
     return 1

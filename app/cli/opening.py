@@ -40,10 +40,11 @@ async def the_business(known: settings.Settings, wanted: str | None) -> AsyncIte
         yield store, real, asking.the_one("business", await store.businesses(), wanted)
 
 
-async def must_be_migrated(known: settings.Settings, *, or_new: bool = False) -> None:
+async def must_be_migrated(known: settings.Settings, *, or_new: bool = False, by: str = "counterpass migrate") -> None:
     """Raises ValueError for a database that is not as this version needs it.
 
-    With ``or_new`` the usual one is made if it is not there. One that somebody named is not: they may have named a wrong one.
+    ``by`` is the command that brings it up. With ``or_new`` the usual one is made if it is not there. One that somebody named
+    is not: they may have named a wrong one.
     """
     if or_new and known.database_url == settings.Settings().database_url and doctor.missing_file(known.database_url):
         await migrated(known)
@@ -56,7 +57,7 @@ async def must_be_migrated(known: settings.Settings, *, or_new: bool = False) ->
     finally:
         await store.close()
     if lacking:
-        raise ValueError(f"the database lacks {len(lacking)} migrations: run `counterpass migrate` (a new shop: `counterpass init`)")
+        raise ValueError(f"the database lacks {len(lacking)} migrations: run `{by}` (a new shop: `counterpass init`)")
 
 
 async def migrated(known: settings.Settings) -> None:

@@ -24,7 +24,10 @@ async def _migrate(_: argparse.Namespace, known: settings.Settings) -> int:
 
 
 async def _move(asked: argparse.Namespace, known: settings.Settings) -> int:
-    await opening.must_be_migrated(settings.Settings(database_url=f"sqlite:///{asked.file}"))
+    if not asked.file.is_file():
+        raise ValueError(f"there is no database {asked.file}: name the SQLite file that is to be moved")
+    url = f"sqlite:///{asked.file}"
+    await opening.must_be_migrated(settings.Settings(database_url=url), by=f"DATABASE_URL={url} counterpass migrate")
     print(f"{await db.move(asked.file, known.database_url)} rows were copied; the file stays as it is")
     return 0
 

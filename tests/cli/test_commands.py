@@ -169,9 +169,13 @@ def test_settings_and_databases_that_are_wrong_are_named(folder: Folder) -> None
     assert "COUNTERPASS_PORT: Expected `int`" in folder.refused("serve", COUNTERPASS_PORT="x")
     assert "COUNTERPASS_QUEUE: Expected `int` >= 1" in folder.refused("serve", COUNTERPASS_QUEUE="0")
     assert "postgresql://" in folder.refused("migrate", DATABASE_URL="mysql://x")
-    assert "geheim" not in folder.refused("migrate", DATABASE_URL="postgresql://shop:geheim@127.0.0.1:1/x")
+    away = folder.refused("migrate", DATABASE_URL="postgresql://shop:geheim@127.0.0.1:1/x")
+    assert "geheim" not in away
+    assert "start the database or correct DATABASE_URL" in away
     assert "/nonexistent" in folder.refused("init", DATABASE_URL="sqlite:////nonexistent/x.db")
-    assert "there is no database other.db" in folder.refused("move", "other.db")
+    assert "there is no database other.db: name the SQLite file" in folder.refused("move", "other.db")
+    (folder.path / "older.db").touch()
+    assert "run `DATABASE_URL=sqlite:///older.db counterpass migrate`" in folder.refused("move", "older.db")
 
 
 @pytest.mark.parametrize(
