@@ -18,6 +18,8 @@ GAP: Final = 0.2
 CROWD: Final = 62
 NAMED: Final = 10
 """Bars of which each has its name and number; of more, every second or third has: they would run into each other on a phone."""
+LINE: Final = 60
+"""Letters that have room beside each other under a chart on a phone: of bars whose names are longer, every second or third has its name."""
 ROW: Final = 22
 SIDE: Final = 13.0
 """Percent of the width for the names of weekdays."""
@@ -80,6 +82,7 @@ def columns(name: str, shown: Sequence[tuple[str, int, int, str]], *, title: str
     floor = HEAD + PLOT
     parts = [f'<line class="axis" x1="0" x2="100%" y1="{floor}.5" y2="{floor}.5"/>']
     every = -(-len(shown) // NAMED)
+    apart = every * -(-len(shown) * (1 + max(len(below) for below, *_ in shown)) // (every * LINE))
     for number, (below, lower, upper, tip) in enumerate(shown):
         height, more = (PLOT * part / most for part in (lower, upper))
         x, middle = number * room + room * GAP / 2, (number + 0.5) * room
@@ -89,6 +92,7 @@ def columns(name: str, shown: Sequence[tuple[str, int, int, str]], *, title: str
             parts.append(_rect("refused", tip, x=x, y=floor - height - more, width=room * (1 - GAP), height=more))
         if number % every == 0:
             parts.append(_text("last", middle, floor - height - more - 6, "middle", lower + upper))
+        if number % apart == 0:
             parts.append(_text("name", middle, floor + 17, "middle", below))
     return _svg(name, floor + FOOT, title, described, parts)
 

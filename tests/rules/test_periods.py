@@ -77,6 +77,16 @@ def test_a_chart_says_what_it_is_names_its_last_number_and_needs_no_style() -> N
     assert all("style" not in part.attrib for part in chart.iter())
 
 
+def test_long_names_of_bars_do_not_run_into_each_other_on_a_phone_and_short_ones_are_all_there() -> None:
+    def named(*names: str) -> list[str | None]:
+        chart = ET.fromstring(charts.columns("c", [(name, 1, 0, name) for name in names], title="t", described="d"))
+        return [text.text for text in chart.iter(f"{SVG}text") if text.get("class") == "name"]
+
+    weeks = [f"{day} Nov" for day in range(10, 18)]
+    assert named(*weeks) == weeks
+    assert named(*(f"{n}–{n + 19}" for n in range(1, 160, 20))) == ["1–20", "41–60", "81–100", "121–140"]
+
+
 def test_one_redemption_in_a_busy_week_is_not_drawn_as_none() -> None:
     grid = [[0] * 24 for _ in range(7)]
     grid[0][23], grid[6][9] = 1, 100
