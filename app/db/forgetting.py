@@ -101,6 +101,7 @@ class Forgetting(Conversing):
         ids = await self._read(self._theirs([one.id for one in family]), heavy=True)
         named = [(text[0], text[1], await self._named(text, customer, ids, naming)) for text in TEXTS]
         named.append(("reservation", "body", await self._held_for(customer, ids, naming)))
+        named.append(("portion", "after", await self._brought(customer, naming)))
         kept = await self._kept_about(customer, ids, naming)
         theirs = frozenset(str(one) for one in ids)
         ruled = await self._ruled(customer, theirs, naming)
@@ -145,6 +146,16 @@ class Forgetting(Conversing):
             left = naming.left_of(held.receipt, theirs=not ids.isdisjoint(held.coupon_ids))
             if left != held.receipt:
                 found.setdefault(RESERVATION.row(replace(held, receipt=left))[-1], []).append(as_id(key))
+        return found
+
+    async def _brought(self, customer: Customer, naming: Naming) -> Texts:
+        """The keys of the portions of files of codes that keep lines which name them, by what they keep without."""
+        found: Texts = {}
+        async for key, after in self._each("after", """portion WHERE after LIKE '%"lines":[[%'""", customer, UUID(int=0)):
+            been = msgspec.json.decode(after)
+            left = been | {"lines": _left_of(been["lines"], naming)}
+            if left != been:
+                found.setdefault(msgspec.json.encode(left).decode(), []).append(as_id(key))
         return found
 
     async def _kept_about(self, customer: Customer, ids: frozenset[UUID], naming: Naming) -> list[int]:
@@ -251,12 +262,19 @@ def _unnamed(body: dict[str, Any], theirs: frozenset[str], cards: Sequence[str],
         said = body.get(field) or ""
         if (left := naming.left_of(said)) != said:
             changed[field] = left
+    if (lines := body.get("first")) and (left_lines := _left_of(lines, naming)) != lines:
+        changed["first"] = left_lines
     if message:
         alone = bool(rules.get("cards")) and theirs.issuperset(rules["cards"])
         by = [[language, naming.left_of(said, told=not alone)] for language, said in message["by"]]
         if by != message["by"]:
             changed["message"] = {"by": by}
     return changed
+
+
+def _left_of(lines: Sequence[list[Any]], naming: Naming) -> list[list[Any]]:
+    """Lines of a file of codes (app.desk.imports.Line) without the name: what stood on one that was bad is its fifth field."""
+    return [[*line[:4], naming.left_of(line[4]), *line[5:]] for line in lines]
 
 
 def _folded(text: str) -> str:

@@ -9,11 +9,12 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import msgspec
+from msgspec.structs import replace
 from shop import Shop, open_shop
 
 from app import history
-from app.desk import forgetting
-from app.store import Errand, Reservation, Sale, Sent, Store
+from app.desk import forgetting, imports
+from app.store import Errand, Portion, Reservation, Sale, Sent, Store
 from passes.campaigns import Campaign
 from passes.cards import Event
 from passes.words import text
@@ -60,6 +61,16 @@ async def named(url: str) -> list[str]:
     return found
 
 
+def brought(like: Errand) -> tuple[Errand, Portion]:
+    """A file of codes was brought, and on a line that is none stood a customer, as people have it in their tables."""
+    line = imports.Line(2, "", why="unreadable", text=f"{NAME};{EMAIL}")
+    file = imports.Brought(offer_id=uuid4(), layout=imports.Layout(), sheets=1, first=(line,), bad={})
+    came = msgspec.json.encode(imports.SoFar(sheet=1, lines=(line,))).decode()
+    errand = replace(like, id=uuid4(), kind="import", body=msgspec.json.encode(file).decode())
+    mine = {"business_id": like.business_id, "errand_id": errand.id, "at": like.made_at}
+    return errand, Portion(id=uuid4(), number=1, after=came, done=0, failed=1, last=True, **mine)
+
+
 async def lived(shop: Shop) -> str:
     """A whole life: the customer's id."""
     store, minh = shop.desk.store, await shop.sign_in("Minh")
@@ -104,7 +115,7 @@ async def lived(shop: Shop) -> str:
         Reservation(id=uuid4(), at=at, until=at, coupon_ids=ones, receipt=f"{word} takes them along", **by, **business)
         for ones, word in (((uuid4(),), NAME), ((coupon_id,), EMAIL))
     ]
-    await shop.desk.commit(at, rows=(errand, sale, *held))
+    await shop.desk.commit(at, rows=(errand, sale, *held, *brought(errand)))
     for kind in ("segments", "campaigns"):  # an owner may call them after anybody
         named_so = said | {"name": f"{NAME} and friends", "message.vi": f"Chào {NAME}", "text": "", "language": "vi"}
         assert (await minh.post(f"/{kind}", data=named_so)).status_code == 303
@@ -145,6 +156,7 @@ async def test_erased_means_erased(database_url: str) -> None:
             "errand",
             "sale",
             "reservation",
+            "portion",
         } <= set(await named(database_url))
         before, written = await numbers(shop), await ledgers(shop.desk.store, shop)
         life = await shop.desk.store.life(shop.business.id, who)
@@ -162,6 +174,9 @@ async def test_erased_means_erased(database_url: str) -> None:
             facts = await shop.desk.store.card_facts(card_id=card.id)
             assert facts
             assert (facts.customer.name, facts.card.left_at is not None, facts.card.version > card.version) == ("", True, True)
+        [(file, portion)] = await shop.desk.store.errands(shop.business.id, kind="import")
+        left = (*imports.brought(file).first, *imports.so_far(portion).lines)
+        assert [line.text for line in left] == ["…;…"] * 2, "that a line was bad stays"
         assert (await minh.get(f"/customers/{who}")).status_code == 404
         assert (await minh.post(f"/customers/{who}/erase", data={"sure": "true"})).status_code == 404
         assert [one.what for one in await shop.desk.store.audited(shop.business.id, what="customer.erased")] == ["customer.erased"]
