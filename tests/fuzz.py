@@ -17,7 +17,6 @@ from servers import free_port
 from shop import Clock, Shop, application
 
 from app import world
-from app.desk import keys
 
 ROOT = Path(__file__).parents[1]
 CONFIG = Path(__file__).with_name("fuzz.toml")
@@ -37,22 +36,12 @@ async def furnished(shop: Shop) -> tuple[str, dict[str, list[str]]]:
     """The same of a shop after an afternoon."""
     till = await afternoon(shop)
     more = [await shop.card_with_cookie() for _ in range(20)]
-    place, owner = shop.locations["Bến Thành"].id, shop.staff["Lan"].id
-    _, secret = await keys.hand_out(
-        shop.desk.store,
-        shop.desk.world,
-        shop.business,
-        name="fuzz",
-        location_id=place,
-        made_by=owner,
-        staff_id=owner,
-        per_minute=PER_MINUTE,
-    )
+    await shop.hand_out("fuzz", staff_id=shop.staff["Lan"].id, per_minute=PER_MINUTE)
     held = await till.ask("reserve", {"codes": [more[0]["ready"][0]["code"]]})
     hook = await till.ask("make_webhook", {"url": "https://pos.example.com/fuzz"})
     brought = till.examples["import_csv"]["answer"]
     there = {"reservation_id": [held["id"]], "webhook_id": [hook["webhook"]["id"]], "import_id": [brought["id"]]}
-    return secret, named([*(one.get("answer") for one in till.examples.values()), *more]) | there
+    return shop.secrets["fuzz"], named([*(one.get("answer") for one in till.examples.values()), *more]) | there
 
 
 def named(answers: Any) -> dict[str, list[str]]:

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -21,7 +22,7 @@ from app import asgi, settings, world
 from app.certs import make_development_chain
 from app.desk import Desk, enrolment, examples, found, keys
 from app.followers import Followers
-from app.store import Filter, Past, Staff
+from app.store import ApiKey, Filter, Past, Staff
 from passes.businesses import Brand, Business, Location
 from passes.offers import Offer
 from passes.programs import Program
@@ -97,9 +98,9 @@ class Shop:
         self.staff["Lan"] = founded.owner
         for who, role in (("Minh", "manager"), ("An", "cashier"), ("Bình", "cashier")):
             self.staff[who] = await found.hire(store, here, business, name=who, role=role)
-        for who in self.staff:
-            self.secrets[who] = await self.key(who)
-        self.secrets["An in Thảo Điền"] = await self.key("An", "Thảo Điền")
+        for who, staff in self.staff.items():
+            await self.hand_out(who, staff_id=staff.id)
+        await self.hand_out("An in Thảo Điền", "Thảo Điền", staff_id=self.staff["An"].id)
         return self
 
     def moved(self, client: httpx.AsyncClient, desk: Desk, followers: Followers, clock: Clock) -> "Shop":
@@ -108,17 +109,18 @@ class Shop:
         there.client, there.desk, there.followers, there.clock = client, desk, followers, clock
         return there
 
-    async def key(self, who: str, where: str = "Bến Thành") -> str:
-        _, secret = await keys.hand_out(
+    async def hand_out(self, name: str, where: str = "Bến Thành", **more: Any) -> ApiKey:
+        """A key that Lan makes; requests of ``who`` that has its name have its secret."""
+        made, self.secrets[name] = await keys.hand_out(
             self.desk.store,
             self.desk.world,
             self.business,
-            name=who,
+            name=name,
             location_id=self.locations[where].id,
-            made_by=self.staff[who].id,
-            staff_id=self.staff[who].id,
+            made_by=self.staff["Lan"].id,
+            **more,
         )
-        return secret
+        return made
 
     def headers(self, who: str = "An", *, key: str | None = None, language: str = "en") -> dict[str, str]:
         return {

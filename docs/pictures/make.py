@@ -691,17 +691,12 @@ async def tills(cafe: Cafe) -> None:
     shop, store = cafe.shop, cafe.shop.desk.store
     if any(one.key.name == "Web shop" for one in await keys.of(store, shop.business)):
         return
-    lan = shop.staff["Lan"].id
     for name, where, scopes, test in (
         ("Till by the door", "Bến Thành", ("read", "earn", "redeem"), False),
         ("Till by the river", "Thảo Điền", ("read", "earn", "redeem"), False),
         ("Web shop", "Bến Thành", ("read", "earn", "redeem", "issue"), True),
     ):
-        place = shop.locations[where].id
-        made = await keys.hand_out(
-            store, shop.desk.world, shop.business, name=name, location_id=place, made_by=lan, scopes=scopes, test=test
-        )
-        shop.secrets[name] = made[1]
+        await shop.hand_out(name, where, scopes=scopes, test=test)
 
 
 @picture("keys-desktop")

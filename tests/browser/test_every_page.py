@@ -11,7 +11,7 @@ from playwright.async_api import Page, expect
 from visits import DESKTOP, PHONE, SMALLEST, TABLET, Visit, sees, types
 
 from app import world
-from app.desk import enrolment, keys, people, test_mode, webhooks
+from app.desk import enrolment, people, test_mode, webhooks
 from app.errands import Errands
 from passes import codes
 from passes.programs import Asks
@@ -79,14 +79,11 @@ async def hooked(visit: Visit) -> str:
 
 async def tried(visit: Visit) -> None:
     """A test key made somebody up, and presented what is nobody's."""
-    shop, store, by = visit.shop, visit.shop.desk.store, visit.shop.staff["Lan"].id
-    here, twin_id = shop.locations["Bến Thành"].id, test_mode.twin_of(shop.business.id)
-    _, shop.secrets["Till"] = await keys.hand_out(
-        store, shop.desk.world, shop.business, name="Till to try things out with", location_id=here, made_by=by, test=True
-    )
-    program_id = str(test_mode.again(twin_id, shop.program.id))
-    assert (await shop.post("join", {"program_id": program_id, "name": "Nobody In Particular"}, who="Till")).status_code == 201
-    assert (await shop.redeem(codes.mint(shop.desk.world.pick), who="Till")).status_code == 404
+    shop, till = visit.shop, "Till to try things out with"
+    await shop.hand_out(till, test=True)
+    program_id = str(test_mode.again(test_mode.twin_of(shop.business.id), shop.program.id))
+    assert (await shop.post("join", {"program_id": program_id, "name": "Nobody In Particular"}, who=till)).status_code == 201
+    assert (await shop.redeem(codes.mint(shop.desk.world.pick), who=till)).status_code == 404
 
 
 async def test_pages_of_owners(visit: Visit, axe: str) -> None:

@@ -19,7 +19,6 @@ from servers import Launcher, Server, free_port
 from shop import open_shop
 
 from app import cli
-from app.desk import keys
 from app.scenarios import SCENARIOS
 
 ROOT = Path(__file__).parents[2]
@@ -40,25 +39,14 @@ async def premises(sqlite_template: Path, launcher: Launcher, tmp_path_factory: 
     folder = tmp_path_factory.mktemp("till")
     database = f"sqlite:///{shutil.copy(sqlite_template, folder / 'counterpass.db')}"
     async with open_shop(database) as shop:
-        made = [
-            await keys.hand_out(
-                shop.desk.store,
-                shop.desk.world,
-                shop.business,
-                name="Till",
-                location_id=shop.locations["Bến Thành"].id,
-                made_by=shop.staff["Lan"].id,
-                scopes=scopes,
-                test=test,
-            )
-            for scopes, test in ((("read", "earn", "redeem", "manage"), True), (("read",), True), (("read",), False))
-        ]
+        await shop.hand_out("test", scopes=("read", "earn", "redeem", "manage"), test=True)
+        await shop.hand_out("looks", scopes=("read",), test=True)
+        await shop.hand_out("live", scopes=("read",))
         card = (await shop.join())["number"]
     server = Server(launcher, folder, database_url=database)
     await server.start()
     try:
-        test, looks, live = (secret for _, secret in made)
-        yield Premises(server.url, test, looks, live, card)
+        yield Premises(server.url, *[shop.secrets[name] for name in ("test", "looks", "live")], card)
     finally:
         await server.stop()
 

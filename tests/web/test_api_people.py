@@ -10,7 +10,7 @@ from databases import BOTH
 from msgspec.structs import replace
 from shop import Shop
 
-from app.desk import keys, merging
+from app.desk import merging
 from app.store import SCOPES
 from passes.businesses import Limits
 from passes.codes import mint
@@ -18,15 +18,7 @@ from passes.codes import mint
 
 async def with_key(shop: Shop, name: str = "till", *scopes: str) -> str:
     """A key of a machine of its own, by its name."""
-    _, shop.secrets[name] = await keys.hand_out(
-        shop.desk.store,
-        shop.desk.world,
-        shop.business,
-        name=name,
-        location_id=shop.locations["Bến Thành"].id,
-        made_by=shop.staff["Lan"].id,
-        scopes=scopes or SCOPES,
-    )
+    await shop.hand_out(name, scopes=scopes or SCOPES)
     return name
 
 

@@ -8,7 +8,7 @@ from databases import BOTH
 from msgspec.structs import replace
 from shop import Shop
 
-from app.desk import keys, leaving, merging
+from app.desk import leaving, merging
 from app.store import Unit
 from passes import codes, coupons
 from passes.coupons import Coupon
@@ -297,15 +297,7 @@ async def test_what_is_held_counts_for_the_limits_so_that_it_can_be_redeemed_wha
 
 async def test_no_till_holds_a_coupon_for_ever_and_another_till_lets_go_nothing(shop: Shop) -> None:
     for name, where in (("Till 1", "Bến Thành"), ("Till 2", "Bến Thành"), ("Till 3", "Thảo Điền")):
-        _, shop.secrets[name] = await keys.hand_out(
-            shop.desk.store,
-            shop.desk.world,
-            shop.business,
-            name=name,
-            location_id=shop.locations[where].id,
-            made_by=shop.staff["Lan"].id,
-            scopes=("redeem",),
-        )
+        await shop.hand_out(name, where, scopes=("redeem",))
     (coupon,) = await cookies(shop, 1)
     began = shop.clock()
     await shop.post("reservations", of(coupon, minutes=14), who="Till 1")

@@ -12,7 +12,6 @@ import pytest
 from shop import Shop, application
 
 from app import history
-from app.desk import keys
 from app.desk.lines import COLUMNS, armed, defused
 from app.errands import Errands
 
@@ -79,7 +78,8 @@ async def same_shop(shop: Shop, there: Shop) -> Shop:
         shop.program,
         shop.offers,
     )
-    there.secrets = {who: await there.key(who) for who in ("Lan", "An")}
+    for who in ("Lan", "An"):
+        await there.hand_out(who, staff_id=there.staff[who].id)
     return there
 
 
@@ -261,15 +261,7 @@ async def test_an_owner_gets_the_same_files_and_nobody_else(shop: Shop) -> None:
     assert (await brought(shop, "customers", (await lan.get("/settings/customers.csv")).content))["failed"] == 0
 
     # Whoever takes a file out, or sets something up, stands in the audit: a key by its own name.
-    _, shop.secrets["Back office"] = await keys.hand_out(
-        shop.desk.store,
-        shop.desk.world,
-        shop.business,
-        name="Back office",
-        location_id=shop.locations["Bến Thành"].id,
-        made_by=shop.staff["Lan"].id,
-        scopes=("manage",),
-    )
+    await shop.hand_out("Back office", scopes=("manage",))
 
     async def by_keys(method: str, path: str, body: object = None) -> Any:
         return (await shop.client.request(method, f"/api/v1/{path}", json=body, headers=shop.headers("Back office"))).json()

@@ -25,7 +25,7 @@ from shop import Clock, Shop, application
 
 from app import asgi, settings, world
 from app.desk import coupons as printing
-from app.desk import enrolment, found, imports, keys, webhooks
+from app.desk import enrolment, found, imports, webhooks
 from app.errands import Errands
 from app.store import Passkey
 from passes import codes, coupons
@@ -377,10 +377,10 @@ async def things(shop: Shop, who: str) -> Things:
     assert known
     assert other
     await shop.desk.commit(now, rows=(segment,))
-    here, by = shop.locations["Bến Thành"].id, member.staff.id
+    by = member.staff.id
     hook = await webhooks.make(shop.desk, shop.business.id, by, webhooks.Wanted(url="https://till.example/hook"))
     tried = await webhooks.try_out(shop.desk, hook)
-    key, _ = await keys.hand_out(store, shop.desk.world, shop.business, name="Web shop", location_id=here, made_by=by)
+    key = await shop.hand_out("Web shop")
     batch_id, errand_id = uuid4(), uuid4()
     await printing.to_print(shop.desk, member, batch_id, shop.offers["coffee"].id, 1)
     while await Errands(shop.desk).step():

@@ -56,18 +56,14 @@ async def scene(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory)
         shop, theirs = [await Shop(client, desk, clock, followers).open(name) for name in ("Cà Phê Sáng", "Tiệm Bánh Nguyệt")]
         till = await afternoon(shop)
 
-        async def key(of: Shop, name: str, **more: Any) -> tuple[Any, str]:
-            place, owner = of.locations["Bến Thành"].id, of.staff["Lan"].id
-            return await keys.hand_out(desk.store, desk.world, of.business, name=name, location_id=place, made_by=owner, **more)
-
-        secrets = {"none": "", "garbage": "cp_live_" + "x" * 43}
-        (revoked, secrets["revoked"]), (rolled, secrets["rolled out"]) = await key(shop, "revoked"), await key(shop, "rolled")
+        revoked, rolled = await shop.hand_out("revoked"), await shop.hand_out("rolled out")
         await keys.revoke(desk.store, desk.world, shop.business, revoked.id, by=shop.staff["Lan"].id)
         await keys.roll(desk.store, desk.world, shop.business, rolled.id, by=shop.staff["Lan"].id, overlap=timedelta(0))
         for scope in SCOPES:
-            _, secrets[scope] = await key(shop, scope, scopes=[scope])
-        _, secrets["foreign"] = await key(theirs, "foreign", staff_id=theirs.staff["Lan"].id)
-        _, secrets["test"] = await key(shop, "test", test=True)
+            await shop.hand_out(scope, scopes=[scope])
+        await theirs.hand_out("foreign", staff_id=theirs.staff["Lan"].id)
+        await shop.hand_out("test", test=True)
+        secrets = {"none": "", "garbage": "cp_live_" + "x" * 43, "foreign": theirs.secrets["foreign"], **shop.secrets}
         yield Scene(till, theirs, secrets, path)
 
 

@@ -10,7 +10,6 @@ import httpx
 from databases import BOTH
 from shop import Shop, open_shop
 
-from app.desk import keys
 from app.desk.telling import EVENT_TYPES, TYPES
 from app.problems import STATUS
 from app.store import Change
@@ -212,15 +211,7 @@ async def test_an_answer_that_only_says_not_now_is_not_kept(sqlite_url: str) -> 
                 assert (await shop.get(f"requests/{key}")).json()["state"] == "unknown"
                 assert (await shop.post("join", body, key=key)).status_code == 201
 
-        _, shop.secrets["Till"] = await keys.hand_out(
-            shop.desk.store,
-            shop.desk.world,
-            shop.business,
-            name="Till",
-            location_id=shop.locations["Bến Thành"].id,
-            made_by=shop.staff["Lan"].id,
-            per_minute=1,
-        )
+        await shop.hand_out("Till", per_minute=1)
         code = await shop.cookie()
         answers = [await shop.post("look-ups", {"code": code}, who="Till"), await shop.redeem(code, who="Till", key="now")]
         assert [answer.status_code for answer in answers] == [200, 429]

@@ -11,23 +11,14 @@ from msgspec.structs import replace
 from shop import Shop
 
 from app import scenarios
-from app.desk import keys
 from app.scenarios import SCENARIOS, Till
+from app.store import SCOPES
 from passes.wallets.base import Answer, Ask
 
 
 async def a_key(shop: Shop, *scopes: str, test: bool = True) -> str:
-    _, secret = await keys.hand_out(
-        shop.desk.store,
-        shop.desk.world,
-        shop.business,
-        name="Till",
-        location_id=shop.locations["Bến Thành"].id,
-        made_by=shop.staff["Lan"].id,
-        scopes=scopes or ("read", "earn", "redeem", "issue", "manage"),
-        test=test,
-    )
-    return secret
+    await shop.hand_out("Till", scopes=scopes or SCOPES, test=test)
+    return shop.secrets["Till"]
 
 
 def a_till(shop: Shop, key: str, **more: Any) -> Till:

@@ -5,7 +5,7 @@ from databases import BOTH
 from msgspec.structs import replace
 from shop import Shop
 
-from app.desk import keys, test_mode, webhooks
+from app.desk import test_mode, webhooks
 from app.desk.telling import TYPES
 from app.web import webhooks as pages
 
@@ -93,15 +93,7 @@ async def test_a_key_of_a_cashier_manages_nothing_and_there_are_twenty_at_most(s
 
 async def test_test_mode_has_addresses_of_its_own(shop: Shop) -> None:
     live = await make(shop)
-    _, shop.secrets["Test"] = await keys.hand_out(
-        shop.desk.store,
-        shop.desk.world,
-        shop.business,
-        name="Test",
-        location_id=shop.locations["Bến Thành"].id,
-        made_by=shop.staff["Lan"].id,
-        test=True,
-    )
+    await shop.hand_out("Test", test=True)
     assert (await shop.get("webhooks", who="Test")).json()["data"] == []
     test = (await shop.post("webhooks", {"url": HOOK}, who="Test")).json()["webhook"]
     assert [one["id"] for one in (await shop.get("webhooks", who="Minh")).json()["data"]] == [live["webhook"]["id"]]
