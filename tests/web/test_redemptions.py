@@ -177,7 +177,7 @@ async def test_the_csv_has_what_is_filtered_in_the_zone_of_the_business(shop: Sh
     assert len(await exported(owner, q="nobody")) == 1
 
 
-@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1"])
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1+1", "@SUM(A1)", "\t=1"])
 async def test_no_cell_of_the_csv_is_a_formula(shop: Shop, name: str) -> None:
     owner = await shop.sign_in("Lan")
     await refusals(shop, 1, presented=name)
