@@ -121,7 +121,7 @@ def _records(text: str) -> Iterator[tuple[int, list[str]]]:
             yield begins, []
             continue
         if cells:
-            yield begins, cells
+            yield begins, cells[: WIDEST + 1]  # of a line that has more it is enough that it has too many
 
 
 def _read(body: bytes, what: What) -> _File:

@@ -209,6 +209,10 @@ async def test_bad_lines_are_told_and_the_others_come_in(shop: Shop) -> None:
     assert rows((await shop.get(f"imports/{said['id']}/bad", who="Lan")).content) == [
         {name: str(cell) for name, cell in one.items()} for one in said["bad"]
     ]
+    made = await bring(shop, "customers", file() + b"," * 100_000)
+    sheet = await shop.desk.store.sheet(UUID(made.json()["id"]), 0)
+    assert sheet
+    assert len(sheet.content) < 1000, "of what no line can be not all is taken along"
     wide = file().replace(b"left_at", b"left_at," + b",".join(b"%d" % n for n in range(99)))
     for nothing in (b"", b"a,b\r\n1,2\r\n", b"\xff\xfe", file()[:-2], wide):
         said = await brought(shop, "customers", nothing)
