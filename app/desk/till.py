@@ -95,7 +95,7 @@ async def done(
     if found is None:
         return None
     sale, _ = found
-    if (sale.receipt, sale.amount) != (told.receipt, told.amount):
+    if (sale.receipt, sale.amount) != (told.receipt, told.amount) or told.currency not in ("", caller.business.currency):
         raise Otherwise
     if typed:
         return await _given(desk, caller, sale, typed, language=language)

@@ -174,6 +174,7 @@ async def test_a_transaction_id_is_for_one_request_for_ever(shop: Shop) -> None:
     await shop.desk.store.forget_kept(shop.clock() + timedelta(days=1))
     assert (await say(shop, "redeem", "t-2", codes=[other_code])).status_code == 422
     assert (await say(shop, "redeem", "t-2", codes=[code], receipt="R-1")).status_code == 422
+    assert (await say(shop, "redeem", "t-2", codes=[code], currency="USD")).status_code == 422
     late = await accepted(shop, "redeem", "t-2", codes=[code.lower()])
     assert late["redemptions"] == given["redemptions"], "done already, and this it was"
     assert not await shop.refused()
