@@ -5,7 +5,6 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
-from msgspec.structs import replace
 
 from app.desk import Desk
 from app.store import Audit, Revised, Row
@@ -26,8 +25,24 @@ async def revise(desk: Desk, staff_id: UUID, what: str, *pairs: tuple[Revised, R
 
 async def exported(desk: Desk, business: Business, staff_id: UUID, what: str) -> None:
     """Somebody, or a key, begins to take out a file of what was recorded."""
-    said = line(desk, staff_id, "business.exported", None, business)
-    await desk.commit(said.at, rows=(replace(said, became=msgspec.json.encode({"file": what}).decode()),))
+    said = done(desk, staff_id, "business.exported", business, file=what)
+    await desk.commit(said.at, rows=(said,))
+
+
+def done(
+    desk: Desk, staff_id: UUID, what: str, business: Business, *, of_id: UUID | None = None, name: str | None = None, **facts: object
+) -> Audit:
+    """A line of the audit about what is no change of a thing, with a few facts; of the business itself, if nothing else is named."""
+    return Audit(
+        id=desk.world.new_id(),
+        business_id=business.id,
+        at=desk.world.now(),
+        staff_id=staff_id,
+        what=what,
+        of_id=of_id or business.id,
+        name=business.name if name is None else name,
+        became=msgspec.json.encode(facts).decode(),
+    )
 
 
 HIDDEN: Final = frozenset({"id", "business_id", "secret_hash"})

@@ -208,10 +208,9 @@ async def _begin(desk: Desk, member: Member, errand_id: UUID, what: About, *, wo
         total=total,
         due_at=now,
     )
-    line = audit.line(desk, member.staff.id, word, None, member.business)
-    became = msgspec.json.encode({"total": total}).decode()
+    said = audit.done(desk, member.staff.id, word, member.business, of_id=errand.id, name=name, total=total)
     try:
-        await desk.commit(now, rows=(errand, replace(line, of_id=errand.id, name=name, became=became)))
+        await desk.commit(now, rows=(errand, said))
     except Duplicate:
         if await desk.store.errand(member.business.id, errand_id) is None:
             raise NotFound(what=N_("errand")) from None

@@ -174,8 +174,7 @@ async def bring(desk: Desk, caller: Caller, what: What, body: bytes, *, once: On
         Sheet(id=desk.world.new_id(), business_id=business.id, errand_id=errand.id, number=number, content=content)
         for number, content in enumerate(file.sheets)
     ]
-    line = audit.line(desk, person.staff_id, "business.imported", None, business)
-    said = replace(line, of_id=errand.id, became=msgspec.json.encode({"total": file.lines}).decode())
+    said = audit.done(desk, person.staff_id, "business.imported", business, of_id=errand.id, total=file.lines)
     made = ImportMade(id=errand.id)
     try:
         await desk.commit(now, rows=(errand, *sheets, said, *once.done(made, caller, now)))

@@ -370,10 +370,10 @@ async def confirm(desk: Desk, member: Member, errand_id: UUID) -> None:
     await audit.revise(desk, member.staff.id, "offer.changed", (offer, replace(offer, source="pool")))
     now = desk.world.now()
     asked = portions.following(desk, errand, None, now, done=0, more=True)
-    line = audit.line(desk, member.staff.id, "codes.imported", None, business)
-    became = msgspec.json.encode({"total": errand.total}).decode()
+    name = offer.title.by[0][1]
+    said = audit.done(desk, member.staff.id, "codes.imported", business, of_id=errand.id, name=name, total=errand.total)
     try:
-        await desk.commit(now, rows=(asked, replace(line, of_id=errand.id, name=offer.title.by[0][1], became=became)))
+        await desk.commit(now, rows=(asked, said))
     except Duplicate:
         raise ChangedMeanwhile from None
     await desk.store.put_errand(errand.id, due_at=now)

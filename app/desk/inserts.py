@@ -5,7 +5,6 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
-from msgspec.structs import replace
 
 from app.desk import Desk, audit, programs
 from app.desk.found import secret_hash
@@ -47,7 +46,7 @@ async def make(desk: Desk, member: Member, program_id: UUID, *, count: int, give
         )
         for secret in secrets
     ]
-    line = audit.line(desk, member.staff.id, "inserts.made", None, business)
-    became = msgspec.json.encode({"total": count, "gives": gives}).decode()
-    await desk.commit(now, rows=(*inserts, replace(line, of_id=batch_id, name=program.name.by[0][1], became=became)))
+    name = program.name.by[0][1]
+    said = audit.done(desk, member.staff.id, "inserts.made", business, of_id=batch_id, name=name, total=count, gives=gives)
+    await desk.commit(now, rows=(*inserts, said))
     return Made(program=program, links=tuple(f"{desk.public_url}/i/{secret}" for secret in secrets))

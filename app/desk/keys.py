@@ -123,16 +123,15 @@ async def of(store: Store, business: Business) -> Sequence[Listed]:
     people = {one.id: one for one in await store.staff(business.id) if not one.counter}
     twin_id = test_mode.twin_of(business.id)
     locations = await store.locations(business.id)
-    places = {test_mode.again(twin_id, one.id): one.id for one in locations}
-    closed = {one.id for one in locations if one.closed}
+    places = {id_: one for one in locations for id_ in (one.id, test_mode.again(twin_id, one.id))}
     return [
         Listed(
             key=key,
             secrets=secrets,
             test=key.business_id == twin_id,
-            location_id=(place_id := places.get(key.location_id, key.location_id)),
+            location_id=places[key.location_id].id,
             person=people.get(key.staff_id),
-            closed=place_id in closed,
+            closed=places[key.location_id].closed,
         )
         for owner_id in (business.id, twin_id)
         for key, secrets in await store.api_keys(owner_id)

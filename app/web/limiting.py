@@ -63,7 +63,7 @@ class Limits:
         return hashed in self._right
 
     def guess(self, network: str, now: datetime) -> int:
-        """Seconds until a secret that is not known may be looked up for this address: 0 is now. Others wait for a part of a second."""
+        """Whole seconds until a secret that is not known may be looked up for this address; 0 is now."""
         left = self.take(network, GUESSES, now)
         return left.seconds if left.requests < 0 else 0
 
