@@ -127,7 +127,12 @@ async def test_a_location_is_added_changed_closed_and_reopened(shop: Shop) -> No
     assert (await counter.get("/counter")).status_code != 200, "a counter of a closed location stops working"
     form = {"name": "Till 2", "location_id": str(there.id), "kind": "staff"}
     assert (await owner.post("/counters", data=form)).status_code == 404
+    others = [one for one in await shop.desk.store.locations(shop.business.id) if not one.closed]
+    for one in others:
+        assert await change(owner, f"/locations/{one.id}/close") == 303
+    for path in ("/counters", "/keys/new"):
+        assert "No location is open" in (await owner.get(path)).text
     assert await change(owner, f"/locations/{there.id}/reopen") == 303
     assert (await owner.post("/counters", data=form)).status_code == 200
     said = [one.what for one in await lines(shop)]
-    assert (said.count("location.made"), said.count("location.changed")) == (1, 2)
+    assert (said.count("location.made"), said.count("location.changed")) == (1, 2 + len(others))
