@@ -55,7 +55,7 @@ class Tills(Cards):
         mine = f"r.business_id = {query.given(business_id)} AND r.at > {query.given(checked(since))}"
         of = " OR ".join([f"r.body LIKE {query.given(f'%{one}%')}" for one in coupon_ids])
         text = f"SELECT {RESERVATION.select('r')} FROM reservation AS r WHERE {mine} AND ({of}) ORDER BY r.at DESC"
-        found = [RESERVATION.read(row) for row in await self._read(just(query.ask(text)))]
+        found = [RESERVATION.read(row) for row in await self._read(just(query.ask(text)), heavy=True)]
         return {one: held.at for held in found if held.key_id == key_id for one in held.coupon_ids}
 
     async def lapsed(self, offer_id: UUID, *, now: datetime, limit: int = 100) -> Sequence[Coupon]:
