@@ -268,7 +268,8 @@ def document(
         "detail": problem.detail(words, language, moment),
         "word": problem.word,
         "say": problem.words_for_the_customer(words, language, moment),
-        "facts": {name: fact(value) for name, value in problem.facts.items()},
+        "facts": {name: fact(value) for name, value in problem.facts.items()}
+        | {name: str(problem.facts[name]).format(**problem.facts) for name in problem.spoken},
     }
 
 

@@ -151,9 +151,9 @@ def earn(card: Card, program: Program, *, count: int) -> Earned:
     Raises CannotEarn for less than one, for a card that was left, and when one action would give more than 50 rewards.
     """
     if count < 1:
-        raise CannotEarn(why=N_("it comes to nothing"), most=0)
+        raise CannotEarn(why=N_("it comes to nothing"))
     if card.left_at is not None:
-        raise CannotEarn(why=N_("the customer has left this program"), most=0)
+        raise CannotEarn(why=N_("the customer has left this program"))
     before, total = min(card.balance, program.round - 1), card.balance + count
     drops = program.remainder == "drop"
     passed = sum(goal.at <= before for goal in program.goals)
@@ -179,7 +179,7 @@ def correct(card: Card, program: Program, *, amount: int) -> Earned:
     if amount >= 0:
         return _as("corrected", earn(card, program, count=amount))
     if card.left_at is not None:
-        raise CannotEarn(why=N_("the customer has left this program"), most=0)
+        raise CannotEarn(why=N_("the customer has left this program"))
     if card.balance + amount < 0:
         raise CannotEarn(why=N_("no more can be taken away than the {most} that are on it"), most=card.balance)
     return Earned(balance=card.balance + amount, lines=(("corrected", amount, card.balance + amount),), goals=())

@@ -297,7 +297,7 @@ class NotFound(Problem):
 
 
 class CannotEarn(Problem):
-    """This much, or in this way, cannot be earned on this card. Facts: why (a sentence), most (by one action)."""
+    """This much, or in this way, cannot be earned on this card. Facts: why (a sentence), most (by one action, where that is why)."""
 
     word = "cannot_earn"
     title = N_("Cannot be added")

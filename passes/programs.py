@@ -104,14 +104,14 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
         if self.state != "running":
             raise Paused(name=self.name)
         if count is not None and amount is not None:
-            raise CannotEarn(why=N_("give either a count or an amount, not both"), most=0)
+            raise CannotEarn(why=N_("give either a count or an amount, not both"))
         if amount is not None:
             if not isinstance(self.earning, BySpend):
-                raise CannotEarn(why=N_("this program counts visits, not amounts"), most=0)
+                raise CannotEarn(why=N_("this program counts visits, not amounts"))
             count = self.earning.worth(amount)
         elif count is None:
             if not isinstance(self.earning, ByVisit):
-                raise CannotEarn(why=N_("this program needs the amount that was spent"), most=0)
+                raise CannotEarn(why=N_("this program needs the amount that was spent"))
             count = self.earning.each
         most = MOST_AT_ONCE[self.unit]
         if not 0 <= count <= most:

@@ -106,6 +106,17 @@ async def test_redemptions_and_refusals_by_when_where_what_and_whom(shop: Shop) 
         assert (await shop.get(f"redemptions?{odd}")).json()["word"] == "invalid_request", odd
 
 
+async def test_who_asks_for_what_there_is_not_is_told_what_there_is(shop: Shop) -> None:
+    for path, said in {
+        "redemptions?state=used": "state: one of redeemed, reversed, goodwill",
+        "redemptions?since=2026-11-01": "since: a time with its offset",
+        "redemptions?since=2026-11-01T00:00:00+07:00": "since: a time with its offset",
+        "redemptions?fields=ids": "fields: with commas between them, any of id, state, at, code",
+        "events?type=stamped": "type: one of customer.joined, ",
+    }.items():
+        assert (await shop.get(path)).json()["facts"]["errors"].startswith(said), path
+
+
 # --- The catalogue ---
 
 

@@ -131,6 +131,7 @@ async def test_an_inquiry_says_what_the_bill_would_get_and_changes_nothing(shop:
     assert paid["would_earn"]["added"] == 1, "a visit, whatever was paid"
     much = await accepted(shop, "inquire", "t-1", card=card["card"]["number"], count=1000)
     assert much["would_earn"]["problem"]["word"] == "cannot_earn"
+    assert much["would_earn"]["problem"]["facts"] == {"why": "one action adds 1 to 100", "most": 100}
     assert await refused(shop, "inquire", "t-2", card="nobody's") == "not_found"
     assert (await shop.get(f"cards/{card['card']['id']}")).json()["balance"] == 9
 

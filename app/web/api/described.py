@@ -14,7 +14,7 @@ from inspect import cleandoc
 from itertools import chain
 from pathlib import Path
 from types import UnionType
-from typing import Any, Final, NamedTuple, get_args, get_origin
+from typing import Any, Final, Literal, NamedTuple, get_args, get_origin
 
 import msgspec
 from litestar import Litestar, Response
@@ -135,20 +135,28 @@ async def only_what_is_described(request: Ask) -> Response[Any] | None:
                 raise InvalidRequest(errors=f"{name[:LONGEST]}: no such parameter; there are: {', '.join(known) or 'none'}")
             if name in seen and name not in _several(request.route_handler):
                 raise InvalidRequest(errors=f"{name}: said twice")
-            if not known[name].fullmatch(value):
-                raise InvalidRequest(errors=f"{name}: leave it out, or say one that there is")
+            if not known[name].pattern.fullmatch(value):
+                raise InvalidRequest(errors=f"{name}: {known[name].said}")
             seen.add(name)
     return None
 
 
+class Allowed(NamedTuple):
+    """What a query parameter may be, and how that is said to who said something else."""
+
+    pattern: re.Pattern[str]
+    said: str
+
+
 @cache
-def _known(handler: HTTPRouteHandler) -> Mapping[str, re.Pattern[str]]:
-    """The query parameters of a call, and what they may be."""
+def _known(handler: HTTPRouteHandler) -> Mapping[str, Allowed]:
+    """The query parameters of a call."""
     one = Call("", "", handler, dict.fromkeys(re.findall(r"{(\w+):", "".join(handler.paths)), str))
     known = {name: _values(kind) for name, kind, *_ in one.asked}
     if one.reads:
-        known["fields"] = _fields(one.opt["answers"])["schema"]["pattern"]
-    return {name: re.compile(pattern, re.IGNORECASE | re.DOTALL) for name, pattern in known.items()}
+        asked = _fields(one.opt["answers"])
+        known["fields"] = asked["schema"]["pattern"], f"with commas between them, any of {', '.join(_written(one.opt['answers']))}"
+    return {name: Allowed(re.compile(pattern, re.IGNORECASE | re.DOTALL), said) for name, (pattern, said) in known.items()}
 
 
 @cache
@@ -158,11 +166,21 @@ def _several(handler: HTTPRouteHandler) -> frozenset[str]:
     return frozenset(name for name, kind, *_ in asked if any(get_origin(one) is list for one in (kind, *get_args(kind))))
 
 
-def _values(kind: Any) -> str:
-    """What Litestar is not to be given: it would take null for None in what may be left out, and a number for a time."""
+def _values(kind: Any) -> tuple[str, str]:
+    """What Litestar may be given, who would take null for None in what may be left out, and a number for a time; and how that is said."""
+    if words := _words(kind):
+        return "|".join(map(re.escape, words)), f"one of {', '.join(words)}"
     if datetime in (kind, *get_args(kind)):
-        return r"\d{4}-\d\d-\d\dT.*"
-    return "(?!null$).*" if type(None) in get_args(kind) else ".*"
+        return (
+            r"\d{4}-\d\d-\d\dT\S*",
+            "a time with its offset, as 2026-11-22T14:05:00Z, or 2026-11-22T21:05:00%2B07:00 (in an address + is a space)",
+        )
+    return "(?!null$).*" if type(None) in get_args(kind) else ".*", "leave it out, or say one that there is"
+
+
+def _words(kind: Any) -> Sequence[str]:
+    """All that it may be, where that is one of a few words, or several."""
+    return get_args(kind) if get_origin(kind) is Literal else [*chain.from_iterable(map(_words, get_args(kind)))]
 
 
 def calls(app: Litestar) -> Sequence[Call]:
@@ -330,14 +348,18 @@ def _parameters(one: Call, example: Json) -> Iterator[Json]:
 
 def _fields(answers: type[msgspec.Struct]) -> Json:
     """The parameter with which only some fields are asked for: of a page, of each on it."""
-    of = get_args(answers.__annotations__["data"])[0] if answers.__struct_fields__ == ("data", "next") else answers
-    names = f"({'|'.join(of.__struct_encode_fields__)})"
+    names = f"({'|'.join(_written(answers))})"
     return {
         "name": "fields",
         "in": "query",
         "description": "Only these fields of what is answered (of each, in a list), with commas between them.",
         "schema": {"type": "string", "pattern": rf"^\s*{names}\s*(,\s*{names}\s*)*$"},
     }
+
+
+def _written(answers: type[msgspec.Struct]) -> Sequence[str]:
+    of = get_args(answers.__annotations__["data"])[0] if answers.__struct_fields__ == ("data", "next") else answers
+    return tuple(of.__struct_encode_fields__)
 
 
 def _told(kind: str, hook: Json, example: Json) -> Json:
