@@ -14,7 +14,12 @@ const PHOTO = 30_000; // milliseconds: a picture takes longer to send and to rea
 const desk = kind === "autopilot" || (kind !== "kiosk" && matchMedia("(hover: hover) and (pointer: fine)").matches);
 let channel = "typed", sending = null, alone = 0, countdown = 0;
 
-field.addEventListener("focus", () => setTimeout(() => field.select())); // after the tap has set its caret: what is typed replaces the code before
+// What is typed replaces the code before: selected at once, for a key that brought the focus, and after a tap has set its caret.
+field.addEventListener("focus", () => {
+  const before = field.value;
+  field.select();
+  setTimeout(() => field.value === before && field.select());
+});
 
 const settle = () => desk && field.focus({ preventScroll: true });
 

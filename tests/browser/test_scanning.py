@@ -69,6 +69,18 @@ async def test_a_code_may_be_typed_sloppily(visit: Visit) -> None:
         assert redemption.channel == "typed"
 
 
+async def test_a_code_typed_by_hand_arrives_whole_wherever_the_focus_is(visit: Visit) -> None:
+    page = await visit.counter("An")
+    for before in ("", "K7Q"):
+        code = await visit.coupon()
+        await page.fill("#code", before)
+        await page.evaluate("document.activeElement.blur()")
+        await page.keyboard.type(code, delay=60)  # as fast as anybody, slower than a scanner
+        await expect(page.locator("#code")).to_have_value(code)
+        await page.keyboard.press("Enter")
+        await sees(page, "given", code)
+
+
 def caps_lock(char: str) -> str:
     return char.swapcase()
 
