@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         why = f"{error.filename}: {error.strerror}" if error.filename else str(error)
     except db.DatabaseProblem as error:
-        why = f"{error}: start the database or correct DATABASE_URL; `counterpass doctor` looks further"
+        why = f"{error}. Is DATABASE_URL right, and does the database run? `counterpass doctor` looks further"
     except ValueError as error:
         why = str(error)
     print(f"counterpass: {why}", file=sys.stderr)

@@ -171,7 +171,7 @@ def test_settings_and_databases_that_are_wrong_are_named(folder: Folder) -> None
     assert "postgresql://" in folder.refused("migrate", DATABASE_URL="mysql://x")
     away = folder.refused("migrate", DATABASE_URL="postgresql://shop:geheim@127.0.0.1:1/x")
     assert "geheim" not in away
-    assert "start the database or correct DATABASE_URL" in away
+    assert "Is DATABASE_URL right, and does the database run?" in away
     assert "/nonexistent" in folder.refused("init", DATABASE_URL="sqlite:////nonexistent/x.db")
     assert "there is no database other.db: name the SQLite file" in folder.refused("move", "other.db")
     (folder.path / "older.db").touch()
