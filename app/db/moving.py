@@ -45,7 +45,7 @@ async def move(path: Path, url: str) -> int:
 
 
 def _take(file: sqlite3.Connection, path: Path) -> None:
-    """Nobody else has the file open, nor opens it until it is closed here (https://sqlite.org/wal.html, section 2.2 and 6).
+    """Nobody else has the file open, nor opens it until it is closed here (https://sqlite.org/wal.html#noshm).
 
     What a service that still runs would write there now would be lost. Raises ValueError.
     """
