@@ -99,7 +99,7 @@ class Refused(Exception):
 
 
 class NoAnswer(Exception):
-    """Nobody knows whether it was done. Keep ``key``: the same request under it, whenever, is done once and answered."""
+    """Nobody knows whether it was done. Keep ``key``: for 24 hours the same request under it is done once and answered."""
 
     def __init__(self, key: str, why: str) -> None:
         super().__init__(why)

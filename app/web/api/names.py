@@ -25,7 +25,10 @@ may be read out to the customer, and `type` leads to an explanation."""
 
 HEADERS: Final[Mapping[str, Json]] = {
     "RateLimit-Policy": {"description": "How often this key may ask: `q` requests in `w` seconds.", "schema": {"type": "string"}},
-    "RateLimit": {"description": "`r` requests are left for the next `t` seconds.", "schema": {"type": "string"}},
+    "RateLimit": {
+        "description": "`r` requests are left, and in `t` seconds all of them again (of a 429: the next one).",
+        "schema": {"type": "string"},
+    },
     "Retry-After": {"description": "Seconds after which to ask again.", "schema": {"type": "integer", "minimum": 0}},
     "ETag": {"description": "What this is now; bring it back as `If-None-Match`.", "schema": {"type": "string"}},
     "Idempotent-Replayed": {

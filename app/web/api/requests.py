@@ -22,7 +22,7 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True):
     """A request with this key. ``finished``: it was answered, with this ``status`` and ``answer``, which is kept ``until`` then.
 
     A secret in it is null here: it is in the answer to whoever sends the same request again. ``in_flight``: it is being worked on.
-    ``unknown``: nothing was recorded for it; to send it (again) is safe.
+    ``unknown``: nothing was recorded for it in the last 24 hours; to send a request of that time (again) is safe.
     """
 
     key: str
