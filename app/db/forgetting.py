@@ -29,6 +29,8 @@ TEXTS: Final = (
     ("sale", "reference", "card_id"),
 )
 """What people write themselves: the table, the column, and by which column a row is somebody's."""
+UNIQUE: Final = "reference"
+"""Of which nothing is left: what would be left of two of them may be the same, and no key has two transactions of one name."""
 NAMED: Final = ("name", "reason")
 """What people write in the body of a campaign or a segment, and of an errand."""
 RULED: Final = ("campaign", "errand", "segment")
@@ -135,7 +137,7 @@ class Forgetting(Conversing):
         async for key, said, owner in self._each(f"{column}, {whose}", f"{table} WHERE {column} <> ''", customer, UUID(int=0)):
             left = naming.left_of(said, theirs=owner is not None and as_id(owner) in ids)
             if left != said:
-                found.setdefault(left, []).append(as_id(key))
+                found.setdefault("" if column == UNIQUE else left, []).append(as_id(key))
         return found
 
     async def _held_for(self, customer: Customer, ids: frozenset[UUID], naming: Naming) -> Texts:

@@ -111,11 +111,12 @@ async def lived(shop: Shop) -> str:
     errand = Errand(id=uuid4(), kind="issue", body=body, made_by=shop.staff["Minh"].id, made_at=at, total=0, due_at=at, **business)
     by = {"location_id": shop.locations["Bến Thành"].id, "staff_id": shop.staff["Minh"].id, "key_id": uuid4()}
     sale = Sale(id=uuid4(), at=at, receipt=f"for {NAME}", reference=f"bill of {EMAIL}", card_id=facts.card.id, **by, **business)
+    others = [replace(sale, id=uuid4(), reference=f"0987654321-{number}", card_id=None) for number in range(2)]  # as a till may number them
     held = [
         Reservation(id=uuid4(), at=at, until=at, coupon_ids=ones, receipt=f"{word} takes them along", **by, **business)
         for ones, word in (((uuid4(),), NAME), ((coupon_id,), EMAIL))
     ]
-    await shop.desk.commit(at, rows=(errand, sale, *held, *brought(errand)))
+    await shop.desk.commit(at, rows=(errand, sale, *others, *held, *brought(errand)))
     for kind in ("segments", "campaigns"):  # an owner may call them after anybody
         named_so = said | {"name": f"{NAME} and friends", "message.vi": f"Chào {NAME}", "text": "", "language": "vi"}
         assert (await minh.post(f"/{kind}", data=named_so)).status_code == 303
