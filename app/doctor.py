@@ -278,7 +278,9 @@ async def told(store: Store) -> AsyncIterator[Finding]:
         if untold := await webhooks.untold(store, one.id):
             several = N_("{n} webhooks of {business} do not get through")
             problem = N_("1 webhook of {business} does not get through") if len(untold) == 1 else several
-            cure = N_("its page (Webhooks) says what the address answered: when that is right again, switch it on there")
+            cure = N_(
+                "its page (Webhooks) says what the address answered: when that is right again it is told by itself, or switched on there if it is off"
+            )
             yield worded("note", "webhooks_untold", problem, cure, n=len(untold), business=one.name)
 
 

@@ -126,6 +126,8 @@ async def test_a_receiver_that_is_down_for_an_hour_gets_everything_in_order_per_
     cards = [await shop.join(f"Guest {number}") for number in range(7)]
     till.up = False
 
+    await told(shop.desk)
+    assert (await now_is(shop, one)).failures == 5, "what was under way when the rest began says the same once more"
     for _ in range(30):
         for card in cards[:3]:
             await shop.stamp(card)
