@@ -255,10 +255,8 @@ class _Telling:
         if delivery.status == HTTPStatus.GONE:
             log.info("a webhook is gone", endpoint=str(one.id))
             return replace(one, disabled_at=now, disabled_why="gone")
-        if not delivery.tries or (delivery.tries > 1 and not self._rests):
-            return one  # it was not sent, or has failed before: that says nothing of the others
-        if self._rests and one.due_at > now:
-            return one  # it was under way when the rest began, and says the same once more
+        if not delivery.tries or (one.due_at > now if self._rests else delivery.tries > 1):
+            return one  # it was not sent, was under way when the rest began, or has failed before: that says nothing of the others
         since = one.failed_at or now
         rest = min(REST * 2 ** max(0, min(one.failures + 1 - ENOUGH, 10)), LONGEST_REST) * (0.9 + 0.2 * self._desk.world.uniform())
         one = replace(one, failures=one.failures + 1, failed_at=since)
