@@ -279,7 +279,7 @@ async def told(store: Store) -> AsyncIterator[Finding]:
             several = N_("{n} webhooks of {business} do not get through")
             problem = N_("1 webhook of {business} does not get through") if len(untold) == 1 else several
             cure = N_(
-                "its page (Webhooks) says what the address answered; once that is right it goes on by itself, or is switched on there if it is off"
+                "its page (Webhooks) says what the address answered; once that is right it goes on by itself, or is switched on there"
             )
             yield worded("note", "webhooks_untold", problem, cure, n=len(untold), business=one.name)
 
