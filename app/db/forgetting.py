@@ -49,9 +49,13 @@ Texts: TypeAlias = dict[str, list[UUID]]
 
 
 class Naming:
-    """Whether a text names a person: one that is about them by any part of what is known, one about others only by the whole."""
+    """Whether a text names a person: one that is about them by any part of what is known, one about others only by the whole.
 
-    def __init__(self, family: Sequence[Customer]) -> None:
+    ``sure``: somebody of the shop says that these are names. What anybody says of themselves could be "Free cookie", or a receipt.
+    """
+
+    def __init__(self, family: Sequence[Customer], *, sure: bool) -> None:
+        self.sure = sure
         self._known = [folded for one in family for text in (one.name, one.email, one.phone) if (folded := _folded(text))]
         whole = [_folded(text) for one in family for text in (one.email, one.phone)]
         whole += [_folded(one.name) for one in family if len(one.name.strip()) >= LONG_NAME]
@@ -71,13 +75,15 @@ class Naming:
         """In any other text."""
         return bool(self._whole and self._whole.search(_folded(text))) or self._dialled(text)
 
-    def left_of(self, text: str, *, theirs: bool = False, told: bool = False) -> str:
+    def left_of(self, text: str, *, theirs: bool = False, told: bool = False, relied: bool = False) -> str:
         """What is left of a text: nothing of one that is ``theirs`` and names them; of any other all but the name, or "…".
 
-        A text that many are ``told`` keeps a short name: there it is a word.
+        A text that many are ``told`` keeps a short name: there it is a word. One on which others ``relied`` keeps what is not sure.
         """
         if theirs:
             return "" if self.theirs(text) else text
+        if relied and not self.sure:
+            return text
         said = unicodedata.normalize("NFC", text)
         for pattern in (self._spelt, None if told else self._brief):
             said = pattern.sub("…", said) if pattern else said
@@ -96,10 +102,12 @@ class Naming:
 class Forgetting(Conversing):
     """See app.store.Store."""
 
-    async def forget(self, customer: Customer, *, at: datetime, also: Sequence[Customer] = (), rows: Sequence[Row] = ()) -> None:
+    async def forget(
+        self, customer: Customer, *, at: datetime, also: Sequence[Customer] = (), sure: bool = True, rows: Sequence[Row] = ()
+    ) -> None:
         """See app.store.Store. What names them is looked for first, so that nobody waits for the search; then all of it goes at once."""
         family = (customer, *also)
-        naming = Naming(family)
+        naming = Naming(family, sure=sure)
         ids = await self._read(self._theirs([one.id for one in family]), heavy=True)
         named = [(text[0], text[1], await self._named(text, customer, ids, naming)) for text in TEXTS]
         named.append(("reservation", "body", await self._held_for(customer, ids, naming)))
@@ -119,7 +127,7 @@ class Forgetting(Conversing):
             )
             for one in sorted(family, key=lambda one: one.id)
         ]
-        await self._write(self._forget(family, left, named, theirs=theirs, kept=kept, ruled=ruled, unit=with_rows(rows)))
+        await self._write(self._forget(family, left, named, theirs=theirs, naming=naming, kept=kept, ruled=ruled, unit=with_rows(rows)))
         await self._wipe()
 
     def _theirs(self, people: list[UUID]) -> Talk[frozenset[UUID]]:
@@ -135,7 +143,7 @@ class Forgetting(Conversing):
         table, column, whose = text
         found: Texts = {}
         async for key, said, owner in self._each(f"{column}, {whose}", f"{table} WHERE {column} <> ''", customer, UUID(int=0)):
-            left = naming.left_of(said, theirs=owner is not None and as_id(owner) in ids)
+            left = naming.left_of(said, theirs=owner is not None and as_id(owner) in ids, relied=table == "sale")
             if left != said:
                 found.setdefault("" if column == UNIQUE else left, []).append(as_id(key))
         return found
@@ -145,7 +153,7 @@ class Forgetting(Conversing):
         found: Texts = {}
         async for key, body in self._each("body", """reservation WHERE body NOT LIKE '%"receipt":""%'""", customer, UUID(int=0)):
             held = RESERVATION.read((body,))
-            left = naming.left_of(held.receipt, theirs=not ids.isdisjoint(held.coupon_ids))
+            left = naming.left_of(held.receipt, theirs=not ids.isdisjoint(held.coupon_ids), relied=True)
             if left != held.receipt:
                 found.setdefault(RESERVATION.row(replace(held, receipt=left))[-1], []).append(as_id(key))
         return found
@@ -165,7 +173,7 @@ class Forgetting(Conversing):
         about, found = re.compile("|".join(map(str, ids))), []
         async for key, body in self._each("body", "kept WHERE status > 0", customer, 0):
             said = bytes(body).decode(errors="replace")
-            if about.search(said) or naming.anywhere(said):
+            if about.search(said) or (naming.sure and naming.anywhere(said)):
                 found.append(key)
         return found
 
@@ -211,11 +219,12 @@ class Forgetting(Conversing):
         named: Sequence[tuple[str, str, Texts]],
         *,
         theirs: frozenset[str],
+        naming: Naming,
         kept: list[int],
         ruled: Sequence[tuple[str, UUID]],
         unit: Ready,
     ) -> Talk[None]:
-        known, naming = {one.id: one for one in family}, Naming(family)
+        known = {one.id: one for one in family}
         for one in left:
             held = yield Ask(self._say.held(CUSTOMER), (one.id,))
             if not held or CUSTOMER.read(held[0]) != known[one.id]:
@@ -258,17 +267,17 @@ def _unnamed(body: dict[str, Any], theirs: frozenset[str], cards: Sequence[str],
     """
     changed: dict[str, Any] = {}
     rules, message = body.get("rules") or {}, body.get("message")
-    if naming.itself(rules.get("text") or ""):
+    alone = bool(rules.get("cards")) and theirs.issuperset(rules["cards"])
+    if naming.sure and naming.itself(rules.get("text") or ""):
         changed["rules"] = rules | {"text": "", "cards": cards}
     for field in NAMED:
         said = body.get(field) or ""
-        if (left := naming.left_of(said)) != said:
+        if (left := naming.left_of(said, relied=not alone)) != said:
             changed[field] = left
     if (lines := body.get("first")) and (left_lines := _left_of(lines, naming)) != lines:
         changed["first"] = left_lines
     if message:
-        alone = bool(rules.get("cards")) and theirs.issuperset(rules["cards"])
-        by = [[language, naming.left_of(said, told=not alone)] for language, said in message["by"]]
+        by = [[language, naming.left_of(said, told=not alone, relied=not alone)] for language, said in message["by"]]
         if by != message["by"]:
             changed["message"] = {"by": by}
     return changed

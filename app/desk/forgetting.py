@@ -14,8 +14,8 @@ async def forget(desk: Desk, business: Business, customer_id: UUID, *, by: UUID 
 
     Their cards are left first, so that no phone shows one that works while nobody knows any more whose it is; then the person goes;
     then the phones are told once more, and get a card without a name. Whatever crashes in between is done by doing it again. What was
-    redeemed, earned and counted stays as it was. Who is merged with somebody at that moment is forgotten with them. Raises NotFound,
-    also for one who is forgotten already.
+    redeemed, earned and counted stays as it was. Who is merged with somebody at that moment is forgotten with them. A customer's own word
+    for who they are takes nothing out of what others are told, or of their receipts. Raises NotFound, also for who is forgotten already.
     """
     for _ in range(ATTEMPTS):
         life = await desk.store.life(business.id, customer_id)
@@ -27,7 +27,7 @@ async def forget(desk: Desk, business: Business, customer_id: UUID, *, by: UUID 
         person, *also = life.family
         line = (audit.line(desk, by, "customer.erased", person, None),) if by is not None else ()
         try:
-            await desk.store.forget(person, at=desk.world.now(), also=also, rows=line)
+            await desk.store.forget(person, at=desk.world.now(), also=also, sure=by is not None, rows=line)
         except Lost:
             now = await desk.store.customer(business.id, customer_id)
             if now and now.merged_into and not person.merged_into:

@@ -106,7 +106,9 @@ class Customers(Protocol):
         """Make two customers one, all of it or nothing. Raises Lost if a customer or a card is not as it was seen, and Duplicate."""
         ...
 
-    async def forget(self, customer: Customer, *, at: datetime, also: Sequence[Customer] = (), rows: Sequence[Row] = ()) -> None:
+    async def forget(
+        self, customer: Customer, *, at: datetime, also: Sequence[Customer] = (), sure: bool = True, rows: Sequence[Row] = ()
+    ) -> None:
         """Nothing is known of a person any more but what they did; rows are recorded with that. For good.
 
         ``also`` are those who were merged into them, and who are the same person under other names. Raises Lost if they are not (all
@@ -114,6 +116,7 @@ class Customers(Protocol):
 
         Of the customer's row their language, when they joined and ``erased_at`` are left. Their contacts go; reasons, refused texts
         and kept answers that name them are blanked, and whoever asks for such an answer again is told that it is gone. A rule of a
-        segment or a campaign that is their name, address or number loses it, and means nobody.
+        segment or a campaign that is their name, address or number loses it, and means nobody. Unless it is ``sure`` that these are
+        names, what is told to others, and the receipts and answers of others, stay as they are.
         """
         ...

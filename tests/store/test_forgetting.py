@@ -206,3 +206,21 @@ async def test_a_name_that_is_also_a_word_goes_from_what_is_written_and_stays_in
         alone, everybody = await store.campaigns(shop.business.id)
         assert (alone.name, alone.message) == ("To …", text(en="See you, …", vi="… gặp nhé"))
         assert (everybody.name, everybody.message) == ("To all", text(en="See you, Mai", vi="Mai gặp nhé"))
+
+
+async def test_who_calls_themselves_a_free_cookie_and_is_forgotten_takes_no_word_from_others(sqlite_url: str) -> None:
+    async with open_shop(sqlite_url) as shop:
+        store, minh = shop.desk.store, await shop.sign_in("Minh")
+        card = await shop.join("Hoa")
+        bought = {"action": "accrue", "transaction_id": "T-10023", "card": card["number"], "receipt": "R-10023"}
+        first = await shop.post("till", bought)
+        said = {"name": "For Golden", "message.en": "Your free cookie waits", "message.vi": "Bánh quy đây", "text": ""}
+        assert (await minh.post("/campaigns", data=said)).status_code == 303
+        assert (await minh.post("/segments", data={"name": "One", "text": "Golden"})).status_code == 303
+        before = await store.campaigns(shop.business.id), await store.segments(shop.business.id)
+        for name in ("Free cookie", "Golden", "R-10023", "T-10023", "accepted"):
+            who = await shop.join(name)
+            await forgetting.forget(shop.desk, shop.business, UUID(who["customer_id"]), by=None)
+        assert (await store.campaigns(shop.business.id), await store.segments(shop.business.id)) == before
+        assert (await shop.post("till", bought)).content == first.content
+        assert (await shop.post("returns", {"receipt": "R-10023"})).status_code == 201
