@@ -73,13 +73,17 @@ class Strict(MsgspecDTO[T]):
 
     def decode_bytes(self, value: bytes) -> Any:
         """The body as its Struct. Raises InvalidRequest naming the place and the mistake, WrongMediaType for what says it is no JSON."""
-        kind = self.asgi_connection.headers.get("content-type", JSON)
-        if kind.partition(";")[0].strip().lower() != JSON:
+        if not _is_json(self.asgi_connection):
             raise WrongMediaType(accepted=JSON)
         try:
             return msgspec.json.decode(value, type=self.model_type)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise InvalidRequest(errors=str(error)) from None
+
+
+def _is_json(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
+    """Whether the body is said to be JSON, or nothing is said of it."""
+    return connection.headers.get("content-type", JSON).partition(";")[0].strip().lower() == JSON
 
 
 def bare(status: int, headers: dict[str, str] | None = None) -> Response[Any]:
@@ -186,7 +190,7 @@ async def once(
     desk, caller = desk_of(request), caller_of(request)
     if not (0 < len(key) <= LONGEST_KEY and key.isprintable()):  # what a body names is no header, with its quotes and commas
         key = key_of(request.headers.getall("idempotency-key", []))
-    digest = hashlib.sha256(b"\0".join((request.method.encode(), request.scope["path"].encode(), await request.body()))).digest()
+    digest = hashlib.sha256(b"\0".join((request.method.encode(), request.scope["path"].encode(), await _said(request)))).digest()
     in_flight: set[tuple[object, str]] = request.app.state.in_flight
     mine = (caller.person.counter_id, key)
     if mine in in_flight:
@@ -223,6 +227,17 @@ async def once(
     finally:
         in_flight.discard(mine)
     return Response(answering.body, status_code=answering.status, media_type="application/json")
+
+
+async def _said(request: Ask) -> bytes:
+    """What a body says, however it is written: a till that puts a request together anew need not put its fields in the same order."""
+    body = await request.body()
+    if not _is_json(request):
+        return body
+    try:
+        return msgspec.json.encode(msgspec.json.decode(body), order="deterministic")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # there is none, and the call takes none
+        return body
 
 
 def _again(kept: Kept, digest: bytes) -> Response[bytes]:
@@ -277,8 +292,10 @@ def of_http(request: Ask, error: HTTPException) -> Problem:  # noqa: PLR0911 (a 
     """What Litestar itself refuses, in our words."""
     match error:
         case ValidationException():
-            where = [f"{one.get('key', 'body')}: {one.get('message', '')}" for one in error.extra or [] if isinstance(one, dict)]
-            return InvalidRequest(errors="; ".join(where) or error.detail)
+            where = {one.get("key", "body"): one.get("message", "") for one in error.extra or [] if isinstance(one, dict)}
+            if "data" in where:  # what it is must be read, says Litestar, and nothing came
+                return InvalidRequest(errors="the body is empty: send at least {}")
+            return InvalidRequest(errors="; ".join(f"{name}: {what}" for name, what in where.items()) or error.detail)
         case NotFoundException():
             return NotFound(what=N_("address"))
         case MethodNotAllowedException():

@@ -167,6 +167,22 @@ async def test_an_idempotency_key_is_a_quoted_string_or_bare(shop: Shop) -> None
         assert (refused.status_code, refused.json()["word"]) == (400, "idempotency_key_missing"), keys_
 
 
+async def test_a_request_put_together_anew_is_the_same_in_whatever_order_its_fields_stand(shop: Shop) -> None:
+    card = await shop.join()
+    headers = {**shop.headers("An"), "Idempotency-Key": "sale-1", "Content-Type": "application/json"}
+    path = f"/api/v1/cards/{card['id']}/earnings"
+    first, *again = [
+        await shop.client.post(path, content=body, headers=headers)
+        for body in ('{"count": 1, "receipt": "R-1"}', '{"receipt":"R-1","count":1}', '{\n"receipt": "\\u0052-1", "count": 1}')
+    ]
+    assert [(one.status_code, one.content) for one in again] == [(201, first.content)] * 2
+    for other in ('{"count": 1, "receipt": "R-2"}', '{"count": 1}', '{"count": 1, "receipt": "R-1"', "", "[" * 5000):
+        assert (await shop.client.post(path, content=other, headers=headers)).status_code in (400, 422), other
+    nothing = await shop.client.post(path, content="", headers={**headers, "Idempotency-Key": "sale-2"})
+    assert nothing.json()["facts"]["errors"] == "the body is empty: send at least {}"
+    assert (await shop.get(f"cards/{card['id']}")).json()["balance"] == 1
+
+
 @BOTH
 async def test_what_became_of_a_request_is_told_to_its_own_key_only(shop: Shop) -> None:
     code = await shop.cookie()
