@@ -514,7 +514,7 @@ async def stay(*, database: str | None, port: int) -> int:
                 for one in tries:
                     print(f"# {one.what}\n{one.command}\n")
                 print(f"A key, live:             {stage.till.secret}\nA key of test mode:      {stage.test_key}\n")
-                print("Ctrl-C ends the demo and forgets everything.", flush=True)
+                print("Ctrl-C ends the demo" + (" and forgets everything." if database is None else "; the database stays."), flush=True)
                 await asyncio.Event().wait()
     return 0
 
