@@ -95,6 +95,19 @@ async def test_guesses_that_come_all_at_once_all_count(shop: Shop, door: httpx.A
     assert sorted(one.status_code for one in answers) == [401] * 5 + [429] * 7
 
 
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),  # as a socket for both kinds says it: else all of them would be one
+        ("2001:db8::1:2:3:4", "2001:db8::/64"),
+        ("", ""),
+    ],
+)
+def test_guesses_are_counted_for_what_one_connection_is_given(address: str, network: str) -> None:
+    assert signing_in.network(address) == network
+
+
 async def test_one_address_may_not_try_the_accounts_of_everybody(door: httpx.AsyncClient) -> None:
     statuses = [(await tried(door, f"{n}@example.com", "wrong")).status_code for n in range(22)]
     assert statuses == [401] * 20 + [429] * 2
