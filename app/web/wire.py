@@ -336,16 +336,12 @@ def on_http(request: Ask, error: HTTPException) -> Response[bytes]:
 
 def _written(problem_of: Callable[[Ask, Any], Problem]) -> Callable[[Ask, Any], Response[bytes]]:
     def handler(request: Ask, error: Any) -> Response[bytes]:
-        return answer(request, problem_of(request, error))
+        return on_problem(request, problem_of(request, error))
 
     return handler
 
 
-HANDLERS: Final[dict[int | type[Exception], Any]] = {
-    **{kind: _written(problem_of) for kind, problem_of in PROBLEMS.items()},
-    Problem: on_problem,
-    HTTPException: on_http,
-}
+HANDLERS: Final[dict[int | type[Exception], Any]] = {kind: _written(problem_of) for kind, problem_of in PROBLEMS.items()}
 
 
 # --- Passes on the wire ---
