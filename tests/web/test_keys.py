@@ -76,9 +76,13 @@ async def test_every_secret_that_does_not_work_has_the_same_answer(shop: Shop) -
 
 
 async def test_who_tries_secret_after_secret_must_wait_and_nobody_whose_key_is_right(shop: Shop) -> None:
-    assert (await shop.get("me")).status_code == 200
+    browser, place, closed = await shop.sign_in("Lan"), shop.locations["Thảo Điền"], shop.secrets["An in Thảo Điền"]
+    assert [(await ask(shop, one)).status_code for one in (shop.secrets["An"], closed)] == [200, 200]
+    assert (await browser.post(f"/locations/{place.id}/close")).status_code == 303
+    assert (await ask(shop, closed)).status_code == 401
     for number in range(limiting.GUESSES):
         assert (await ask(shop, f"{keys.LIVE}{number}")).status_code == 401
+    assert (await ask(shop, closed)).status_code == 429, "it does not work now, so it is a guess as any other"
     refused = await ask(shop, keys.LIVE + "one more")
     assert (refused.status_code, refused.json()["word"], refused.headers["retry-after"]) == (429, "too_many_guesses", "1")
     assert (await shop.get("me")).status_code == 200
