@@ -40,7 +40,7 @@ class RateLimited(Problem):
 
     word = "rate_limited"
     title = N_("Too many requests")
-    sentence = N_("This key may ask {most} times a minute. Ask again in {retry_after} seconds.")
+    sentence = N_("This key may ask {most} times a minute. Ask again in {retry_after} s.")
 
 
 class InvalidRequest(Problem):
