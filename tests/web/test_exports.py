@@ -12,6 +12,7 @@ import pytest
 from shop import Shop, application
 
 from app import history
+from app.desk import importing
 from app.desk.lines import COLUMNS, armed, defused
 from app.errands import Errands
 
@@ -143,6 +144,14 @@ async def test_the_same_files_brought_by_two_at_once_come_in_once(shop: Shop, el
         assert sum(one["done"] for one in said) == sum(one["skipped"] for one in said) == len(rows(file))
         assert await export(elsewhere, what) == file or what == "coupons"
     assert await export(elsewhere, "coupons") == await export(shop, "coupons")
+
+
+async def test_who_brings_a_hundred_files_waits_longer_with_each_and_holds_nobody_up(shop: Shop) -> None:
+    await bring(shop, "customers", b"customer_id,joined_at\r\n1,2\r\n")
+    made = [(await bring(shop, "events", b"event_id,type,at\r\n1,2,3\r\n")).json()["id"] for _ in range(9)]
+    found = await shop.desk.store.errand(shop.business.id, UUID(made[0]))
+    assert found
+    assert await importing.portion(shop.desk, found[0], None) == 10 * importing.WAIT
 
 
 async def test_a_used_coupon_waits_for_its_redemption_and_is_not_given_twice(shop: Shop, elsewhere: Shop) -> None:
