@@ -258,7 +258,7 @@ def _so_far(portion: Portion | None) -> SoFar:
 
 
 async def portion(desk: Desk, errand: Errand, last: Portion | None) -> Portion | timedelta:
-    """The next portion of an import: a sheet (app.errands). None, as long as what its lines name is still being brought in."""
+    """The next portion of an import: a sheet (app.errands); or how long it rests, while what its lines name is still being brought in."""
     about, been = _about(errand), _so_far(last)
     if last is None and (wait := await _too_early(desk, errand, about.what)):
         return wait
