@@ -1,6 +1,6 @@
 """One right to one offer: redeem it, look it up, take it back, honour it late. One rule, one order, for every channel."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
@@ -234,15 +234,22 @@ def not_held(state: Ended, until: datetime) -> NotHeld:
     return NotHeld(state=state, until=until, why=why)
 
 
-def hold_until(wanted: timedelta, *, now: datetime, began: datetime | None) -> datetime:
-    """Until when a till may hold a coupon that it began to hold then (within twice LONGEST_HOLD), and has perhaps let go since.
+def hold_until(wanted: timedelta, *, now: datetime, held: Iterable[tuple[datetime, datetime]]) -> datetime:
+    """Until when a till may hold a coupon that it has held from then to then: of any two LONGEST_HOLD in a row one at the most.
 
-    So no till holds one for ever by holding it anew: after LONGEST_HOLD it is free for as long. Raises HeldTooLong.
+    So no till holds one for ever by holding it anew, and who let it go for a customer that comes back may hold it again.
+    Raises HeldTooLong.
     """
-    until = now + wanted if began is None else min(now + wanted, began + LONGEST_HOLD)
-    if began is not None and until < now + SHORTEST_HOLD:
-        raise HeldTooLong(again_at=began + 2 * LONGEST_HOLD)
-    return until
+    spans = sorted((max(since, now - 2 * LONGEST_HOLD), until) for since, until in held if until > now - 2 * LONGEST_HOLD)
+    left = LONGEST_HOLD - sum([until - since for since, until in spans], timedelta())
+    if left >= SHORTEST_HOLD:
+        return now + min(wanted, left)
+    lacking, again_at = SHORTEST_HOLD - left, now
+    for since, until in spans:  # as they fall out of what is looked at
+        if lacking > timedelta():
+            again_at = min(since + lacking, until) + 2 * LONGEST_HOLD
+            lacking -= until - since
+    raise HeldTooLong(again_at=again_at)
 
 
 def after(presented: Presented, before: Collection[Redemption]) -> Presented:

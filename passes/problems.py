@@ -171,7 +171,9 @@ class HeldTooLong(Problem):
 
     word = "held_too_long"
     title = N_("Held long enough")
-    sentence = N_("This till has held this coupon for 15 minutes, and may hold it again from {again_at}. It can be redeemed now.")
+    sentence = N_(
+        "This till has held this coupon for 15 of the last 30 minutes, and may hold it again from {again_at}. It can be redeemed now."
+    )
     say = N_("Let us use this reward now, or another time.")
 
 

@@ -49,14 +49,17 @@ class Tills(Cards):
             ORDER BY r.at DESC, r.id DESC LIMIT {query.given(limit)}"""
         return [RESERVATION.read(row) for row in await self._read(just(query.ask(text)))]
 
-    async def held_since(self, business_id: UUID, key_id: UUID, coupon_ids: Sequence[UUID], *, since: datetime) -> Mapping[UUID, datetime]:
+    async def held_by_key(self, business_id: UUID, key_id: UUID, coupon_ids: Sequence[UUID], *, since: datetime) -> Sequence[Reservation]:
         """See app.store.Store."""
+        held = [one.id for one in await self._naming(business_id, coupon_ids, since) if one.key_id == key_id]
+        return await self._naming(business_id, held, since) if held else ()
+
+    async def _naming(self, business_id: UUID, ids: Sequence[UUID], since: datetime) -> Sequence[Reservation]:
         query = Query(self._dialect)
         mine = f"r.business_id = {query.given(business_id)} AND r.at > {query.given(checked(since))}"
-        of = " OR ".join([f"r.body LIKE {query.given(f'%{one}%')}" for one in coupon_ids])
-        text = f"SELECT {RESERVATION.select('r')} FROM reservation AS r WHERE {mine} AND ({of}) ORDER BY r.at DESC"
-        found = [RESERVATION.read(row) for row in await self._read(just(query.ask(text)), heavy=True)]
-        return {one: held.at for held in found if held.key_id == key_id for one in held.coupon_ids}
+        of = " OR ".join([f"r.body LIKE {query.given(f'%{one}%')}" for one in ids])
+        text = f"SELECT {RESERVATION.select('r')} FROM reservation AS r WHERE {mine} AND ({of})"
+        return [RESERVATION.read(row) for row in await self._read(just(query.ask(text)), heavy=True)]
 
     async def lapsed(self, offer_id: UUID, *, now: datetime, limit: int = 100) -> Sequence[Coupon]:
         """See app.store.Store."""

@@ -140,8 +140,9 @@ async def holding(desk: Desk, caller: Caller, *, language: str, after: Place | N
 async def _as_long(desk: Desk, caller: Caller, ones: Sequence[One], wanted: timedelta, now: datetime) -> tuple[tuple[One, ...], datetime]:
     """The same, without what this till has held for too long already; and until when it may hold all of them."""
     ids = [one.presented.coupon.id for one in ones if isinstance(one, Good)]
-    key_id, since = caller.person.counter_id, now - 2 * LONGEST_HOLD
-    began = await desk.store.held_since(caller.business.id, key_id, ids, since=since) if ids else {}
+    key_id, since = caller.person.counter_id, now - 3 * LONGEST_HOLD
+    rows = await desk.store.held_by_key(caller.business.id, key_id, ids, since=since) if ids else ()
+    released = {one.releases: one.at for one in rows}
     until = now + wanted
     judged: list[One] = []
     for one in ones:
@@ -149,7 +150,8 @@ async def _as_long(desk: Desk, caller: Caller, ones: Sequence[One], wanted: time
         if isinstance(one, Good):
             coupon = one.presented.coupon
             try:
-                until = min(until, hold_until(wanted, now=now, began=began.get(coupon.id)))
+                held = [(row.at, min(released.get(row.id, row.until), now)) for row in rows if coupon.id in row.coupon_ids]
+                until = min(until, hold_until(wanted, now=now, held=held))
             except HeldTooLong as problem:
                 judged[-1] = Bad(code=one.code, problem=problem, coupon=coupon)
     return tuple(judged), until

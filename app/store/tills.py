@@ -25,8 +25,8 @@ class Tills(Protocol):
         """The reservations that hold a coupon now, the newest first, after (older than) a place."""
         ...
 
-    async def held_since(self, business_id: UUID, key_id: UUID, coupon_ids: Sequence[UUID], *, since: datetime) -> Mapping[UUID, datetime]:
-        """When the key first held each of these coupons (one at least) after then, if it did; perhaps of others, too."""
+    async def held_by_key(self, business_id: UUID, key_id: UUID, coupon_ids: Sequence[UUID], *, since: datetime) -> Sequence[Reservation]:
+        """What the key has reserved after then with one of these coupons (one at least) in it, and the rows that released that."""
         ...
 
     async def lapsed(self, offer_id: UUID, *, now: datetime, limit: int = 100) -> Sequence[Coupon]:

@@ -470,16 +470,24 @@ def test_what_is_held_is_judged_by_the_moment_of_the_hold_and_by_nobody_elses() 
     assert isinstance(outcome(honour, shown, now=NOON + 2 * MINUTE), Reserved)
 
 
-def test_a_till_holds_a_coupon_for_fifteen_minutes_in_all_and_then_lets_it_go_for_as_long() -> None:
-    def until(now: datetime, minutes: int = 10, began: datetime | None = NOON) -> datetime | Problem:
-        return outcome(coupons.hold_until, minutes * MINUTE, now=now, began=began)
+def test_of_any_half_hour_a_till_holds_a_coupon_for_fifteen_minutes_at_the_most() -> None:
+    def until(now: int, *held: tuple[int, int], wanted: int = 10) -> int | Problem:
+        """From the minutes of an hour to the minute, or the problem."""
+        spans = [(NOON + since * MINUTE, NOON + end * MINUTE) for since, end in held]
+        ends = outcome(coupons.hold_until, wanted * MINUTE, now=NOON + now * MINUTE, held=spans)
+        return ends if isinstance(ends, Problem) else (ends - NOON) // MINUTE
 
-    assert until(NOON, began=None) == NOON + 10 * MINUTE
-    assert until(NOON + 3 * MINUTE) == NOON + 13 * MINUTE
-    assert until(NOON + 6 * MINUTE) == until(NOON + 14 * MINUTE) == NOON + 15 * MINUTE
-    refused = until(NOON + 14 * MINUTE + timedelta(seconds=1))
-    assert isinstance(refused, HeldTooLong)
-    assert refused.facts == {"again_at": NOON + 30 * MINUTE}
+    assert until(0) == 10
+    assert until(1, (0, 1)) == 11
+    assert until(10, (0, 10)) == until(14, (0, 10), wanted=1) == 15
+    assert until(20, (0, 1)) == 30  # let go at once: the customer who comes back finds it held again
+    assert until(38, (0, 15)) == 46  # seven of these fifteen are half an hour ago or less
+    assert until(45, (0, 15)) == 55
+    for held, again in (((0, 15),), 31), (((0, 10), (11, 16)), 31), (((0, 1), (2, 16)), 31), (((0, 1), (1, 2), (2, 16)), 32):
+        refused = until(16, *held)
+        assert isinstance(refused, HeldTooLong)
+        assert refused.facts == {"again_at": NOON + again * MINUTE}
+        assert until(again, *held) == again + 1
 
 
 def test_what_is_redeemed_in_front_counts_for_the_limits_of_what_comes_after() -> None:
