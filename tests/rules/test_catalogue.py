@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from babel.messages.catalog import Catalog
-from babel.messages.pofile import read_po
+from babel.messages.pofile import normalize, read_po
 from jinja2 import Environment, nodes
 
 import app.problems  # noqa: F401 (its problems are subclasses too)
@@ -211,3 +211,17 @@ def test_a_fact_is_never_taken_for_a_sentence() -> None:
     words = Words({"vi": {"Hello {name}": "Chào {name}", "Points": "Điểm"}})
     assert words.said("vi", "Hello {name}", name="{name} Points {0}") == "Chào {name} Points {0}"
     assert words.said("vi", "Hello {name}", name="Points", language="x", msgid="y") == "Chào Points"
+
+
+def renew(path: Path) -> None:
+    """Put sentences that a catalogue lacks at its end, and say which of its own nobody says any more."""
+    translated, sentences = {str(entry.id) for entry in catalogue(path)}, marked()
+    with path.open("a", encoding="utf-8") as file:
+        file.writelines(f'\nmsgid {normalize(one, width=1000)}\nmsgstr ""\n' for one in sentences if one not in translated)
+    for one in sorted(translated - set(sentences) - {""}):
+        print(f"{path.relative_to(ROOT)}: nobody says any more: {one}")  # noqa: T201 (who asks for it reads it)
+
+
+if __name__ == "__main__":
+    for each in CATALOGUES:
+        renew(each)
