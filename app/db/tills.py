@@ -51,14 +51,18 @@ class Tills(Cards):
 
     async def held_by_key(self, business_id: UUID, key_id: UUID, coupon_ids: Sequence[UUID], *, since: datetime) -> Sequence[Reservation]:
         """See app.store.Store."""
-        held = [one.id for one in await self._naming(business_id, coupon_ids, since) if one.key_id == key_id]
-        return await self._naming(business_id, held, since) if held else ()
-
-    async def _naming(self, business_id: UUID, ids: Sequence[UUID], since: datetime) -> Sequence[Reservation]:
         query = Query(self._dialect)
         mine = f"r.business_id = {query.given(business_id)} AND r.at > {query.given(checked(since))}"
-        of = " OR ".join([f"r.body LIKE {query.given(f'%{one}%')}" for one in ids])
+        of = " OR ".join([f"r.body LIKE {query.given(f'%{one}%')}" for one in coupon_ids])
         text = f"SELECT {RESERVATION.select('r')} FROM reservation AS r WHERE {mine} AND ({of})"
+        found = [RESERVATION.read(row) for row in await self._read(just(query.ask(text)), heavy=True)]
+        return [one for one in found if one.key_id == key_id]
+
+    async def reservations(self, business_id: UUID, ids: Sequence[UUID]) -> Sequence[Reservation]:
+        """See app.store.Store."""
+        query = Query(self._dialect)
+        mine = f"r.business_id = {query.given(business_id)} AND r.id {query.listed(ids)}"
+        text = f"SELECT {RESERVATION.select('r')} FROM reservation AS r WHERE {mine}"
         return [RESERVATION.read(row) for row in await self._read(just(query.ask(text)), heavy=True)]
 
     async def lapsed(self, offer_id: UUID, *, now: datetime, limit: int = 100) -> Sequence[Coupon]:

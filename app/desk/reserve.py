@@ -142,7 +142,8 @@ async def _as_long(desk: Desk, caller: Caller, ones: Sequence[One], wanted: time
     ids = [one.presented.coupon.id for one in ones if isinstance(one, Good)]
     key_id, since = caller.person.counter_id, now - 3 * LONGEST_HOLD
     rows = await desk.store.held_by_key(caller.business.id, key_id, ids, since=since) if ids else ()
-    released = {one.releases: one.at for one in rows}
+    let_go = await desk.store.reservations(caller.business.id, [_release_of(one.id) for one in rows]) if rows else ()
+    released = {one.releases: one.at for one in let_go}
     until = now + wanted
     judged: list[One] = []
     for one in ones:

@@ -26,7 +26,11 @@ class Tills(Protocol):
         ...
 
     async def held_by_key(self, business_id: UUID, key_id: UUID, coupon_ids: Sequence[UUID], *, since: datetime) -> Sequence[Reservation]:
-        """What the key has reserved after then with one of these coupons (one at least) in it, and the rows that released that."""
+        """What the key has reserved after then with one of these coupons (one at least) in it."""
+        ...
+
+    async def reservations(self, business_id: UUID, ids: Sequence[UUID]) -> Sequence[Reservation]:
+        """Those of these reservations that there are."""
         ...
 
     async def lapsed(self, offer_id: UUID, *, now: datetime, limit: int = 100) -> Sequence[Coupon]:

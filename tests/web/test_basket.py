@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 from databases import BOTH
 from msgspec.structs import replace
@@ -321,6 +321,18 @@ async def test_no_till_holds_a_coupon_for_ever_and_another_till_lets_go_nothing(
     assert fourth.status_code == 201
     assert (await shop.redeem(coupon.code, who="Till 1")).json()["word"] == "reserved"
     assert (await shop.post("redemptions", {"reservation_id": fourth.json()["id"]}, who="Till 3")).status_code == 201
+
+
+async def test_a_till_that_holds_and_lets_go_in_a_loop_may_hold_again(shop: Shop) -> None:
+    (coupon,) = await cookies(shop, 1)
+    first = (await shop.post("reservations", of(coupon))).json()
+    assert (await shop.post(f"reservations/{first['id']}/release")).status_code == 200
+    held = await shop.desk.store.reservation(shop.business.id, UUID(first["id"]))
+    assert held is not None
+    again = [replace(held, id=shop.desk.world.new_id()) for _ in range(1500)]
+    let_go = [replace(one, id=uuid5(one.id, "released"), coupon_ids=(), releases=one.id) for one in again]
+    await shop.desk.commit(shop.clock(), rows=(*again, *let_go))
+    assert (await shop.post("reservations", of(coupon))).status_code == 201
 
 
 async def test_the_counter_says_that_a_coupon_is_held(shop: Shop) -> None:
