@@ -1,8 +1,13 @@
 /** Reads codes out of pictures, in a thread of its own: a picture comes in, the texts in it go out (the nearest to the middle first). */
 import { BarcodeDetector, prepareZXingModule } from "/static/vendor/barcode-detector/ponyfill.js";
 
-// Without this it would fetch itself from somebody else's server.
-prepareZXingModule({ overrides: { locateFile: () => "/static/vendor/zxing-wasm/zxing_reader.wasm" } });
+// It would fetch itself from somebody else's server, and complain aloud when the network goes meanwhile.
+const reader = (imports, ready) =>
+  WebAssembly.instantiateStreaming(fetch("/static/vendor/zxing-wasm/zxing_reader.wasm"), imports).then(
+    ({ instance }) => ready(instance),
+    () => tell(false),
+  );
+prepareZXingModule({ overrides: { instantiateWasm: reader } });
 const codes = new BarcodeDetector({ formats: ["qr_code"] });
 const others = ["code_128", "pdf417", "aztec"].map((format) => new BarcodeDetector({ formats: [format] }));
 let turn = 0;

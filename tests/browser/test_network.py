@@ -94,6 +94,18 @@ async def test_who_stops_trying_is_told_that_nobody_knows_and_presents_again_lat
     await sees(page, "given", code)
 
 
+async def test_a_scanner_that_could_not_be_had_is_tried_again_and_nothing_is_complained_of(visit: Visit) -> None:
+    code = await visit.coupon()
+    page = await visit.counter("An", open_=False)
+    visit.forgive("ERR_FAILED")
+    await page.route("**/zxing_reader.wasm", lambda route: route.abort(), times=1)
+    await page.goto("/counter")
+    await expect(page.locator("#camera[data-scanner=broken]")).to_be_attached()
+    await camera_is_on(page)
+    visit.camera.sees(camera.on_a_screen(code))
+    await sees(page, "given", code)
+
+
 async def test_a_code_that_is_typed_before_the_page_is_ready_stands_in_no_address(visit: Visit) -> None:
     code = await visit.coupon()
     page = await visit.counter("An", open_=False)
