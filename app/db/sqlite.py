@@ -98,7 +98,7 @@ class SQLiteStore(DatabaseStore):
         await self._lane.close()
         self._thread.shutdown()
         await self._engine.close()
-        self._end_turn()
+        await asyncio.sleep(0)  # the last turn ends
         with self._heavy_lock:
             for database in (self._reader, self._heavy, self._writer):
                 database.close()

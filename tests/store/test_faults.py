@@ -103,6 +103,16 @@ async def test_another_process_may_write_to_the_file_and_units_wait_for_it(sqlit
     await store.close()
 
 
+async def test_a_house_that_closes_after_its_last_answer_complains_of_nothing(sqlite_url: str) -> None:
+    store = await open_store(sqlite_url, queue=10)
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    assert await store.card_facts(key="x") is None
+    await store.close()
+    await asyncio.sleep(0)
+    assert complaints == []
+
+
 async def test_a_full_disk_refuses_units_and_an_emptier_one_takes_them(sqlite_url: str) -> None:
     store = await open_store(sqlite_url, queue=100)
     cafe = await Cafe(store).open()
