@@ -76,8 +76,9 @@ class _Refused(Exception):
 async def filled_in(request: Ask, form: type[F]) -> F:
     """What somebody filled in, each field by its type. Raises Wrong, which is an InvalidRequest where the page does not catch it.
 
-    A text in several languages is ``Words`` or ``Prose``, money ``Money``; a tuple takes every value of its name, a Struct the
-    fields ``name.field``, a tuple of Structs ``name.0.field``, ``name.1.field``, … without those rows that are quite empty.
+    A text in several languages is ``Words`` or ``Prose``, money ``Money``; a tuple takes every value of its name (with a ``min_length``
+    at least one), a Struct the fields ``name.field``, a tuple of Structs ``name.0.field``, ``name.1.field``, … without those rows that are
+    quite empty.
     """
     typed = await typed_in(request)
     errors: dict[str, _Refused] = {}
@@ -166,7 +167,10 @@ class _Reader:
         if inner is Text:
             return self._text(name, limits)
         if get_origin(inner) is tuple:
-            return self._several(name, get_args(inner)[0])
+            several = self._several(name, get_args(inner)[0])
+            if limits is not None and len(several) < (limits.min_length or 0):
+                raise _Refused(N_("Choose at least one."))
+            return several
         if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
             return self.struct(inner, name + ".")
         value = self._typed[name][0]

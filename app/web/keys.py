@@ -11,7 +11,7 @@ from app.desk import keys as holding
 from app.desk import people, read, test_mode
 from app.problems import TITLES
 from app.store import ApiKey, Filter, Scope
-from app.web.forms import Name, Wrong, filled_in, wrong
+from app.web.forms import Name, Wrong, filled_in
 from app.web.pages import go, render
 from app.web.sessions import owners
 from app.web.signing_in import me
@@ -40,7 +40,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
     name: Name
     mode: Literal["live", "test"] = "live"
-    scopes: tuple[Scope, ...] = ()
+    scopes: Annotated[tuple[Scope, ...], msgspec.Meta(min_length=1)]
     location_id: UUID
     staff_id: UUID | None = None
     per_minute: Annotated[int, msgspec.Meta(ge=1, le=holding.MOST_PER_MINUTE)] = holding.PER_MINUTE
@@ -98,8 +98,6 @@ async def make(request: Ask) -> Response[str]:
     desk, owner = desk_of(request), me(request)
     try:
         said = await filled_in(request, Wanted)
-        if not said.scopes:
-            raise await wrong(request, {"scopes": N_("Choose at least one.")})
     except Wrong as refused:
         return await _new(request, wrong=refused)
     place = await read.location(desk, owner.business.id, said.location_id)
