@@ -281,3 +281,10 @@ def _refusal(cafe: Cafe, coupon: Coupon) -> Refusal:
         counter_id=cafe.key.id,
         channel="camera",
     )
+
+
+async def test_a_used_coupon_whose_redemption_test_mode_has_just_forgotten_is_nobodys(cafe: Cafe) -> None:
+    gone, there = await cafe.coupon(state="redeemed", redemption_id=new_id()), await cafe.coupon()
+    assert await cafe.store.coupon(cafe.business.id, gone.id) is None
+    found = await asyncio.gather(*(cafe.store.presented(cafe.business.id, one.code) for one in (gone, there)))
+    assert [one and one.coupon for one in found] == [None, there]
