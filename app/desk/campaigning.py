@@ -91,14 +91,14 @@ async def send(desk: Desk, actor: Member, was: Campaign, *, at: datetime | None)
 
 
 async def stop(desk: Desk, actor: Member, was: Campaign) -> Campaign:
-    """Nobody more is reached; an automation rests, and a draft is put away. Raises ChangedMeanwhile for one that is over.
+    """Nobody more is reached; an automation rests. Raises ChangedMeanwhile for one that has not begun, or is over.
 
     One that is under way is stopped before its errand, which sees it and stops, too, if we fall in between.
     """
     for _ in range(ATTEMPTS):
-        if was.state in ("done", "stopped", "archived", "paused"):
+        if was.state not in ("scheduled", "sending", "running"):
             raise ChangedMeanwhile
-        became = replace(was, state={"draft": "archived", "running": "paused"}.get(was.state, "stopped"))
+        became = replace(was, state="paused" if was.state == "running" else "stopped")
         try:
             await audit.revise(desk, actor.staff.id, "campaign.stopped", (was, became))
         except ChangedMeanwhile:  # its errand has begun, or has just ended
@@ -106,10 +106,16 @@ async def stop(desk: Desk, actor: Member, was: Campaign) -> Campaign:
             continue
         if became.state == "stopped":
             await desk.store.stop_errand(was.business_id, was.id, desk.world.now())
-        if became.state != "archived":  # who looks whom to reach looks again, and sees it
-            await desk.commit(desk.world.now(), tallies=(_turn(was.business_id),))
+        await desk.commit(desk.world.now(), tallies=(_turn(was.business_id),))  # who looks whom to reach looks again, and sees it
         return became
     raise Busy(retry_after=1)
+
+
+async def archive(desk: Desk, actor: Member, was: Campaign) -> None:
+    """Out of sight with a draft, or with an automation that rests, until it is switched on. Raises ChangedMeanwhile for any other."""
+    if was.state not in ("draft", "paused"):
+        raise ChangedMeanwhile
+    await audit.revise(desk, actor.staff.id, "campaign.archived", (was, replace(was, state="archived")))
 
 
 async def start(desk: Desk, actor: Member, was: Campaign) -> Campaign:

@@ -71,6 +71,7 @@ DONE: Final = {
     "sent": N_("{who} sent {thing}"),
     "started": N_("{who} started {thing}"),
     "stopped": N_("{who} stopped {thing}"),
+    "archived": N_("{who} archived {thing}"),
 }
 """What was done, by the end of its word."""
 KINDS: Final = (

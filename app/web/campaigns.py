@@ -72,18 +72,20 @@ def _days(trigger: Trigger | None) -> int:
 
 @get("/campaigns", guards=[managers])
 async def all_campaigns(request: Ask) -> Response[str]:
-    """All campaigns, the newest first, with what came of them; and the automations."""
+    """All campaigns, the newest first, with what came of them; the automations; and those that are archived."""
     desk, business = desk_of(request), me(request).business
-    known = [one for one in reversed(await desk.store.campaigns(business.id)) if one.state != "archived"]
+    known = list(reversed(await desk.store.campaigns(business.id)))
     results = await desk.store.results([one.id for one in known]) if known else {}
+    came = [(one, results.get(one.id, Results())) for one in known]
     return render(
         request,
         "campaigns.html",
-        campaigns=[(one, results.get(one.id, Results())) for one in known if one.trigger is None],
+        campaigns=[pair for pair in came if pair[0].trigger is None and pair[0].state != "archived"],
         automations={
-            word: [(one, results.get(one.id, Results()), _days(one.trigger)) for one in known if kind_of(one.trigger) == word]
+            word: [(*pair, _days(pair[0].trigger)) for pair in came if kind_of(pair[0].trigger) == word and pair[0].state != "archived"]
             for word in KINDS
         },
+        archived=[pair for pair in came if pair[0].state == "archived"],
         mail=desk.post is not None,
     )
 
@@ -307,10 +309,17 @@ def _moment(said: str, zone: Any) -> datetime | None:
 
 @post("/campaigns/{campaign_id:uuid}/stop", guards=[managers])
 async def stop(request: Ask, campaign_id: FromPath[UUID]) -> Response[Any]:
-    """Stop it; an automation rests, a draft goes."""
+    """Stop it; an automation rests."""
     one = await _one(request, campaign_id)
-    became = await campaigning.stop(desk_of(request), me(request), one)
-    return go("/campaigns" if became.state == "archived" else f"/campaigns/{one.id}")
+    await campaigning.stop(desk_of(request), me(request), one)
+    return go(f"/campaigns/{one.id}")
+
+
+@post("/campaigns/{campaign_id:uuid}/archive", guards=[managers])
+async def archive(request: Ask, campaign_id: FromPath[UUID]) -> Response[Any]:
+    """Put a draft away, or an automation that rests."""
+    await campaigning.archive(desk_of(request), me(request), await _one(request, campaign_id))
+    return go("/campaigns")
 
 
 # --- No more e-mail ---
@@ -343,5 +352,5 @@ async def leave(request: Ask, key: FromPath[str]) -> Response[str]:
     return render(request, "leave_mail.html", key=key, shop=facts.business.name, left=True)
 
 
-handlers: Final = (all_campaigns, new, picked, make, edit, change, campaign, try_out, send, stop)
+handlers: Final = (all_campaigns, new, picked, make, edit, change, campaign, try_out, send, stop, archive)
 public: Final = (leaving, leave)

@@ -235,8 +235,9 @@ async def test_a_stopped_campaign_reaches_nobody_more_and_a_sent_one_is_not_chan
     assert after
     assert (after.name, after.message) == ("Sun", two.message)
     draft = await make(shop, manager)
-    assert (await manager.post(f"/campaigns/{draft.id}/stop")).headers["location"] == "/campaigns"
-    assert str(draft.id) not in (await manager.get("/campaigns")).text
+    assert (await manager.post(f"/campaigns/{draft.id}/archive")).headers["location"] == "/campaigns"
+    assert str(draft.id) in (await manager.get("/campaigns")).text.partition("Archived (1)")[2]
+    assert f"/campaigns/new?like={draft.id}" in (await manager.get(f"/campaigns/{draft.id}")).text
 
 
 class Meanwhile:
@@ -368,6 +369,14 @@ async def test_an_automation_is_set_up_switched_on_and_reaches_each_once(shop: S
     await work(shop)
     assert len(mail.to("hoa@example.com")) == 1
     assert "1 reached" in (await manager.get("/campaigns")).text
+    assert (await manager.post(f"/campaigns/{one.id}/stop")).status_code == 303
+    for status in (303, 409):  # out of sight, with what came of it; and there is room for another one
+        assert (await manager.post(f"/campaigns/{one.id}/archive")).status_code == status
+    listed, _, archived = (await manager.get("/campaigns")).text.partition("Archived (1)")
+    assert (str(one.id) in listed, str(one.id) in archived, "kind=birthday" in listed) == (False, True, True)
+    assert (await manager.post(f"/campaigns/{one.id}/send")).status_code == 303
+    assert (await manager.post(f"/campaigns/{one.id}/archive")).status_code == 409, "who is on is switched off first"
+    assert "Archived (" not in (await manager.get("/campaigns")).text
     assert (await manager.post(f"/campaigns/{one.id}/stop")).status_code == 303
     shop.clock.forward(days=365)
     assert await Automations(shop.desk).step() == 0

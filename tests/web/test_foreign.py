@@ -80,6 +80,7 @@ NAMES: Final = {
     "GET /api/v1/imports/{import_id:uuid}": "brought_id",
     "GET /api/v1/imports/{import_id:uuid}/bad": "brought_id",
     "GET /settings/imports/{import_id:uuid}/bad.csv": "brought_id",
+    "POST /campaigns/{campaign_id:uuid}/stop": "scheduled_id",
 }
 """What stands in an address under another name than the thing's own: everywhere, or at one of them."""
 WITH: Final[dict[str, Request]] = {
@@ -154,6 +155,7 @@ WITH: Final[dict[str, Request]] = {
     "POST /campaigns/{campaign_id:uuid}/edit": form(**{"name": "Rain", "message.en": "Tea?", "picked": "card_id"}),
     "POST /campaigns/{campaign_id:uuid}/send": form(),
     "POST /campaigns/{campaign_id:uuid}/stop": form(),
+    "POST /campaigns/{campaign_id:uuid}/archive": form(),
     "POST /campaigns/{campaign_id:uuid}/test": form(number="card_id"),
     "POST /segments": form(name="Near", location_id="location_id"),
     "POST /segments/count": form(program_id="program_id"),
@@ -370,7 +372,8 @@ async def things(shop: Shop, who: str) -> Things:
         created_at=now,
     )
     campaign = Campaign(id=uuid4(), business_id=shop.business.id, name="Sun", message=text(en="Ice?"), made_at=now, made_by=member.staff.id)
-    await shop.desk.commit(now, rows=(passkey, campaign, replace(late, expires_at=now - timedelta(days=1))))
+    scheduled = replace(campaign, id=uuid4(), state="scheduled")
+    await shop.desk.commit(now, rows=(passkey, campaign, scheduled, replace(late, expires_at=now - timedelta(days=1))))
     segment = Segment(id=uuid4(), business_id=shop.business.id, name="All", rules=Rules())
     known = await store.card_facts(card_id=UUID(card["id"]))
     other = await store.card_facts(card_id=UUID(used["coupon"]["card_id"]))
@@ -405,6 +408,7 @@ async def things(shop: Shop, who: str) -> Things:
         "delivery_id": str(tried.id),
         "given_id": card["ready"][0]["id"],
         "campaign_id": str(campaign.id),
+        "scheduled_id": str(scheduled.id),
         "segment_id": str(segment.id),
         "customer_id": str(known.customer.id),
         "other_id": str(other.customer.id),
@@ -436,6 +440,7 @@ def made_up(shop: Shop) -> Things:
         "errand",
         "given",
         "campaign",
+        "scheduled",
         "segment",
         "customer",
         "other",
