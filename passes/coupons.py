@@ -35,7 +35,7 @@ from passes.words import N_
 
 UNDO: Final = timedelta(minutes=15)
 LONGEST_HOLD: Final = timedelta(minutes=15)
-"""A till holds a coupon for baskets so long at the most, and then as long not again."""
+"""A coupon is held for baskets so long at the most, and then as long not again."""
 SHORTEST_HOLD: Final = timedelta(minutes=1)
 Ended = Literal["redeemed", "released", "ended"]
 ENDED: Final[Mapping[Ended, str]] = {
@@ -235,9 +235,9 @@ def not_held(state: Ended, until: datetime) -> NotHeld:
 
 
 def hold_until(wanted: timedelta, *, now: datetime, held: Iterable[tuple[datetime, datetime]]) -> datetime:
-    """Until when a till may hold a coupon that it has held from then to then: of any two LONGEST_HOLD in a row one at the most.
+    """Until when a coupon may be held that was held from then to then: of any two LONGEST_HOLD in a row one at the most.
 
-    So no till holds one for ever by holding it anew, and who let it go for a customer that comes back may hold it again.
+    So nobody holds one for ever by holding it anew, two tills in turns neither, and for a customer that comes back it may be held again.
     Raises HeldTooLong.
     """
     spans = sorted((max(since, now - 2 * LONGEST_HOLD), until) for since, until in held if until > now - 2 * LONGEST_HOLD)

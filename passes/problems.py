@@ -167,13 +167,11 @@ class ReservationRefused(Problem):
 
 
 class HeldTooLong(Problem):
-    """This till has held the coupon for as long as one may. It can be redeemed. Facts: again_at (when this till may hold it again)."""
+    """The coupon has been held for as long as one may be. It can be redeemed. Facts: again_at (when it may be held again)."""
 
     word = "held_too_long"
     title = N_("Held long enough")
-    sentence = N_(
-        "This till has held this coupon for 15 of the last 30 minutes, and may hold it again from {again_at}. It can be redeemed now."
-    )
+    sentence = N_("This coupon was held for 15 of the last 30 minutes, and may be held again from {again_at}. It can be redeemed now.")
     say = N_("Let us use this reward now, or another time.")
 
 

@@ -11,7 +11,7 @@ from app.db import tables
 from app.db.cards import Cards
 from app.db.conversing import just
 from app.db.history import Query
-from app.db.shapes import COUPON, REDEMPTION, RESERVATION, RETURN, SALE, checked
+from app.db.shapes import COUPON, REDEMPTION, RESERVATION, RETURN, SALE, as_id, as_moment, checked
 from app.db.statements import Ask
 from app.store import Place, Reservation, Return, Sale
 from passes.coupons import LONGEST_HOLD, Coupon, Presented, Redemption
@@ -49,14 +49,13 @@ class Tills(Cards):
             ORDER BY r.at DESC, r.id DESC LIMIT {query.given(limit)}"""
         return [RESERVATION.read(row) for row in await self._read(just(query.ask(text)))]
 
-    async def held_by_key(self, business_id: UUID, key_id: UUID, coupon_ids: Sequence[UUID], *, since: datetime) -> Sequence[Reservation]:
+    async def held_lately(self, business_id: UUID, coupon_ids: Sequence[UUID], *, since: datetime) -> Sequence[Reservation]:
         """See app.store.Store."""
         query = Query(self._dialect)
         mine = f"r.business_id = {query.given(business_id)} AND r.at > {query.given(checked(since))}"
         of = " OR ".join([f"r.body LIKE {query.given(f'%{one}%')}" for one in coupon_ids])
         text = f"SELECT {RESERVATION.select('r')} FROM reservation AS r WHERE {mine} AND ({of})"
-        found = [RESERVATION.read(row) for row in await self._read(just(query.ask(text)), heavy=True)]
-        return [one for one in found if one.key_id == key_id]
+        return [RESERVATION.read(row) for row in await self._read(just(query.ask(text)), heavy=True)]
 
     async def reservations(self, business_id: UUID, ids: Sequence[UUID]) -> Sequence[Reservation]:
         """See app.store.Store."""
@@ -64,6 +63,13 @@ class Tills(Cards):
         mine = f"r.business_id = {query.given(business_id)} AND r.id {query.listed(ids)}"
         text = f"SELECT {RESERVATION.select('r')} FROM reservation AS r WHERE {mine}"
         return [RESERVATION.read(row) for row in await self._read(just(query.ask(text)), heavy=True)]
+
+    async def redeemed_at(self, business_id: UUID, basket_ids: Sequence[UUID]) -> Mapping[UUID, datetime]:
+        """See app.store.Store."""
+        query = Query(self._dialect)
+        mine = f"r.basket_id {query.listed(basket_ids)} AND r.basket_id IS NOT NULL AND r.business_id = {query.given(business_id)}"
+        found = await self._read(just(query.ask(f"SELECT r.basket_id, r.at FROM redemption AS r WHERE {mine}")), heavy=True)
+        return {as_id(row[0]): as_moment(row[1]) for row in found}
 
     async def lapsed(self, offer_id: UUID, *, now: datetime, limit: int = 100) -> Sequence[Coupon]:
         """See app.store.Store."""

@@ -35,7 +35,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def hold(desk: Desk, caller: Caller, typed: Sequence[str], *, minutes: int, receipt: str, once: Once) -> ReservationView:
-    """Hold all of them, or none; fewer ``minutes`` of what this till has held already. They count for limits as if they were redeemed.
+    """Hold all of them, or none; fewer ``minutes`` of what was held already. They count for limits as if they were redeemed.
 
     Raises ReservationRefused, after recording each refusal; basket.Twice.
     """
@@ -138,12 +138,12 @@ async def holding(desk: Desk, caller: Caller, *, language: str, after: Place | N
 
 
 async def _as_long(desk: Desk, caller: Caller, ones: Sequence[One], wanted: timedelta, now: datetime) -> tuple[tuple[One, ...], datetime]:
-    """The same, without what this till has held for too long already; and until when it may hold all of them."""
+    """The same, without what was held for too long already, whoever held it; and until when all of them may be held."""
     ids = [one.presented.coupon.id for one in ones if isinstance(one, Good)]
-    key_id, since = caller.person.counter_id, now - 3 * LONGEST_HOLD
-    rows = await desk.store.held_by_key(caller.business.id, key_id, ids, since=since) if ids else ()
+    rows = await desk.store.held_lately(caller.business.id, ids, since=now - 3 * LONGEST_HOLD) if ids else ()
     let_go = await desk.store.reservations(caller.business.id, [_release_of(one.id) for one in rows]) if rows else ()
-    released = {one.releases: one.at for one in let_go}
+    ended = dict(await desk.store.redeemed_at(caller.business.id, [one.id for one in rows])) if rows else {}
+    ended |= {one.releases: one.at for one in let_go if one.releases}
     until = now + wanted
     judged: list[One] = []
     for one in ones:
@@ -151,7 +151,7 @@ async def _as_long(desk: Desk, caller: Caller, ones: Sequence[One], wanted: time
         if isinstance(one, Good):
             coupon = one.presented.coupon
             try:
-                held = [(row.at, min(released.get(row.id, row.until), now)) for row in rows if coupon.id in row.coupon_ids]
+                held = [(row.at, min(ended.get(row.id, row.until), now)) for row in rows if coupon.id in row.coupon_ids]
                 until = min(until, hold_until(wanted, now=now, held=held))
             except HeldTooLong as problem:
                 judged[-1] = Bad(code=one.code, problem=problem, coupon=coupon)

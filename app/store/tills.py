@@ -25,12 +25,16 @@ class Tills(Protocol):
         """The reservations that hold a coupon now, the newest first, after (older than) a place."""
         ...
 
-    async def held_by_key(self, business_id: UUID, key_id: UUID, coupon_ids: Sequence[UUID], *, since: datetime) -> Sequence[Reservation]:
-        """What the key has reserved after then with one of these coupons (one at least) in it."""
+    async def held_lately(self, business_id: UUID, coupon_ids: Sequence[UUID], *, since: datetime) -> Sequence[Reservation]:
+        """What was reserved after then with one of these coupons (one at least) in it."""
         ...
 
     async def reservations(self, business_id: UUID, ids: Sequence[UUID]) -> Sequence[Reservation]:
         """Those of these reservations that there are."""
+        ...
+
+    async def redeemed_at(self, business_id: UUID, basket_ids: Sequence[UUID]) -> Mapping[UUID, datetime]:
+        """When those of these baskets were redeemed that were."""
         ...
 
     async def lapsed(self, offer_id: UUID, *, now: datetime, limit: int = 100) -> Sequence[Coupon]:

@@ -11,6 +11,7 @@ from shop import Shop
 from app.desk import leaving, merging
 from app.store import Unit
 from passes import codes, coupons
+from passes.businesses import Limits
 from passes.coupons import Coupon
 from passes.offers import Window
 from passes.programs import BySpend
@@ -295,32 +296,60 @@ async def test_what_is_held_counts_for_the_limits_so_that_it_can_be_redeemed_wha
     assert await counted() == 1
 
 
-async def test_no_till_holds_a_coupon_for_ever_and_another_till_lets_go_nothing(shop: Shop) -> None:
+async def test_nobody_holds_a_coupon_for_ever_in_turns_either_and_another_till_lets_go_nothing(shop: Shop) -> None:
     for name, where in (("Till 1", "Bến Thành"), ("Till 2", "Bến Thành"), ("Till 3", "Thảo Điền")):
         await shop.hand_out(name, where, scopes=("redeem",))
     (coupon,) = await cookies(shop, 1)
     began = shop.clock()
-    await shop.post("reservations", of(coupon, minutes=14), who="Till 1")
+    await shop.post("reservations", of(coupon, minutes=14), who="Till 3")
     shop.clock.forward(minutes=14)
     second = (await shop.post("reservations", of(coupon), who="Till 1")).json()
     assert datetime.fromisoformat(second["until"]) == began + timedelta(minutes=15)
     for path, body in (("redemptions", {"reservation_id": second["id"]}), (f"reservations/{second['id']}/release", {})):
         refused = await shop.post(path, body, who="Till 3")
         assert (refused.status_code, refused.json()["word"], refused.json()["facts"]) == (403, "another_till", {"location": "Bến Thành"})
-    shop.clock.forward(seconds=30)
+    shop.clock.forward(seconds=15)
     assert (await shop.post(f"reservations/{second['id']}/release", who="Till 2")).status_code == 200
-    refused = await shop.post("reservations", of(coupon), who="Till 1")
-    assert (refused.json()["word"], refused.json()["title"]) == ("reservation_refused", "Nothing is held")
-    (why,) = refused.json()["facts"]["refusals"]
-    assert why["word"] == "held_too_long"
-    assert datetime.fromisoformat(why["facts"]["again_at"]) == began + timedelta(minutes=30, seconds=30)
-    third = (await shop.post("reservations", of(coupon, minutes=1), who="Till 3")).json()
-    assert (await shop.post(f"reservations/{third['id']}/release")).status_code == 200  # who may manage, may
+    last = (await shop.post("reservations", of(coupon), who="Till 3")).json()["facts"]["refusals"]
+    for till in ("Till 1", "Till 2", "Till 3"):
+        refused = await shop.post("reservations", of(coupon), who=till)
+        assert (refused.json()["word"], refused.json()["title"]) == ("reservation_refused", "Nothing is held")
+        (why,) = refused.json()["facts"]["refusals"]
+        assert why == last[0]
+        assert why["word"] == "held_too_long"
+        assert datetime.fromisoformat(why["facts"]["again_at"]) == began + timedelta(minutes=30, seconds=15)
     shop.clock.forward(minutes=20)  # a customer who left the queue is back
     fourth = await shop.post("reservations", of(coupon), who="Till 3")
     assert fourth.status_code == 201
     assert (await shop.redeem(coupon.code, who="Till 1")).json()["word"] == "reserved"
-    assert (await shop.post("redemptions", {"reservation_id": fourth.json()["id"]}, who="Till 3")).status_code == 201
+    assert (await shop.post("redemptions", {"reservation_id": fourth.json()["id"]})).status_code == 201  # who may manage, may
+
+
+@BOTH
+async def test_a_hold_that_was_redeemed_and_taken_back_counts_to_that_moment(shop: Shop) -> None:
+    (coupon,) = await cookies(shop, 1)
+    held = (await shop.post("reservations", of(coupon))).json()
+    shop.clock.forward(minutes=1)
+    assert (await shop.post("redemptions", {"reservation_id": held["id"]})).status_code == 201
+    shop.clock.forward(minutes=10)
+    assert (await shop.post(f"baskets/{held['id']}/reversal", {})).status_code == 201
+    again = (await shop.post("reservations", of(coupon))).json()
+    assert datetime.fromisoformat(again["until"]) == shop.clock() + timedelta(minutes=14)
+
+
+async def test_what_a_person_may_do_in_a_day_is_asked_when_it_is_held_and_when_it_is_redeemed(shop: Shop) -> None:
+    await shop.change_business(limits=Limits(redemptions=1))
+    one, two, three = await cookies(shop, 3)
+
+    async def refused(path: str, body: object) -> list[str]:
+        return [why["word"] for why in (await shop.post(path, body)).json()["facts"]["refusals"]]
+
+    assert await refused("reservations", of(one, two)) == ["limit_reached"]
+    held = (await shop.post("reservations", of(one))).json()
+    assert (await shop.redeem(two.code)).status_code == 201
+    assert await refused("reservations", of(three)) == ["limit_reached"]
+    assert await refused("redemptions", {"reservation_id": held["id"]}) == ["limit_reached"]
+    assert (await shop.post("redemptions", {"reservation_id": held["id"]}, who="Bình")).status_code == 201
 
 
 async def test_a_till_that_holds_and_lets_go_in_a_loop_may_hold_again(shop: Shop) -> None:

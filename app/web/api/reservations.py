@@ -39,7 +39,7 @@ class Reserve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 async def hold(data: JSONBody[Reserve], request: Ask) -> Response[bytes]:
     """Hold coupons for a basket: nobody else redeems them until it is redeemed or released, or its minutes are over. All or nothing.
 
-    What is held counts for limits, so that it can be redeemed. One till holds a coupon for 15 minutes of any half hour at the most.
+    What is held counts for limits, so that it can be redeemed. A coupon is held for 15 minutes of any half hour at the most.
     """
 
     async def story(answering: Answering) -> object:
