@@ -190,7 +190,8 @@ async def once(
     desk, caller = desk_of(request), caller_of(request)
     if not (0 < len(key) <= LONGEST_KEY and key.isprintable()):  # what a body names is no header, with its quotes and commas
         key = key_of(request.headers.getall("idempotency-key", []))
-    digest = hashlib.sha256(b"\0".join((request.method.encode(), request.scope["path"].encode(), await _said(request)))).digest()
+    address = b"?".join(filter(None, (request.scope["path"].encode(), request.scope["query_string"])))
+    digest = hashlib.sha256(b"\0".join((request.method.encode(), address, await _said(request)))).digest()
     in_flight: set[tuple[object, str]] = request.app.state.in_flight
     mine = (caller.person.counter_id, key)
     if mine in in_flight:

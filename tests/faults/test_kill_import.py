@@ -99,7 +99,7 @@ async def test_an_import_goes_on_by_itself_after_a_kill_and_every_line_is_in_onc
 
         async def sent(what: str) -> str:
             headers = {**shop.headers("Lan"), "Content-Type": "text/csv"}
-            made = await till.post(f"imports/{what}", content=file(what, with_bad(what, lines[what])), headers=headers)
+            made = await till.post(f"imports?what={what}", content=file(what, with_bad(what, lines[what])), headers=headers)
             assert made.status_code == 202, made.text
             return str(made.json()["id"])
 

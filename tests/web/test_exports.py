@@ -26,9 +26,9 @@ async def export(shop: Shop, what: str, **asked: str) -> bytes:
     return answer.content
 
 
-async def bring(shop: Shop, what: str, file: bytes, *, kind: str = "text/csv", who: str = "Lan") -> httpx.Response:
-    headers = {**shop.headers(who), "Content-Type": kind}
-    return await shop.client.post(f"/api/v1/imports/{what}", content=file, headers=headers)
+async def bring(shop: Shop, what: str, file: bytes, *, kind: str = "text/csv", who: str = "Lan", once: str = "") -> httpx.Response:
+    headers = {**shop.headers(who), "Content-Type": kind, **({"Idempotency-Key": once} if once else {})}
+    return await shop.client.post("/api/v1/imports", params={"what": what}, content=file, headers=headers)
 
 
 async def brought(shop: Shop, what: str, file: bytes) -> dict[str, Any]:
@@ -218,7 +218,9 @@ async def test_bad_lines_are_told_and_the_others_come_in(shop: Shop) -> None:
     assert rows((await shop.get(f"imports/{said['id']}/bad", who="Lan")).content) == [
         {name: str(cell) for name, cell in one.items()} for one in said["bad"]
     ]
-    made = await bring(shop, "customers", file() + b"," * 100_000)
+    made = await bring(shop, "customers", file() + b"," * 100_000, once="a file")
+    assert (await bring(shop, "coupons", file() + b"," * 100_000, once="a file")).json()["word"] == "idempotency_key_reused"
+    assert (await bring(shop, "refusals", file())).json()["facts"]["errors"] == "what: one of customers, coupons, redemptions, events"
     sheet = await shop.desk.store.sheet(UUID(made.json()["id"]), 0)
     assert sheet
     assert len(sheet.content) < 1000, "of what no line can be not all is taken along"

@@ -101,8 +101,9 @@ async def test_a_body_that_says_it_is_no_json_is_not_read(till: Till) -> None:
 
 async def test_an_address_says_which_methods_it_takes(till: Till) -> None:
     for method, status in (("PUT", 405), ("OPTIONS", 204)):
-        answer = await till.shop.client.request(method, "/api/v1/redemptions")
-        assert (answer.status_code, set(answer.headers["allow"].split(", "))) == (status, {"GET", "POST", "OPTIONS"})
+        for address, methods in (("redemptions", {"GET", "POST"}), ("cards/JW04C4CHDP46/earnings", {"POST"})):
+            answer = await till.shop.client.request(method, f"/api/v1/{address}")
+            assert (answer.status_code, set(answer.headers["allow"].split(", "))) == (status, {*methods, "OPTIONS"})
 
 
 async def test_every_reference_leads_somewhere_and_every_schema_is_one(till: Till) -> None:
@@ -111,6 +112,8 @@ async def test_every_reference_leads_somewhere_and_every_schema_is_one(till: Til
         there = document
         for part in reference.split("/"):
             there = there[part]
+    forms = [re.sub(r"{\w+}", "{}", path) for path in document["paths"]]
+    assert len(forms) == len(set(forms)), "of two addresses that differ in a name alone nobody could say which is meant"
     for schema in document["components"]["schemas"].values():
         Draft202012Validator.check_schema(schema)
         assert all(field.get("default", True) for field in schema.get("properties", {}).values()), "generators take it for always there"

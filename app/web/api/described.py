@@ -126,7 +126,7 @@ async def only_what_is_described(request: Ask) -> Response[Any] | None:
     OPTIONS is answered here: of an address with calls from several places, Litestar names the methods of one of them only.
     """
     if "answers" not in request.route_handler.opt:
-        there = {method for one in request.app.routes if one.path == request.scope["path_template"] for method in one.methods}
+        there = {method for one in request.app.routes if one.path_format == request.scope["path_template"] for method in one.methods}
         return bare(HTTPStatus.NO_CONTENT, {"Allow": ", ".join(sorted(there))})
     if request.scope["query_string"]:
         known, seen = _known(request.route_handler), set[str]()
@@ -368,6 +368,7 @@ def _told(kind: str, hook: Json, example: Json) -> Json:
     return {
         "operationId": kind.replace(".", "_"),
         "summary": EVENT_WORDS[kind],
+        "security": [],
         "description": f"{EVENT_WORDS[kind]}\n\nVerify it with a library of Standard Webhooks and the secret of the webhook.",
         "parameters": [
             {"name": name, "in": "header", "required": True, "description": about, "schema": {"type": "string"}}

@@ -20,6 +20,7 @@ from app.web.wire import Ask, caller_of, desk_of, language_of, once
 from passes.problems import NotAllowed, NotFound
 
 CSV: Final = "text/csv"
+Brought = Annotated[What, QueryParameter(description="What the file has lines of.")]
 Since = Annotated[datetime | None, QueryParameter(description="Only what was recorded from this moment on.")]
 
 
@@ -34,11 +35,11 @@ async def export(what: FromPath[What], request: Ask, since: Since = None) -> Str
 
 
 @post(
-    "/imports/{what:str}",
+    "/imports",
     request_max_body_size=importing.LARGEST,
-    **call("manage", answers=ImportMade, status=202, takes=(CSV,), refuses=(NotFound, NotAllowed, WrongMediaType), changes=True),
+    **call("manage", answers=ImportMade, status=202, takes=(CSV,), refuses=(NotAllowed, WrongMediaType), changes=True),
 )
-async def bring(what: FromPath[What], request: Ask) -> Response[bytes]:
+async def bring(what: Brought, request: Ask) -> Response[bytes]:
     """Bring a file that was exported back in: customers first, then coupons, redemptions and events. It goes on by itself.
 
     What is there already (by its id) is skipped; a line that cannot be brought in is counted and said, and the others come in.

@@ -118,7 +118,7 @@ NAMES: Final[Mapping[str, str]] = {
     "GET /events": "list_events",
     "GET /requests/{key}": "get_request",
     "GET /exports/{what}": "export_csv",
-    "POST /imports/{what}": "import_csv",
+    "POST /imports": "import_csv",
     "GET /imports/{import_id}/bad": "import_bad_csv",
     "GET /imports/{import_id}": "get_import",
     "GET /webhooks": "list_webhooks",
