@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Final, TypeVar
+from itertools import chain
+from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -42,6 +43,7 @@ from app.problems import (
     WrongMethod,
 )
 from app.store import Caller, DatabaseProblem, Duplicate, Kept, Overloaded, Unstorable
+from passes import contacts
 from passes.cards import Card
 from passes.problems import Busy, NotFound, Problem
 from passes.words import N_, Words
@@ -60,8 +62,17 @@ RETRY_DATABASE: Final = 2
 BEARER: Final = "bearer"
 JSON: Final = "application/json"
 
-Short = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
+TEXT: Final = r"^[^\x00]*[^\s\x00][^\x00]*$"
+NOT_ONLY_SPACES: Final = "text that is not only spaces"
+"""What matches TEXT, for people."""
+A_LANGUAGE: Final = "a language, as vi or pt-BR"
+AT: Final = re.compile(r" - at `\$\.(\w+)(?:\[\d+\])?`$")
+"""Where in a body something is wrong, at the end of what msgspec says of it."""
+PATTERN: Final = "Expected `str` matching regex"
+
+Short = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=TEXT, description=NOT_ONLY_SPACES)]
 Maybe = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00]*$")]
+Birthday = Annotated[str, msgspec.Meta(pattern=contacts.BIRTHDAY, description="month and day, as 02-29")]
 Presentable = Annotated[str, msgspec.Meta(max_length=1000)]
 
 Ask = Request[Any, Any, Any]
@@ -71,14 +82,46 @@ T = TypeVar("T", bound=msgspec.Struct)
 class Strict(MsgspecDTO[T]):
     """Bodies exactly as described: Litestar itself would take "3" for 3, and says less about what is wrong."""
 
+    says: ClassVar[Any] = None
+    """What the body is, where it is one of several Structs."""
+
     def decode_bytes(self, value: bytes) -> Any:
         """The body as its Struct. Raises InvalidRequest naming the place and the mistake, WrongMediaType for what says it is no JSON."""
         if not _is_json(self.asgi_connection):
             raise WrongMediaType(accepted=JSON)
+        not_packed(self.asgi_connection, JSON)
         try:
-            return msgspec.json.decode(value, type=self.model_type)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise InvalidRequest(errors=str(error)) from None
+            return msgspec.json.decode(value, type=self.says or self.model_type)
+        except UnicodeDecodeError:
+            raise InvalidRequest(errors="the body is not UTF-8") from None
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise InvalidRequest(errors=_in_words(str(error), self.says or self.model_type)) from None
+
+
+def _in_words(error: str, kind: Any) -> str:
+    """Msgspec's sentence, with the words that there are, and with what a text must be as its description says it: no regular expression."""
+    if (at := AT.search(error)) is None:
+        return error
+    for one in get_args(kind) or (kind,):
+        hint = get_type_hints(one, include_extras=True).get(at[1])
+        described = [meta.description for part in (hint, *get_args(hint)) for meta in getattr(part, "__metadata__", ()) if meta.description]
+        if described and PATTERN in error:
+            return f"Expected {described[0]}{at[0]}"
+        if words := words_of(hint):
+            return f"{error}; there are: {', '.join(words)}"
+    tags = [one.__struct_config__.tag for one in get_args(kind) if one.__struct_config__.tag_field == at[1]]
+    return f"{error}; there are: {', '.join(tags)}" if tags else error
+
+
+def words_of(kind: Any) -> Sequence[str]:
+    """All that it may be, where that is one of a few words, or several."""
+    return get_args(kind) if get_origin(kind) is Literal else [*chain.from_iterable(map(words_of, get_args(kind)))]
+
+
+def not_packed(connection: ASGIConnection[Any, Any, Any, Any], accepted: str) -> None:
+    """Bodies come as they are: what is said to be packed would be taken for nonsense. Raises WrongMediaType."""
+    if connection.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise WrongMediaType(accepted=f"{accepted} (Content-Encoding: identity)")
 
 
 def _is_json(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:

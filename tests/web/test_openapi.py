@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from afternoon import WITHOUT, afternoon
@@ -97,6 +98,31 @@ async def test_a_body_that_says_it_is_no_json_is_not_read(till: Till) -> None:
         answer = await till.shop.client.post("/api/v1/look-ups", content=b'{"code": "K7Q"}', headers=headers)
         assert answer.status_code == status
         assert status == 200 or answer.json()["facts"] == {"accepted": "application/json"}
+        said = b'{"action": "search", "transaction_id": "a"}'
+        assert (await till.shop.client.post("/api/v1/till", content=said, headers=headers)).status_code == status
+
+
+async def test_what_is_wrong_with_a_body_is_said_in_words(till: Till) -> None:
+    joining = {"program_id": str(till.shop.program.id), "name": "Hoa"}
+    for address, body, errors in (
+        ("join", {**joining, "birthday": "1990-02-29"}, "Expected month and day, as 02-29 - at `$.birthday`"),
+        ("join", {**joining, "name": "  "}, "Expected text that is not only spaces - at `$.name`"),
+        ("cards/K7QM4XRT3C12/earnings", {"currency": "vnd"}, "Expected three capital letters, as VND - at `$.currency`"),
+        ("redemptions", {"codes": ["K7Q"], "mode": "some"}, "Invalid enum value 'some' - at `$.mode`; there are: all, each"),
+        (f"webhooks/{UUID(int=1)}/secret", {"overlap": "2h"}, "Invalid enum value '2h' - at `$.overlap`; there are: now, 1h, 24h"),
+        ("till", {"action": "pay"}, "Invalid value 'pay' - at `$.action`; there are: search, inquire, redeem, accrue, reverse"),
+        ("till", {"transaction_id": "é", "action": "search"}, "Expected printable ASCII characters - at `$.transaction_id`"),
+    ):
+        answer = await till.shop.post(address, body, who="Lan")
+        assert (answer.status_code, answer.json()["facts"]) == (400, {"errors": errors})
+    headers = till.shop.headers("Lan")
+    for content, more, word, fact in (
+        (b'{"code": "\xff"}', {}, "invalid_request", {"errors": "the body is not UTF-8"}),
+        (b"\x1f\x8b", {"Content-Encoding": "gzip"}, "wrong_media_type", {"accepted": "application/json (Content-Encoding: identity)"}),
+    ):
+        said = {**headers, "Content-Type": "application/json", **more}
+        answer = await till.shop.client.post("/api/v1/look-ups", content=content, headers=said)
+        assert (answer.json()["word"], answer.json()["facts"]) == (word, fact)
 
 
 async def test_an_address_says_which_methods_it_takes(till: Till) -> None:

@@ -18,7 +18,7 @@ from app.web.api.calls import call
 from app.web.api.history import Since, moment
 from app.web.api.lists import USUAL, After, Limit, answer, found, only_one, page, page_of, place_asked, reading, seq_asked
 from app.web.api.sales import Amount, Currency, Receipt, told_of
-from app.web.wire import Ask, Maybe, Presentable, Short, Strict, caller_of, desk_of, language_of, once, pass_response
+from app.web.wire import A_LANGUAGE, Ask, Birthday, Maybe, Presentable, Short, Strict, caller_of, desk_of, language_of, once, pass_response
 from passes import contacts
 from passes.problems import (
     CannotEarn,
@@ -41,9 +41,9 @@ class Join(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     name: Short
     email: Maybe = ""
     phone: Maybe = ""
-    birthday: Annotated[str, msgspec.Meta(pattern=contacts.BIRTHDAY)] = ""
+    birthday: Birthday = ""
     consent: bool = False
-    language: Annotated[str, msgspec.Meta(pattern=r"^([a-z]{2,3}(-[A-Za-z0-9]{2,8})*)?$")] = ""
+    language: Annotated[str, msgspec.Meta(pattern=r"^([a-z]{2,3}(-[A-Za-z0-9]{2,8})*)?$", description=A_LANGUAGE)] = ""
 
 
 class Earn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

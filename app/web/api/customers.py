@@ -15,7 +15,7 @@ from app.problems import ChangedSince, InvalidRequest
 from app.store import Known, Mark, Place
 from app.web.api.calls import Nothing, call
 from app.web.api.lists import USUAL, After, Limit, answer, found, only_one, page, page_of, place_asked, reading, unchanged
-from app.web.wire import Ask, Maybe, Short, Strict, caller_of, desk_of, language_of, once
+from app.web.wire import A_LANGUAGE, Ask, Birthday, Maybe, Short, Strict, caller_of, desk_of, language_of, once
 from passes import contacts
 from passes.problems import ContactTaken, NotAllowed, NotFound
 
@@ -34,8 +34,8 @@ class ChangeCustomer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     name: Short | None = None
     email: Maybe | None = None
     phone: Maybe | None = None
-    birthday: Annotated[str, msgspec.Meta(pattern=contacts.BIRTHDAY)] | None = None
-    language: Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35)] | None = None
+    birthday: Birthday | None = None
+    language: Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35, description=A_LANGUAGE)] | None = None
     consent: bool | None = None
 
 

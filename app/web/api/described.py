@@ -14,11 +14,10 @@ from inspect import cleandoc
 from itertools import chain
 from pathlib import Path
 from types import UnionType
-from typing import Any, Final, Literal, NamedTuple, get_args, get_origin
+from typing import Any, Final, NamedTuple, get_args, get_origin
 
 import msgspec
 from litestar import Litestar, Response
-from litestar.dto import AbstractDTO
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import ParameterKwarg
 from litestar.routes import HTTPRoute
@@ -44,7 +43,7 @@ from app.web.api.names import (
     SIGNED,
     Json,
 )
-from app.web.wire import JSON, Ask, bare
+from app.web.wire import JSON, Ask, Strict, bare, words_of
 from passes.problems import Problem
 
 LONGEST: Final = 200
@@ -88,7 +87,7 @@ class Call(NamedTuple):
         if data is None:
             return None
         dto = self.handler.resolve_data_dto()
-        return getattr(dto, "says", dto.model_type) if dto is not None and issubclass(dto, AbstractDTO) else data.annotation
+        return dto.says or dto.model_type if dto is not None and issubclass(dto, Strict) else data.annotation
 
     @property
     def reads(self) -> bool:
@@ -168,7 +167,7 @@ def _several(handler: HTTPRouteHandler) -> frozenset[str]:
 
 def _values(kind: Any) -> tuple[str, str]:
     """What Litestar may be given, who would take null for None in what may be left out, and a number for a time; and how that is said."""
-    if words := _words(kind):
+    if words := words_of(kind):
         return "|".join(map(re.escape, words)), f"one of {', '.join(words)}"
     if datetime in (kind, *get_args(kind)):
         return (
@@ -176,11 +175,6 @@ def _values(kind: Any) -> tuple[str, str]:
             "a time with its offset, as 2026-11-22T14:05:00Z, or 2026-11-22T21:05:00%2B07:00 (in an address + is a space)",
         )
     return "(?!null$).*" if type(None) in get_args(kind) else ".*", "leave it out, or say one that there is"
-
-
-def _words(kind: Any) -> Sequence[str]:
-    """All that it may be, where that is one of a few words, or several."""
-    return get_args(kind) if get_origin(kind) is Literal else [*chain.from_iterable(map(_words, get_args(kind)))]
 
 
 def calls(app: Litestar) -> Sequence[Call]:

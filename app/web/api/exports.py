@@ -16,7 +16,7 @@ from app.problems import WrongMediaType
 from app.web.api.calls import call
 from app.web.api.history import moment
 from app.web.api.lists import answer, reading
-from app.web.wire import Ask, caller_of, desk_of, language_of, once
+from app.web.wire import Ask, caller_of, desk_of, language_of, not_packed, once
 from passes.problems import NotAllowed, NotFound
 
 CSV: Final = "text/csv"
@@ -47,6 +47,7 @@ async def bring(what: Brought, request: Ask) -> Response[bytes]:
     caller = limits.managing(caller_of(request))
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != CSV:
         raise WrongMediaType(accepted=CSV)
+    not_packed(request, CSV)
     body = await request.body()
     return await once(request, 202, lambda answer: importing.bring(desk_of(request), caller, what, body, once=answer))
 

@@ -7,14 +7,14 @@ import msgspec
 from app.desk.basket import Twice
 from app.desk.sales import Told
 from app.problems import InvalidRequest
-from app.web.wire import Presentable
+from app.web.wire import NOT_ONLY_SPACES, TEXT, Presentable
 
 MOST_CODES: Final = 20
 """Codes of one basket."""
 
-Receipt = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
+Receipt = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=TEXT, description=NOT_ONLY_SPACES)]
 Amount = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
-Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
+Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$", description="three capital letters, as VND")]
 Codes = Annotated[tuple[Presentable, ...], msgspec.Meta(min_length=1, max_length=MOST_CODES)]
 
 

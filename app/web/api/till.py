@@ -24,7 +24,7 @@ from app.desk.earn import earn
 from app.desk.sales import Told
 from app.desk.till import WouldEarn
 from app.desk.views import BasketReversalView, BasketView, CardView, CouponView, EarnedView, Receipt, ReturnView, Verdict
-from app.problems import InvalidRequest, KeyInFlight, KeyReused, TooLarge, WrongScope
+from app.problems import KeyInFlight, KeyReused, TooLarge, WrongScope
 from app.store import Caller, Duplicate, Kept, Scope
 from app.web.api.calls import ProblemDocument, call
 from app.web.api.sales import MOST_CODES, Amount, Codes, Currency, same, told_of
@@ -35,8 +35,9 @@ from passes.problems import Busy, NotFound, Problem
 KEPT_AS: Final = "till:"
 """In front of a transaction_id, among the keys of a caller."""
 LONGEST: Final = 128
+PRINTABLE: Final = "printable ASCII characters"
 
-Transaction = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST, pattern=r"^[ -~]*[!-~][ -~]*$(?!\n)")]
+Transaction = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST, pattern=r"^[ -~]*[!-~][ -~]*$(?!\n)", description=PRINTABLE)]
 """The till's own name of a transaction: printable ASCII, and not only spaces. (In Python `$` lets a line end follow.)"""
 Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 
@@ -105,14 +106,6 @@ class Spoken(Strict[TillAsk]):
     """The body as whichever action it is."""
 
     says: ClassVar[Any] = Said
-    """What the document describes (app.web.api.described)."""
-
-    def decode_bytes(self, value: bytes) -> Any:
-        """The body as the Struct of its action. Raises InvalidRequest naming the place and the mistake."""
-        try:
-            return msgspec.json.decode(value, type=Said)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise InvalidRequest(errors=str(error)) from None
 
 
 # --- What it is told ---
