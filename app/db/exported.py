@@ -11,9 +11,9 @@ import msgspec
 
 from app.db.conversing import Conversing, just
 from app.db.history import Query
-from app.db.shapes import CARD, COUPON, CUSTOMER, EVENT, REDEMPTION, REVERSAL, ROWS, Shape, as_id, checked
+from app.db.shapes import CARD, COUPON, CUSTOMER, EVENT, REDEMPTION, REVERSAL, ROWS, SALE, Shape, as_id, checked
 from app.db.statements import Ask, Talk
-from app.store import Place, Record
+from app.store import Place, Record, Sale
 from passes.cards import Card, Customer, Event
 from passes.coupons import Coupon, Redemption, Reversal
 
@@ -58,19 +58,22 @@ class Exported(Conversing):
 
     async def redemptions_on(
         self, business_id: UUID, *, since: datetime | None = None, after: Place | None = None, limit: int
-    ) -> Sequence[tuple[Redemption, Reversal | None]]:
+    ) -> Sequence[tuple[Redemption, Reversal | None, Sale | None]]:
         """See app.store.Store."""
-        return await self._read(
-            self._with_reversals(self._oldest(REDEMPTION, "at", business_id, since=since, after=after, limit=limit)), heavy=True
-        )
+        ask = self._oldest(REDEMPTION, "at", business_id, since=since, after=after, limit=limit)
+        return await self._read(self._with_what_came_of_it(ask, business_id), heavy=True)
 
-    def _with_reversals(self, ask: Ask) -> Talk[Sequence[tuple[Redemption, Reversal | None]]]:
+    def _with_what_came_of_it(self, ask: Ask, business_id: UUID) -> Talk[Sequence[tuple[Redemption, Reversal | None, Sale | None]]]:
         redemptions = [REDEMPTION.read(row) for row in (yield ask)]
         query = Query(self._dialect)
         these = query.listed([one.id for one in redemptions])
         rows = yield query.ask(f"SELECT {REVERSAL.select('v')} FROM reversal AS v WHERE v.redemption_id {these}")
         taken_back = {one.redemption_id: one for one in map(REVERSAL.read, rows)}
-        return [(one, taken_back.get(one.id)) for one in redemptions]
+        query, baskets = Query(self._dialect), {one.basket_id for one in redemptions if one.basket_id}
+        mine = f"s.basket_id {query.listed(baskets)} AND s.basket_id IS NOT NULL AND s.business_id = {query.given(business_id)}"
+        rows = (yield query.ask(f"SELECT {SALE.select('s')} FROM sale AS s WHERE {mine}")) if baskets else ()
+        sold = {one.basket_id: one for one in map(SALE.read, rows)}
+        return [(one, taken_back.get(one.id), sold.get(one.basket_id) if one.basket_id else None) for one in redemptions]
 
     async def events_on(
         self, business_id: UUID, *, since: datetime | None = None, after: int = 0, limit: int

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from app.desk import Desk
 from app.desk.lines import COLUMNS, CouponLine, CustomerLine, EventLine, RedemptionLine, What
 from app.desk.telling import EVENT_TYPES
-from app.store import Place
+from app.store import Place, Sale
 from passes.businesses import Business
 from passes.cards import Card, Customer, Event
 from passes.coupons import Coupon, Redemption, Reversal
@@ -39,7 +39,7 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def names(desk: Desk, business: Business) -> Names:
-    """The titles of offers and programs (in the business's first language), the names of locations and people."""
+    """The titles of offers and programs (in the business's first language), the names of locations, people, counters and keys."""
     store = desk.store
 
     def said(text: Text) -> str:
@@ -49,7 +49,14 @@ async def names(desk: Desk, business: Business) -> Names:
     by |= {one.id: said(one.name) for one in await store.programs(business.id)}
     by |= {one.id: one.name for one in await store.locations(business.id)}
     by |= {one.id: one.name for one in await store.staff(business.id)}
+    by |= await counters(desk, business)
     return Names(business=business, by=by)
+
+
+async def counters(desk: Desk, business: Business) -> Mapping[UUID, str]:
+    """The names of the counters and of the keys of tills, revoked ones too."""
+    by = {one.id: one.name for one in await desk.store.counters(business.id)}
+    return by | {key.id: key.name for key, _ in await desk.store.api_keys(business.id)}
 
 
 async def export(desk: Desk, business: Business, what: What, *, since: datetime | None = None) -> AsyncIterator[Sequence[str]]:
@@ -174,14 +181,14 @@ def _coupon(known: Names, coupon: Coupon) -> CouponLine:
 
 
 async def _redemptions(desk: Desk, known: Names, since: datetime | None) -> AsyncIterator[RedemptionLine]:
-    def read(after: Place | None) -> Awaitable[Sequence[tuple[Redemption, Reversal | None]]]:
+    def read(after: Place | None) -> Awaitable[Sequence[tuple[Redemption, Reversal | None, Sale | None]]]:
         return desk.store.redemptions_on(known.business.id, since=since, after=after, limit=AT_ONCE)
 
-    async for done, back in _walked(desk, read, lambda last: Place(last[0].at, last[0].id)):
-        yield _redemption(known, done, back)
+    async for done, back, sale in _walked(desk, read, lambda last: Place(last[0].at, last[0].id)):
+        yield _redemption(known, done, back, sale)
 
 
-def _redemption(known: Names, done: Redemption, back: Reversal | None) -> RedemptionLine:
+def _redemption(known: Names, done: Redemption, back: Reversal | None, sale: Sale | None) -> RedemptionLine:
     line = RedemptionLine(
         redemption_id=done.id,
         kind=done.kind,
@@ -198,6 +205,11 @@ def _redemption(known: Names, done: Redemption, back: Reversal | None) -> Redemp
         channel=done.channel,
         reason=done.reason,
         basket_id=done.basket_id,
+        receipt=sale.receipt if sale else "",
+        amount=sale.amount if sale else None,
+        currency=sale.currency if sale else "",
+        counter_id=done.counter_id,
+        counter=known.of(done.counter_id),
     )
     if back is None:
         return line

@@ -132,6 +132,12 @@ class RedemptionLine(msgspec.Struct, frozen=True, kw_only=True):
     reversal_staff_id: UUID | None = None
     reversal_staff: Short = ""
     reversal_reason: Short = ""
+    receipt: Short = ""
+    amount: Many | None = None
+    currency: Annotated[str, msgspec.Meta(pattern=r"^([A-Z]{3})?$")] = ""
+    counter_id: UUID | None = None
+    """Of what a till did the id of its key; on the page of a card or of the business whose page it was."""
+    counter: Short = ""
 
 
 class EventLine(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from app.store.history import Place
+from app.store.rows.api import Sale
 from passes.cards import Card, Customer, Event
 from passes.coupons import Coupon, Redemption, Reversal
 
@@ -34,8 +35,8 @@ class Exported(Protocol):
 
     async def redemptions_on(
         self, business_id: UUID, *, since: datetime | None = None, after: Place | None = None, limit: int
-    ) -> Sequence[tuple[Redemption, Reversal | None]]:
-        """Redemptions and goodwill by their time, each with what took it back."""
+    ) -> Sequence[tuple[Redemption, Reversal | None, Sale | None]]:
+        """Redemptions and goodwill by their time, each with what took it back, and what a till said of the sale."""
         ...
 
     async def events_on(

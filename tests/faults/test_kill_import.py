@@ -59,7 +59,8 @@ def past(premises: Premises, chance: random.Random) -> Lines:
         coupons.append(coupon)
         if n % 2:
             done = {"redemption_id": new(), "kind": "redemption", "at": at(n + 90), "coupon_id": coupon["coupon_id"], **of, **whose}
-            redemptions.append({**done, **where, **by, "channel": "camera"})
+            sold = {"basket_id": UUID(int=n // 4), "receipt": f"R-{n // 4}", "amount": n // 4, "currency": "VND"}  # two and two together
+            redemptions.append({**done, **where, **by, **sold, "channel": "camera", "counter_id": new()})
             if n % 10 == 1:
                 back = {"reversal_id": new(), "reversed_at": at(n + 91), "reversal_staff_id": by["staff_id"], "reversal_staff": "An"}
                 back |= {"reversal_location_id": where["location_id"], "reversal_location": where["location"]}

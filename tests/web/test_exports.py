@@ -60,6 +60,9 @@ async def week(shop: Shop) -> None:
     await shop.redeem(one["code"], who="Bình")
     await shop.redeem(two["code"], who="An in Thảo Điền")
     await shop.redeem(two["code"])
+    cookies = [await shop.cookie(f"Friend {n}") for n in range(2)]
+    sold = {"codes": cookies, "mode": "all", "receipt": "=R-7", "amount": 90_000, "currency": "VND"}
+    assert (await shop.post("redemptions", sold, who="Bình")).status_code == 201
     shop.clock.forward(days=35)
     assert (await shop.post("goodwill", {"code": three["code"], "reason": "-1 day"}, who="Minh")).status_code == 201
 
@@ -70,7 +73,8 @@ async def same_shop(shop: Shop, there: Shop) -> Shop:
     (business,) = [one for one in await was.businesses() if one.id == shop.business.id]
     members = await was.members(business_id=business.id)
     people = [row for one in members for row in (one.staff, one.login)]
-    rest = (*await was.locations(business.id), *await was.all_offers(business.id), *await was.programs(business.id))
+    keys = [key for key, _ in await was.api_keys(business.id)]
+    rest = (*await was.locations(business.id), *await was.all_offers(business.id), *await was.programs(business.id), *keys)
     await there.desk.commit(there.clock(), rows=(business, *people, *rest))
     there.business, there.locations, there.staff, there.program, there.offers = (
         business,
@@ -122,6 +126,12 @@ async def test_what_goes_out_comes_back_to_the_byte_and_counts(shop: Shop, elsew
     by = {one["state"]: one["code"] for one in rows(files["coupons"])}
     assert (await elsewhere.redeem(by["redeemed"])).json()["word"] == "already_redeemed"
     assert (await elsewhere.stamp(card, 1))["card"]["balance"] == card["balance"] + 1
+
+    # What a till said of a sale came along, and by which key it was; what is not known here stays as the file says.
+    sold = [one for one in (await elsewhere.get("redemptions", who="Lan")).json()["data"] if one["receipt"]]
+    assert [(one["receipt"], one["amount"], one["currency"]) for one in sold] == [("=R-7", 90_000, "VND")] * 2
+    assert {one["counter_id"] for one in sold} == {one["counter_id"] for one in rows(files["redemptions"]) if one["counter"] == "Bình"}
+    assert len({one["basket_id"] for one in sold}) == 1
 
     again = {what: await brought(elsewhere, what, file) for what, file in files.items()}
     assert {(one["done"], one["failed"]) for one in again.values()} == {(0, 0)}

@@ -7,6 +7,7 @@ from uuid import UUID, uuid5
 import msgspec
 
 from app.desk import Desk
+from app.desk.exporting import counters
 from app.desk.laying.laid import Refused, Wrong
 from app.store import Record
 from passes.businesses import Business, Location
@@ -34,6 +35,7 @@ class Here(msgspec.Struct, frozen=True, kw_only=True):
     offers: Mapping[UUID, Offer]
     locations: Mapping[UUID, Location]
     staff: Mapping[UUID, str]
+    counters: Mapping[UUID, str]
 
     def program(self, id_: UUID | None, name: str) -> Program:
         """Raises Refused."""
@@ -55,6 +57,12 @@ class Here(msgspec.Struct, frozen=True, kw_only=True):
         if id_ in self.staff:
             return id_  # type: ignore[return-value]
         return next((one for one, called in self.staff.items() if name and called == name), self.by.staff_id)
+
+    def counter_id(self, id_: UUID | None, name: str) -> UUID:
+        """Through which counter or key it was; one that is not here stays what the file says, or the one through which that came."""
+        if id_ in self.counters:
+            return id_  # type: ignore[return-value]
+        return next((one for one, called in self.counters.items() if name and called == name), id_ or self.by.counter_id)
 
 
 def _named(known: Mapping[UUID, T], id_: UUID | None, name: str, called: Callable[[T], str | Text]) -> T | None:
@@ -82,6 +90,7 @@ async def here(desk: Desk, business: Business, by: By) -> Here:
         offers={one.id: one for one in await store.all_offers(business.id)},
         locations={one.id: one for one in await store.locations(business.id)},
         staff={one.id: one.name for one in await store.staff(business.id)},
+        counters=await counters(desk, business),
     )
 
 

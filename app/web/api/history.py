@@ -30,7 +30,7 @@ USED: Sequence[Status] = ("redeemed", "reversed", "goodwill")
 class RedemptionLine(msgspec.Struct, frozen=True, kw_only=True):
     """A redemption as it stands: ``reversed`` once it was taken back. ``reason`` says why it was honoured, or taken back.
 
-    ``receipt`` and ``amount`` (minor units) are what the till said of the sale.
+    ``receipt``, ``amount`` (minor units) and ``currency`` are what the till said of the sale; ``counter_id`` is then the id of its key.
     """
 
     id: UUID
@@ -51,6 +51,8 @@ class RedemptionLine(msgspec.Struct, frozen=True, kw_only=True):
     basket_id: UUID | None
     receipt: str
     amount: int | None
+    currency: str
+    counter_id: UUID
     reversed_at: datetime | None
 
 
@@ -110,6 +112,8 @@ def _line(request: Ask, sales: Mapping[UUID, Sale], past: Past) -> RedemptionLin
         basket_id=past.basket_id,
         receipt=sale.receipt if sale else "",
         amount=sale.amount if sale else None,
+        currency=sale.currency if sale else "",
+        counter_id=past.counter_id,
         reversed_at=past.reversed_at.astimezone(zone) if past.reversed_at else None,
     )
 
