@@ -27,6 +27,8 @@ TOO_MANY: Final = 429
 AT_ONCE: Final = {"stamps": 100, "points": 1_000_000}
 """So many can be added by one earning."""
 TEST: Final = "cp_test_"
+NEEDED: Final = ("read", "earn", "redeem", "manage")
+"""Scopes of a key with which all scenarios can be played."""
 
 
 class NotAsPublished(Exception):
@@ -58,6 +60,8 @@ class Till:
         self.world, self.url, self.key = world, url.rstrip("/"), key
         self.narrow, self.live_card, self.patient = narrow, live_card, patient
         self.wait = wait
+        self.lacks: list[str] = []
+        """Scopes that its key has not and scenarios need."""
         self._programs: list[Any] = []
 
     def new(self) -> str:
@@ -237,8 +241,11 @@ async def played(till: Till, one: Scenario) -> Outcome:
 
 async def is_test_mode(till: Till) -> bool:
     """Whether the key belongs to test mode, as the key itself and the installation say. Raises NotAsPublished and Unreachable."""
-    me = await till.get("me")
-    must(isinstance(me, dict) and "test" in me, "Counterpass answers there", "something else")
+    reply = await till.ask("GET", "me")
+    ours = isinstance(reply.body, dict) and not {"test", "word"}.isdisjoint(reply.body)
+    must(ours, f"Counterpass answers at {till.url}", f"something else (HTTP {reply.status})")
+    me = expected(reply, "GET me", 200, "").body
+    till.lacks = [scope for scope in NEEDED if scope not in me["scopes"]]
     return till.key.startswith(TEST) and bool(me["test"])
 
 

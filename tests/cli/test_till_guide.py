@@ -72,8 +72,8 @@ async def test_the_scenarios_are_played_against_any_installation(premises: Premi
 
 
 async def test_a_scenario_that_fails_is_the_status_of_the_command(premises: Premises) -> None:
-    status, said, _ = await counterpass("scenarios", premises.url, premises.looks, "--only", "joins")
-    assert status == 1
+    status, said, err = await counterpass("scenarios", premises.url, premises.looks, "--only", "joins")
+    assert (status, err) == (1, "this key lacks earn, redeem, manage: what needs it fails. Take a test key with all scopes.\n")
     assert re.match(r"FAIL +\d+ ms  A customer joins\n +POST join was answered 403 wrong_scope, not 201: ", said)
     assert said.endswith("0 passed, 1 failed, 0 left out\n")
 
@@ -112,8 +112,9 @@ async def test_where_somebody_else_answers_is_one_line() -> None:
         writer.close()
 
     async with await asyncio.start_server(else_, "127.0.0.1", 0) as server:
-        status, _, err = await counterpass("scenarios", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", "cp_test_nobody")
-    assert (status, err) == (1, "counterpass: it should be so that Counterpass answers there; found something else\n")
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        status, _, err = await counterpass("scenarios", url, "cp_test_nobody")
+    assert (status, err) == (1, f"counterpass: it should be so that Counterpass answers at {url}; found something else (HTTP 200)\n")
 
 
 async def test_the_example_plays_a_tills_afternoon(premises: Premises) -> None:

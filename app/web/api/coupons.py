@@ -40,7 +40,7 @@ Standing = Annotated[
 
 
 class Give(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A coupon of an offer for a card, or for a customer (on the card that they used last); or `count` that are nobody's.
+    """A coupon of an offer for a card, or for a customer (on the card that they used last); or `count` that are nobody's. One of the three.
 
     With a `reason`, one on a card is a compensation. ``valid_from``: not before then.
     """
@@ -48,7 +48,7 @@ class Give(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     offer_id: UUID
     card_id: UUID | None = None
     customer_id: UUID | None = None
-    count: Annotated[int, msgspec.Meta(ge=1, le=MOST_GIVEN)] = 1
+    count: Annotated[int, msgspec.Meta(ge=1, le=MOST_GIVEN)] | None = None
     valid_from: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
     reason: Maybe = ""
 
@@ -125,9 +125,8 @@ async def coupon(coupon_id: FromPath[UUID], request: Ask) -> Response[Any]:
 )
 async def give(data: JSONBody[Give], request: Ask) -> Response[bytes]:
     """Give a coupon to somebody, or up to 100 to whoever has their codes."""
-    named = [one for one in (data.card_id, data.customer_id) if one is not None]
-    if len(named) > 1 or (named and data.count > 1):
-        raise InvalidRequest(errors="one of card_id and customer_id, or count")
+    if sum(one is not None for one in (data.card_id, data.customer_id, data.count)) != 1:  # nothing is minted for nobody by an oversight
+        raise InvalidRequest(errors="exactly one of card_id, customer_id, count")
     valid_from = moment("valid_from", data.valid_from)
     if valid_from is not None and valid_from.year > LAST_YEAR:
         raise InvalidRequest(errors="valid_from: no time that there is")
@@ -140,7 +139,7 @@ async def give(data: JSONBody[Give], request: Ask) -> Response[bytes]:
             data.offer_id,
             card=str(data.card_id) if data.card_id else "",
             customer_id=data.customer_id,
-            count=data.count,
+            count=data.count or 1,
             valid_from=valid_from,
             reason=data.reason,
             once=answer,
