@@ -88,9 +88,7 @@ class KeyMissing(Problem):
 
     word = "idempotency_key_missing"
     title = N_("Idempotency-Key missing")
-    sentence = N_(
-        "Send an Idempotency-Key header of 1 to 255 printable ASCII characters, and the same one when you retry the request."
-    )
+    sentence = N_("Send an Idempotency-Key header of 1 to 255 printable ASCII characters, and the same one when you retry the request.")
 
 
 class KeyInFlight(Problem):
