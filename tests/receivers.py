@@ -50,7 +50,7 @@ class Receiver:
 
     async def until(self, enough: Callable[[], bool]) -> None:
         """Wait for deliveries until it is enough."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not enough():
                 self._came.clear()
                 await self._came.wait()

@@ -1,6 +1,8 @@
 """Real server processes for tests: each is ``python -m app serve`` of its own, with its own socket, and can be killed."""
 
 import asyncio
+import contextlib
+import itertools
 import json
 import os
 import signal
@@ -38,6 +40,10 @@ for line in sys.stdin:
     print(pid, flush=True)
 """
 """A process that has imported everything and forks a server for each line that it is given: a start costs a tenth of a second."""
+
+
+PATIENCE = 60
+"""Seconds until a server that should be there, or gone, is given up: a busy machine is slow, not wrong."""
 
 
 class Launcher:
@@ -91,7 +97,7 @@ class Server:
         settings = {"public_url": self.url, "certs": "/nonexistent", **self._settings, "port": str(self.port)}
         environment = {f"COUNTERPASS_{name.upper()}": value for name, value in settings.items()}
         self.pid = self._launcher.start(environment, self.log)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not await self._listens():  # noqa: ASYNC110 (nothing tells when another process listens)
                 await asyncio.sleep(0.01)
 
@@ -118,7 +124,7 @@ class Server:
         asyncio.get_running_loop().add_reader(process, ended.set)
         try:
             os.kill(self.pid, how)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 await ended.wait()
         finally:
             asyncio.get_running_loop().remove_reader(process)
@@ -159,11 +165,18 @@ def _answer(raw: bytes) -> Answer:
     return Answer(int(first.split()[1]), headers, json.loads(body) if "json" in headers.get("content-type", "") else body)
 
 
+_OURS = 20_000 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 6 * 2000
+_PORTS = (_OURS + number % 2000 for number in itertools.count(os.getpid()))
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that is free until it is used, and while its server is down: other workers have other ones, and the system gives none
+    of them to whoever connects or wants any port (net.ipv4.ip_local_port_range begins above)."""
+    while True:
+        port = next(_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @pytest.fixture(scope="session")

@@ -71,7 +71,7 @@ class _Line(msgspec.Struct, kw_only=True):
     times: int
     retry_after: int | None
     timestamp: int | None
-    slow: float
+    slow: float | asyncio.Event
     how: How
 
 
@@ -163,10 +163,10 @@ class ApnsSandbox(Watched):
         times: int = 1,
         retry_after: int | None = None,
         timestamp: int | None = None,
-        slow: float = 0.0,
+        slow: float | asyncio.Event = 0.0,
         how: How = "answer",
     ) -> None:
-        """Answer the next ``times`` good pushes for ``token`` (None: any) so; ``slow`` seconds later; or break off (``how``).
+        """Answer the next ``times`` good pushes for ``token`` (None: any) so; ``slow`` seconds later, or then; or break off (``how``).
 
         "goaway" says that the push was not processed, "close" breaks the connection in the middle, "silence" never answers.
         """
@@ -396,6 +396,8 @@ class _Connection(asyncio.Protocol):
                 self.abort()
             case "silence":
                 pass
+            case "answer" if isinstance(line.slow, asyncio.Event):
+                asyncio.ensure_future(line.slow.wait()).add_done_callback(lambda _: self._answer(stream, line))
             case "answer" if line.slow:
                 asyncio.get_running_loop().call_later(line.slow, self._answer, stream, line)
             case "answer":

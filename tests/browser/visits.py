@@ -24,7 +24,7 @@ from app.store import CounterKind, Filter, Member, Past, Unit
 from passes import codes, coupons
 from passes.coupons import Redemption, Refusal, Reversal
 
-PATIENCE = 20_000
+PATIENCE = 60_000
 """Milliseconds until something that should be there is missing: a busy machine is slow, not wrong. What must be quick is measured."""
 expect.set_options(timeout=PATIENCE)
 PHONE, SMALLEST, TABLET, DESKTOP = (390, 844), (320, 640), (820, 1180), (1440, 900)

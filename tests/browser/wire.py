@@ -5,15 +5,12 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from servers import free_port
-
 
 class Wire:
     """What goes through it goes unchanged, unless it is ``cut``; ``loses`` is the beginning of a request whose answer is lost, once."""
 
     def __init__(self, port: int) -> None:
-        self._to, self.port = port, free_port()
-        self.url = f"http://localhost:{self.port}"
+        self._to, self.url = port, ""
         self.cut = False
         self.loses = b""
         self.lost = asyncio.Event()
@@ -64,7 +61,8 @@ class Wire:
 @asynccontextmanager
 async def wire_to(port: int) -> AsyncIterator[Wire]:
     wire = Wire(port)
-    server = await asyncio.start_server(wire.take, "127.0.0.1", wire.port)
+    server = await asyncio.start_server(wire.take, "127.0.0.1", 0)
+    wire.url = f"http://localhost:{server.sockets[0].getsockname()[1]}"
     yield wire
     wire.pull()
     server.close()

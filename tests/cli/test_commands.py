@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 from msgspec.structs import replace
+from servers import PATIENCE, free_port
 
 from app import cli, db, world
 from app.certs import make_development_chain
@@ -59,6 +60,10 @@ class Folder:
         assert re.fullmatch(r"counterpass: [^\n]+\n", said), said
         return said
 
+    def client(self) -> httpx.AsyncClient:
+        """Somebody who asks what is served here."""
+        return httpx.AsyncClient(base_url=self.settings["COUNTERPASS_PUBLIC_URL"], timeout=PATIENCE)
+
     @contextlib.asynccontextmanager
     async def running(self, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
         process = await asyncio.create_subprocess_exec(
@@ -66,7 +71,7 @@ class Folder:
         )
         try:
             assert process.stderr
-            assert re.match(rb"(serving|following)", await asyncio.wait_for(process.stderr.readline(), 30))
+            assert re.match(rb"(serving|following)", await asyncio.wait_for(process.stderr.readline(), PATIENCE))
             yield process
         finally:
             if process.returncode is None:
@@ -74,21 +79,13 @@ class Folder:
             await process.wait()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def after_a_free_port(taken: socket.socket) -> int:
     """Bound to a port such that the one before it is free."""
-    while True:
-        with socket.socket() as below:
-            below.bind(("127.0.0.1", 0))
-            port: int = below.getsockname()[1] + 1
-            with contextlib.suppress(OSError, OverflowError):
-                taken.bind(("127.0.0.1", port))
-                return port
+    before, port = free_port(), free_port()
+    while port != before + 1:
+        before, port = port, free_port()
+    taken.bind(("127.0.0.1", port))
+    return port
 
 
 @pytest.fixture
@@ -109,12 +106,12 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> tuple[Folder, str, str]:
 
 
 async def answering(client: httpx.AsyncClient) -> None:
-    for _ in range(600):
-        with contextlib.suppress(httpx.TransportError):
-            assert (await client.get("/health")).status_code == 200
-            return
-        await asyncio.sleep(0.05)
-    raise TimeoutError
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                assert (await client.get("/health")).status_code == 200
+                return
+            await asyncio.sleep(0.05)
 
 
 # --- What an operator can cause is one line ---
@@ -133,7 +130,7 @@ def test_serve_makes_no_database_that_somebody_named_they_may_have_named_a_wrong
 
 async def test_serve_in_an_empty_folder_says_with_which_link_a_shop_begins(folder: Folder) -> None:
     url = folder.settings["COUNTERPASS_PUBLIC_URL"]
-    async with folder.running("serve") as service, httpx.AsyncClient(base_url=url) as browser:
+    async with folder.running("serve") as service, folder.client() as browser:
         assert service.stderr
         link = re.search(rf"{url}(/start/\w+)", (await service.stderr.readline()).decode())
         assert link
@@ -307,13 +304,13 @@ def test_a_certificate_is_requested_imported_with_its_key_and_checked(folder: Fo
 
 async def test_a_card_joins_by_http_is_exported_and_the_service_ends_when_told(begun: tuple[Folder, str, str]) -> None:
     one, program, key = begun
-    async with one.running("serve") as service, httpx.AsyncClient(base_url=one.settings["COUNTERPASS_PUBLIC_URL"]) as client:
+    async with one.running("serve") as service, one.client() as client:
         await answering(client)
         headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": "1"}
         joined = await client.post("/api/v1/join", json={"program_id": program, "name": "Hoa"}, headers=headers)
         number = joined.json()["card"]["number"]
         service.send_signal(signal.SIGTERM)
-        await asyncio.wait_for(service.wait(), 10)
+        await asyncio.wait_for(service.wait(), PATIENCE)
     assert "wrote hoa.pkpass" in (await asyncio.to_thread(one.run, "pass", "export", number, "--to", "hoa.pkpass"))[0]
     assert "pass.json" in zipfile.ZipFile(one.path / "hoa.pkpass").namelist()
     assert "nothing to correct" in (await asyncio.to_thread(one.run, "doctor"))[0]
@@ -324,7 +321,7 @@ async def test_who_has_the_shell_is_let_in_by_a_link_that_works_once(begun: tupl
     again, _ = await asyncio.to_thread(one.run, "staff", "invite", "Lan")
     said, aside = await asyncio.to_thread(one.run, "staff", "invite", "Tú", "--role", "manager")
     assert "hired Tú as manager" in aside
-    async with one.running("serve"), httpx.AsyncClient(base_url=one.settings["COUNTERPASS_PUBLIC_URL"]) as browser:
+    async with one.running("serve"), one.client() as browser:
         await answering(browser)
         for line, name in ((again, "Lan"), (said, "Tú")):
             assert re.fullmatch(rf"http://127\.0\.0\.1:{one.port}/invite/[\w-]{{27}}\n", line)
@@ -373,7 +370,7 @@ async def test_a_key_that_was_rolled_or_revoked_is_refused_at_the_next_request(f
     owner = KEY.search(await run("init", "--owner", "Lan"))
     leaked, rolled = [(await run("keys", "make", "--name", name)).strip() for name in ("Till 1", "Till 2")]
     assert owner
-    async with one.running("serve"), httpx.AsyncClient(base_url=one.settings["COUNTERPASS_PUBLIC_URL"]) as client:
+    async with one.running("serve"), one.client() as client:
         await answering(client)
 
         async def statuses(*secrets: str) -> list[int]:
@@ -392,7 +389,7 @@ async def test_followers_in_a_process_of_their_own_tell_the_phones(folder: Folde
     said, _ = await asyncio.to_thread(folder.run, "init")
     program, key = re.search(r"program .*\(([0-9a-f-]{36})\)", said), KEY.search(said)
     chain = folder.path / "certs" / "apple"
-    async with ApnsSandbox(chain, now=world.now) as apns, httpx.AsyncClient(base_url=folder.settings["COUNTERPASS_PUBLIC_URL"]) as client:
+    async with ApnsSandbox(chain, now=world.now) as apns, folder.client() as client:
         folder.settings |= {"COUNTERPASS_APNS_URL": apns.url, "COUNTERPASS_TRUST": str(chain / "root.pem")}
         async with folder.running("serve", "--no-followers") as service, folder.running("follow") as followers:
             await answering(client)
@@ -411,5 +408,5 @@ async def test_followers_in_a_process_of_their_own_tell_the_phones(folder: Folde
             await outbound.close()
             for process in (service, followers):
                 process.send_signal(signal.SIGTERM)
-            assert await asyncio.wait_for(followers.wait(), 10) == 0
-            await asyncio.wait_for(service.wait(), 10)
+            assert await asyncio.wait_for(followers.wait(), PATIENCE) == 0
+            await asyncio.wait_for(service.wait(), PATIENCE)

@@ -5,7 +5,7 @@ import csv
 import io
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,15 @@ from uuid import UUID
 import httpx
 import pytest
 from premises import Premises, open_premises
-from servers import Launcher
+from servers import PATIENCE, Launcher
 
 from app.desk.lines import COLUMNS
+from app.store import Errand, Portion
 from passes import codes
 
 CUSTOMERS, COUPONS, EVENTS = 600, 700, 700
-SOONER, LATER = 0.1, 0.8
-"""Seconds after which the process is killed: all of it takes more than one."""
+PAUSE = 0.03
+"""Seconds between two looks at how far the imports are, at most: all of it takes about one."""
 DAY = datetime(2025, 3, 4, 2, 0, tzinfo=UTC)
 Lines = dict[str, list[dict[str, Any]]]
 
@@ -96,7 +97,7 @@ async def test_an_import_goes_on_by_itself_after_a_kill_and_every_line_is_in_onc
     shop, business = premises.shop, premises.shop.business
     await shop.change_offer("cookie", most=COUPONS)  # or nobody would count how often it was used
     lines = past(premises, chance)
-    async with httpx.AsyncClient(base_url=f"{premises.server.url}/api/v1/") as till:
+    async with httpx.AsyncClient(base_url=f"{premises.server.url}/api/v1/", timeout=PATIENCE) as till:
 
         async def sent(what: str) -> str:
             headers = {**shop.headers("Lan"), "Content-Type": "text/csv"}
@@ -109,13 +110,18 @@ async def test_an_import_goes_on_by_itself_after_a_kill_and_every_line_is_in_onc
                 await asyncio.sleep(0.05)
             return dict(said)
 
+        async def errands() -> Sequence[tuple[Errand, Portion | None]]:
+            return await shop.desk.store.errands(business.id, kind="records")
+
         imports = {what: await sent(what) for what in lines}  # all at once: each waits for those that its lines name
-        await asyncio.sleep(moment := chance.uniform(SOONER, LATER))  # not to wait for anything: this is the random moment
+        moment = chance.randrange(sum(map(len, lines.values())) // 2)
+        async with asyncio.timeout(PATIENCE):
+            while sum(portion.done for _, portion in await errands() if portion) <= moment:  # noqa: ASYNC110 (nobody tells)
+                await asyncio.sleep(chance.random() * PAUSE)
         await premises.server.kill()
-        unfinished = [one for one, _ in await shop.desk.store.errands(business.id, kind="records") if one.ended_at is None]
-        assert unfinished, f"killed too late, after {moment} seconds"
+        assert any(one.ended_at is None for one, _ in await errands()), f"killed too late, after {moment} lines"
         await premises.server.start()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             ends = {what: await ended(id_) for what, id_ in imports.items()}
         for what, said in ends.items():
             assert (said["done"], said["skipped"], said["failed"]) == (len(lines[what]), 0, 1), (moment, said)

@@ -50,7 +50,7 @@ def take_namespaces(folder: Path) -> None:
     Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
     Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
     resolver = folder / "resolv.conf"
-    resolver.write_text("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
+    resolver.write_text("nameserver 127.0.0.1\noptions timeout:20 attempts:1\n")
     do(libc.mount(b"none", b"/", None, PRIVATE, None))
     do(libc.mount(str(resolver).encode(), b"/etc/resolv.conf", None, BIND, None))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as four, socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as six:
@@ -117,7 +117,7 @@ async def stories() -> dict[str, object]:
 
     async def told(out: Outbound, name: str) -> str:
         got.clear()
-        ask = Ask(method="POST", url=f"http://{name}:{PORT}/hook", body=b"{}", public_only=True, timeout=5)
+        ask = Ask(method="POST", url=f"http://{name}:{PORT}/hook", body=b"{}", public_only=True, timeout=20)
         try:
             said = str((await out(ask)).status)
         except Unreachable as unreachable:
@@ -132,7 +132,7 @@ async def stories() -> dict[str, object]:
     for name in ANSWERS:
         if name != "rebinds.example":
             found[name] = await told(first, name)
-    found["inside, where that is allowed"] = str((await first(Ask(method="POST", url=f"http://both.example:{PORT}/", timeout=5))).status)
+    found["inside, where that is allowed"] = str((await first(Ask(method="POST", url=f"http://both.example:{PORT}/", timeout=20))).status)
     found["asked"] = names.asked["rebinds.example", A]
     await first.close()
     await second.close()
