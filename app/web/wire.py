@@ -8,6 +8,7 @@ from email.utils import format_datetime, parsedate_to_datetime
 from http import HTTPStatus
 from itertools import chain
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar, get_args, get_origin, get_type_hints
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -172,7 +173,7 @@ class Answering:
         self.body = b""
         self.kept = False
         self._words, self._base = desk.words, desk.public_url
-        self._row = (caller.person.counter_id, key, caller.business.id, digest)
+        self._row = (*kept_as(caller, key), caller.business.id, digest)
 
     def done(self, view: object, caller: Caller, now: datetime, *, new: bool = True) -> tuple[Kept, ...]:  # noqa: ARG002 (the caller is in the row)
         """The answer of a story that succeeded; 200 if it found what was asked for, instead of making it."""
@@ -194,6 +195,12 @@ class Answering:
 
 
 Story = Callable[[Answering], Awaitable[object]]
+
+
+def kept_as(caller: Caller, key: str) -> tuple[UUID, str]:
+    """Under what an answer is kept: not the key itself, in which tills write whom they serve, perhaps somebody who is forgotten."""
+    whose = caller.person.counter_id
+    return whose, hashlib.blake2b(key.encode(), key=whose.bytes, digest_size=16).hexdigest()
 
 
 def key_of(headers: Sequence[str]) -> str:
@@ -241,7 +248,7 @@ async def once(
         raise KeyInFlight(retry_after=1)
     in_flight.add(mine)
     try:
-        kept = None if at_a_stroke else await desk.store.kept(*mine)
+        kept = None if at_a_stroke else await desk.store.kept(*kept_as(caller, key))
         if kept is not None:
             return _again(kept, digest)
         answering = Answering(
@@ -264,7 +271,7 @@ async def once(
                     raise Repeated from duplicate
             raise
     except Repeated:
-        kept = await desk.store.kept(*mine)
+        kept = await desk.store.kept(*kept_as(caller, key))
         if kept is None:
             raise
         return _again(kept, digest)

@@ -10,7 +10,7 @@ from litestar.params import FromPath
 
 from app.store import Kept
 from app.web.api.calls import call
-from app.web.wire import LONGEST_KEY, Ask, caller_of, desk_of
+from app.web.wire import LONGEST_KEY, Ask, caller_of, desk_of, kept_as
 from passes.problems import NotFound
 from passes.words import N_
 
@@ -38,12 +38,11 @@ async def request_made(key: FromPath[str], request: Ask) -> RequestView:  # noqa
     """What became of the request that this key of yours sent with that Idempotency-Key (percent-encoded in the address)."""
     desk, caller = desk_of(request), caller_of(request)
     asked = _asked(request)
-    mine = (caller.person.counter_id, asked)
-    in_flight = mine in request.app.state.in_flight
-    kept = await desk.store.kept(*mine)
+    in_flight = (caller.person.counter_id, asked) in request.app.state.in_flight
+    kept = await desk.store.kept(*kept_as(caller, asked))
     if kept is None:
         return RequestView(key=asked, state="in_flight" if in_flight else "unknown")
-    return _finished(kept, caller.business.tz)
+    return _finished(asked, kept, caller.business.tz)
 
 
 def _asked(request: Ask) -> str:
@@ -55,9 +54,9 @@ def _asked(request: Ask) -> str:
     return said.decode()
 
 
-def _finished(kept: Kept, zone: Any) -> RequestView:
+def _finished(key: str, kept: Kept, zone: Any) -> RequestView:
     return RequestView(
-        key=kept.key,
+        key=key,
         state="finished",
         status=kept.status,
         at=kept.at.astimezone(zone),

@@ -29,7 +29,7 @@ from app.store import Caller, Duplicate, Kept, Scope
 from app.web.api.calls import ProblemDocument, call
 from app.web.api.sales import MOST_CODES, Amount, Codes, Currency, same, told_of
 from app.web.api.sales import Receipt as ReceiptNumber
-from app.web.wire import Answering, Ask, Maybe, Presentable, Strict, caller_of, desk_of, language_of, once
+from app.web.wire import Answering, Ask, Maybe, Presentable, Strict, caller_of, desk_of, kept_as, language_of, once
 from passes.problems import Busy, NotFound, Problem
 
 KEPT_AS: Final = "till:"
@@ -260,7 +260,7 @@ async def _done(desk: Desk, caller: Caller, said: TillRedeem | TillAccrue | Till
     except Busy:
         raise
     except (Repeated, Problem) as why:
-        if await desk.store.kept(caller.person.counter_id, KEPT_AS + said.transaction_id) is not None:
+        if await desk.store.kept(*kept_as(caller, KEPT_AS + said.transaction_id)) is not None:
             raise Repeated from why
         if not await _done_before(desk, caller, said, telling):
             telling.sure = True
