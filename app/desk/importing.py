@@ -174,7 +174,7 @@ async def bring(desk: Desk, caller: Caller, what: What, body: bytes, *, once: On
         Sheet(id=desk.world.new_id(), business_id=business.id, errand_id=errand.id, number=number, content=content)
         for number, content in enumerate(file.sheets)
     ]
-    said = audit.done(desk, person.staff_id, "business.imported", business, of_id=errand.id, total=file.lines)
+    said = audit.done(desk, person.staff_id, "business.brought", business, of_id=errand.id, file=what, total=file.lines)
     made = ImportMade(id=errand.id)
     try:
         await desk.commit(now, rows=(errand, *sheets, said, *once.done(made, caller, now)))
@@ -198,6 +198,11 @@ async def how_far(desk: Desk, business: Business, import_id: UUID, *, language: 
 async def lately(desk: Desk, business: Business, *, language: str) -> Sequence[ImportView]:
     """The newest imports, the last one first."""
     return [_view(desk, business, *one, language=language) for one in await desk.store.errands(business.id, kind="records", limit=LATELY)]
+
+
+def skipped(portion: Portion | None) -> int:
+    """How many lines of an import were there already, after this portion of it."""
+    return _so_far(portion).skipped
 
 
 async def bad_lines(desk: Desk, business: Business, import_id: UUID, *, language: str) -> AsyncIterator[Sequence[str]]:
@@ -238,7 +243,7 @@ def _view(desk: Desk, business: Business, errand: Errand, portion: Portion | Non
         at=errand.made_at.astimezone(business.tz),
         total=errand.total,
         done=portion.done if portion else 0,
-        skipped=been.skipped,
+        skipped=skipped(portion),
         failed=(portion.failed if portion else 0) + len(about.bad),
         bad=tuple(_bad(desk, one, language) for one in bad),
     )

@@ -65,6 +65,7 @@ DONE: Final = {
     "issued": N_("{who} issued {thing}"),
     "imported": N_("{who} imported {thing}"),
     "exported": N_("{who} took a file of {thing} out"),
+    "brought": N_("{who} brought a file of {thing} in"),
     "printed": N_("{who} printed {thing}"),
     "voided": N_("{who} voided {thing}"),
     "removed": N_("{who} deleted {thing}"),

@@ -8,7 +8,7 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 
-from app.desk import campaigning
+from app.desk import campaigning, importing
 from app.store import Errand, ErrandKind, Portion
 from app.web.pages import go, is_fragment, render
 from app.web.sessions import managers
@@ -47,6 +47,8 @@ def view(errand: Errand, portion: Portion | None) -> ErrandView:
     elif errand.ended_at is not None or (portion and portion.last):
         state = "ended"
     done, failed = (portion.done, portion.failed) if portion else (0, 0)
+    if errand.kind == "records":
+        done += importing.skipped(portion)
     return ErrandView(id=errand.id, kind=errand.kind, state=state, done=done, failed=failed, total=max(errand.total, done + failed))
 
 

@@ -13,6 +13,7 @@ from app.desk import importing
 from app.desk import settings as deciding
 from app.desk.settings import Touched
 from app.web import lands
+from app.web.exports import FILES
 from app.web.forms import Line, Name, Wrong, filled_in, fresh, seen, wrong
 from app.web.pages import go, language_of, render
 from app.web.sessions import owners
@@ -71,6 +72,7 @@ async def _settings(request: Ask, *, wrong: Wrong | None = None, touched: Touche
         zones=lands.zones(),
         currencies=lands.currencies(language),
         firsts=[(one, lands.language(one, one)) for one in desk.words.languages],
+        files=FILES,
         imports=await importing.lately(desk, me(request).business, language=language),
     )
 

@@ -1066,6 +1066,21 @@ async def _(cafe: Cafe, name: str) -> None:
         await keep(page, name, whole=True)
 
 
+@picture("records-phone")
+async def _(cafe: Cafe, name: str) -> None:
+    lines = (await cafe.shop.get("exports/customers", who="Lan")).text.splitlines()
+    lines += [lines[1].replace(",vi,", ",tiếng Việt,").replace(",en,", ",English,"), "1,2"]
+    async with cafe.office(PHONE, "/settings") as page:
+        file = {"name": "customers-2026-11-20.csv", "mimeType": "text/csv", "buffer": "\r\n".join(lines).encode()}
+        await page.set_input_files("#file", files=[file])  # type: ignore[list-item]
+        await page.get_by_role("button", name="Bring it in").click()
+        await page.locator("[data-errand]").wait_for()
+        while await Errands(cafe.shop.desk).step():
+            pass
+        await expect(page.get_by_role("heading", name="Lines that are not imported")).to_be_visible()
+        await keep(page, name, whole=True)
+
+
 @asynccontextmanager
 async def opened(folder: Path) -> AsyncIterator[Cafe]:
     """The service on a port of its own in this process, with a clock that stands; one Chromium; two months of history."""

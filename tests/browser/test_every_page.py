@@ -318,7 +318,8 @@ async def test_pages_of_what_is_offered(visit: Visit, axe: str) -> None:
     assert presented
     coupon, program, offer = presented.coupon.id, shop.program.id, shop.offers["coffee"].id
     csv = {**shop.headers("Lan"), "Content-Type": "text/csv"}
-    assert (await shop.client.post("/api/v1/imports?what=customers", content=b"a file of other columns", headers=csv)).status_code == 202
+    brought = await shop.client.post("/api/v1/imports?what=customers", content=b"a file of other columns", headers=csv)
+    assert brought.status_code == 202
     await in_both_languages(
         visit,
         axe,
@@ -338,6 +339,7 @@ async def test_pages_of_what_is_offered(visit: Visit, axe: str) -> None:
             "/inserts",
             "/setup",
             "/settings",
+            f"/settings/imports/{brought.json()['id']}",
             "/settings/brand",
             "/locations",
         ],

@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import io
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
@@ -283,7 +284,25 @@ async def test_an_owner_gets_the_same_files_and_nobody_else(shop: Shop) -> None:
         assert (await minh.get(f"/settings/imports/{id_}/bad.csv")).status_code == 403
         for asked in (await shop.get(f"exports/{what}", who="An"), await bring(shop, what, file.content, who="An")):
             assert asked.json()["word"] == "not_allowed", "a cashier's key, whatever its scopes"
-    assert (await brought(shop, "customers", (await lan.get("/settings/customers.csv")).content))["failed"] == 0
+    file = (await lan.get("/settings/customers.csv")).content
+    assert (await brought(shop, "customers", file))["failed"] == 0
+
+    # What came out goes back in by the page, too.
+    key = {"Idempotency-Key": "a file", "Content-Type": "text/csv"}
+    some = b"\r\n".join([*file.split(b"\r\n")[:3], b"1", b""])
+    once, again = [(await lan.post("/settings/imports/customers", content=some, headers=key)).headers["location"] for _ in range(2)]
+    assert once == again, "sent twice, it is brought in once"
+    assert 'data-state="waits"' in (await lan.get(once)).text
+    while await Errands(shop.desk).step():
+        pass
+    shown = (await lan.get(once)).text
+    assert re.findall(r'<p class="value">(\d+)</p>', shown) == ["3", "0", "2", "1"]
+    assert "This line has more or fewer cells than the first one." in shown
+    assert f'href="{once}"' in (await lan.get("/settings")).text
+    assert "Lan brought a file of the business in" in (await lan.get("/audit")).text
+    assert (await minh.get(once)).status_code == 403
+    assert (await minh.post("/settings/imports/customers", content=some, headers=key)).status_code == 403
+    assert (await lan.post("/settings/imports/cats", content=some, headers=key)).status_code == 400
 
     # Whoever takes a file out, or sets something up, stands in the audit: a key by its own name.
     await shop.hand_out("Back office", scopes=("manage",))

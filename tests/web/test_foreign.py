@@ -79,6 +79,7 @@ NAMES: Final = {
     "POST /api/v1/coupons/{coupon_id:uuid}/extend": "given_id",
     "GET /api/v1/imports/{import_id:uuid}": "brought_id",
     "GET /api/v1/imports/{import_id:uuid}/bad": "brought_id",
+    "GET /settings/imports/{import_id:uuid}": "brought_id",
     "GET /settings/imports/{import_id:uuid}/bad.csv": "brought_id",
     "POST /campaigns/{campaign_id:uuid}/stop": "scheduled_id",
 }
@@ -186,6 +187,7 @@ WITH: Final[dict[str, Request]] = {
     "GET /coupons/batches/{batch_id:uuid}/sheets.pdf": said(),
     "GET /coupons/imports/{import_id:uuid}": said(),
     "GET /coupons/imports/{import_id:uuid}/bad.csv": said(),
+    "GET /settings/imports/{import_id:uuid}": said(),
     "GET /settings/imports/{import_id:uuid}/bad.csv": said(),
     "GET /coupons/{given_id:uuid}/change": said(),
     "GET /errands/{errand_id:uuid}": said(),
@@ -305,6 +307,7 @@ OPEN: Final = re.compile(
     r"|GET /api/v1/requests/|GET /api/v1/exports/\{what:str\}|POST /api/v1/imports$"  # nothing is named: test_log, test_exports
     r"|\w+ /(api(/openapi.json|/scenarios|/\{path:str\})?$|apple/|google/|c/|i/|join/|leave-mail/|art/|brand/|pictures/)"  # public
     r"|\w+ /(static|problems)(/|$)"
+    r"|POST /settings/imports/\{what:str\}"  # the page of its answer names it
     r"|GET /(style.css|health)|\w+ /(enrol|invite|start)/\{secret:str\}|\w+ /sign-in.*|POST /language"
     r"|GET /counter/(worker.js|manifest.webmanifest|icon.png)"
 )
