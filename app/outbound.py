@@ -151,6 +151,8 @@ class _Lane:
         if handle.refused:
             return Unreachable(f"{host}: {handle.refused} is not a public address")
         code, sentence = error.args
+        if code == pycurl.E_ABORTED_BY_CALLBACK:
+            return Unreachable(f"{host}: its answer has no end")
         stuck = code == pycurl.E_OPERATION_TIMEDOUT and ask.http2
         return (_Stuck if stuck else Unreachable)(f"{host}: {sentence or pycurl.easy_strerror(code)}")
 
@@ -162,6 +164,7 @@ class _Handle:
         self.refused = ""
         self.cut = False
         self._most = 0
+        self._came = 0
         self._head: list[bytes] = []
         self._body = BytesIO()
         self.curl = curl = pycurl.Curl()
@@ -182,6 +185,8 @@ class _Handle:
             pycurl.PIPEWAIT: like.http2,
             pycurl.HEADERFUNCTION: self._head.append,
             pycurl.WRITEFUNCTION: self._write,
+            pycurl.DEBUGFUNCTION: self._count,
+            pycurl.XFERINFOFUNCTION: self._without_end,
         }
         if like.certificate:
             options |= {pycurl.SSLCERT_BLOB: like.certificate, pycurl.SSLKEY_BLOB: like.key}
@@ -194,6 +199,7 @@ class _Handle:
         self.refused = ""
         self.cut = False
         self._most = ask.most
+        self._came = 0
         self._head.clear()
         self._body.seek(0)
         self._body.truncate()
@@ -212,6 +218,8 @@ class _Handle:
             curl.setopt(pycurl.POST, 1)
             curl.setopt(pycurl.POSTFIELDS, ask.body)
         curl.setopt(pycurl.CUSTOMREQUEST, ask.method)
+        curl.setopt(pycurl.VERBOSE, bool(ask.most))  # of whom we do not trust every byte is counted; that is what libcurl calls it
+        curl.setopt(pycurl.NOPROGRESS, not ask.most)
 
     def answer(self) -> Answer:
         headers: dict[str, str] = {}
@@ -228,6 +236,15 @@ class _Handle:
         room = self._most - self._body.tell() if self._most else len(chunk)
         self.cut = len(chunk) > room
         return self._body.write(chunk[:room])
+
+    def _count(self, kind: int, what: bytes) -> None:
+        """Bytes of an answer as they come, of which many may be no body: what stands beside the length of a chunk has no bound."""
+        if kind == pycurl.INFOTYPE_DATA_IN:
+            self._came += len(what)
+
+    def _without_end(self, *_progress: int) -> bool:
+        """Whether libcurl is to hang up."""
+        return self._came > LARGEST
 
     def _open(self, _purpose: int, address: tuple[int, int, int, tuple[Any, ...]]) -> socket.socket | int:
         """Decide at connect time, on the very address: a name may resolve to something else than when it was checked."""

@@ -279,7 +279,7 @@ OK = b"HTTP/1.1 200 OK\r\n"
         (OK, b"X-A: " + b"a" * 1000 + b"\r\n", "response headers"),
         (OK + b"X-A: ", b"a" * 1000, "larger than allowed"),
         (b"", b"HTTP/1.1 103 Wait\r\nX: y\r\n\r\n" * 50, "response headers"),
-        (OK + b"Transfer-Encoding: chunked\r\n\r\n1;", b"x" * 1000, "timed out"),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n1;", b"x" * 1000, "has no end"),
         (b"HTTP/1.1 200 ", b"a" * 1000, "larger than allowed"),
         (b"hello", b" world" * 100, "HTTP/0.9"),
         (OK + b"\r\n", b"x" * 1000, (200, 1024)),
@@ -287,7 +287,7 @@ OK = b"HTTP/1.1 200 OK\r\n"
     ],
 )
 async def test_an_answer_without_end_has_one(out: Outbound, head: bytes, again: bytes, becomes: str | tuple[int, int]) -> None:
-    """A thousand bytes of it are read, within the time that was given; nothing is unpacked."""
+    """A thousand bytes of it are read, and a megabyte of what says nothing; nothing is unpacked."""
 
     async def serve(_: bytes, writer: asyncio.StreamWriter) -> None:
         writer.write(head)
@@ -296,7 +296,7 @@ async def test_an_answer_without_end_has_one(out: Outbound, head: bytes, again: 
             await writer.drain()
 
     async with bare_http(serve) as url:
-        ask = Ask(method="POST", url=url, body=b"{}", timeout=0.4 if becomes == "timed out" else 30, most=1024)
+        ask = Ask(method="POST", url=url, body=b"{}", timeout=30, most=1024)
         if isinstance(becomes, str):
             with pytest.raises(Unreachable, match=becomes):
                 await out(ask)
