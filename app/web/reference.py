@@ -160,6 +160,14 @@ def _shown_in(media: Json) -> list[object]:
     return [media["example"]] if "example" in media else each
 
 
+def _problems(about: Markup, words: Sequence[str]) -> Markup:
+    """What is said of an answer, where the word of each problem leads to the page that explains it."""
+    for word in words:
+        said = Markup("<code>{}</code>").format(word)
+        about = about.replace(said, Markup('<a href="/problems/{}">{}</a>').format(word, said), 1)
+    return about
+
+
 def _curl(server: str, method: str, path: str, operation: Json) -> str:
     """The call as it is typed into a shell, with the values of the example."""
     asked = []
@@ -187,7 +195,8 @@ def _shown(method: str, path: str, operation: Json, server: str) -> Shown:
     answers = []
     for status, said in operation["responses"].items():
         kind, example = _content(said)
-        answers.append(Answer(status, prose(said["description"]), kind, tuple(said.get("headers", ())), example))
+        about = _problems(prose(said["description"]), said.get("x-words", ()))
+        answers.append(Answer(status, about, kind, tuple(said.get("headers", ())), example))
     about = operation["description"].partition("\n")[2].strip()
     lines = [
         Line(one["name"], kind_of(one["schema"]), _marked(one.get("description", "")), one.get("required", False), one["in"])

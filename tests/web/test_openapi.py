@@ -161,6 +161,8 @@ async def test_the_page_for_people_shows_every_call_and_every_schema(till: Till)
     assert {f"schema-{name}" for name in till.contract.document["components"]["schemas"]} <= set(ids)
     assert [one for one in re.findall(r'href="#([^"]+)"', page) if one not in ids] == []
     assert not re.search(r'(src|href)="https?:', page)
+    told = [answer for item in till.contract.document["paths"].values() for call in item.values() for answer in call["responses"].values()]
+    assert {word for answer in told for word in answer.get("x-words", ())} == set(re.findall(r'href="/problems/(\w+)"', page))
 
 
 async def examples() -> None:
