@@ -64,7 +64,10 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """The finished answer to a request with an Idempotency-Key, committed together with what the request changed."""
+    """The finished answer to a request with an Idempotency-Key, committed together with what the request changed.
+
+    A program's ``key`` is kept as a hash: it may have somebody's name or number in it.
+    """
 
     caller_id: UUID
     key: str
