@@ -66,7 +66,7 @@ async def google_callback(request: Ask) -> Response[Any]:
     return bare(HTTP_200_OK)
 
 
-@get("/health")
+@route("/health", http_method=[HttpMethod.GET, HttpMethod.HEAD], status_code=HTTP_200_OK)  # many monitors send HEAD
 async def health(request: Ask) -> dict[str, int]:
     """Alive, and the database answers; how many phones are behind."""
     return {"lagging": await desk_of(request).store.lagging()}

@@ -216,6 +216,7 @@ async def test_addresses_and_methods_that_do_not_exist(shop: Shop) -> None:
         answer = await shop.client.request(method, path, headers=shop.headers())
         assert answer.status_code == status, (path, answer.text)
         assert answer.headers["content-type"] == "application/problem+json"
+    assert [(await shop.client.request(method, "/health")).status_code for method in ("GET", "HEAD", "POST")] == [200, 200, 405]
     drawn = await shop.client.get(f"/art/{shop.program.id}/stamps-5.png")
     assert drawn.headers["content-type"] == "image/png"
 
