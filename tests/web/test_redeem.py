@@ -1,8 +1,10 @@
 """A code is presented at the counter: the whole service, asked through its own HTTP, on both databases."""
 
 import asyncio
+import importlib
 import io
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -12,6 +14,7 @@ from msgspec.structs import replace
 from PIL import Image
 from shop import Shop
 
+from app.db.engines import engine_of
 from app.store import Unit
 from passes import codes, coupons
 from passes.offers import Window
@@ -280,6 +283,18 @@ async def test_the_same_request_again_gets_the_same_receipt(shop: Shop) -> None:
     late = await shop.redeem(code, key="till-1")
     assert late.content == first.content, "it could be redeemed, but that was asked and answered before"
     assert (await shop.redeem(code)).status_code == 201
+
+
+@BOTH
+async def test_what_was_answered_before_an_upgrade_is_not_done_again_after_it(shop: Shop, database_url: str) -> None:
+    first = await shop.redeem(await shop.cookie("Hoa"), key="till-1")
+    migration: Any = importlib.import_module("app.db.migrations.counterpass_2026_11_22t15_55_00_000000")
+    engine = engine_of(database_url)
+    await engine.run_ddl("UPDATE kept SET key = 'till-1' WHERE id = (SELECT max(id) FROM kept)")  # as it stood before
+    await migration.fill(engine)
+    await engine.close()
+    again = await shop.redeem(first.json()["coupon"]["code"], key="till-1")
+    assert (again.content, again.headers["idempotent-replayed"]) == (first.content, "true")
 
 
 @BOTH
