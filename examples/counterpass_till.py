@@ -173,7 +173,8 @@ class Till:
                 problem = _problem(error)
                 if not _passes(problem, error.code):
                     raise Refused(problem) from None
-                why, wait = problem["detail"], float(error.headers.get("Retry-After") or wait)
+                said = error.headers.get("Retry-After") or ""
+                why, wait = problem["detail"], float(said) if said.isdecimal() else wait  # a proxy in between may name a day
             except (OSError, ValueError) as error:  # refused, timed out, broken off, half an answer
                 why = str(error)
             if tried + 1 < self.tries:
@@ -183,9 +184,12 @@ class Till:
 
 def _problem(error: urllib.error.HTTPError) -> Problem:
     try:
-        return cast("Problem", json.load(error))
-    except (OSError, ValueError):  # not ours: a proxy in between
-        return Problem(word="", status=error.code, detail=f"HTTP {error.code}", say="", facts={})
+        said = json.load(error)
+    except (OSError, ValueError):
+        said = None
+    if isinstance(said, dict) and "word" in said:
+        return cast("Problem", said)
+    return Problem(word="", status=error.code, detail=f"HTTP {error.code}", say="", facts={})  # not ours: a proxy in between
 
 
 def _passes(problem: Problem, status: int) -> bool:

@@ -142,7 +142,8 @@ async def test_the_example_sends_a_change_under_one_key_until_it_is_answered(mon
     client: Any = importlib.import_module("counterpass_till")
     heard: list[str] = []
     busy = b"HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n"
-    answers = [b"", busy, b'HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n{"a": 1}']
+    proxy = b'HTTP/1.1 502 Bad\r\nRetry-After: Fri, 31 Dec 1999 23:59:59 GMT\r\nContent-Length: 17\r\n\r\n{"message": "no"}'
+    answers = [b"", busy, proxy, b'HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n{"a": 1}']
 
     async def half_dead(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -158,10 +159,10 @@ async def test_the_example_sends_a_change_under_one_key_until_it_is_answered(mon
         assert await asyncio.to_thread(till.change, "returns", {"receipt": "R-1"}) == {"a": 1}
         with pytest.raises(client.NoAnswer) as lost:
             await asyncio.to_thread(till.change, "returns", {"receipt": "R-1"}, "bill-7")
-    assert len(heard) == 3 + 4
-    assert len(set(heard[:3])) == 1
-    assert set(heard[3:]) == {"bill-7"} == {lost.value.key}
-    assert waited[:2] == [0.25, 7.0]
+    assert len(heard) == 4 + 4
+    assert len(set(heard[:4])) == 1
+    assert set(heard[4:]) == {"bill-7"} == {lost.value.key}
+    assert waited[:3] == [0.25, 7.0, 1.0]
 
 
 # --- The guide ---
