@@ -8,7 +8,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 
 from app.desk import test_mode, webhooks
-from app.desk.telling import EventType
+from app.desk.telling import SENTENCES, EventType
 from app.store import BEHIND, Endpoint, Place
 from app.web.forms import Line, Wrong, against, filled_in, fresh, seen
 from app.web.lists import begins_after, place_of
@@ -17,32 +17,9 @@ from app.web.sessions import owners
 from app.web.signing_in import me
 from app.web.wire import Ask, desk_of
 from passes.problems import NotFound, WebhookRefused
-from passes.words import N_
 
 PAGE: Final = 50
 """Deliveries of one page."""
-TYPES: Final[dict[EventType, str]] = {
-    "customer.joined": N_("A customer joined."),
-    "customer.merged": N_("Two customers were made one."),
-    "card.saved": N_("A card was saved to a phone."),
-    "card.removed": N_("A card was removed from a phone."),
-    "card.earned": N_("Stamps or points were added."),
-    "card.corrected": N_("Stamps or points were corrected."),
-    "card.left": N_("A customer left the program."),
-    "reward.ready": N_("A reward was earned."),
-    "coupon.issued": N_("A coupon was given."),
-    "coupon.redeemed": N_("A coupon was redeemed."),
-    "coupon.reversed": N_("A redemption was taken back."),
-    "coupon.voided": N_("A coupon was cancelled."),
-    "coupon.extended": N_("A coupon was extended."),
-    "coupon.expiring": N_("A coupon ends soon."),
-    "coupon.expired": N_("A coupon has ended."),
-    "goodwill.given": N_("An expired coupon was honoured."),
-    "refusal.recorded": N_("A code was refused."),
-    "message.sent": N_("A message was sent to a card."),
-    "campaign.finished": N_("A campaign has reached everybody."),
-}
-"""What an address may be told."""
 Went = Literal["", "due", "sent", "failed"]
 Done = Literal["", "saved"]
 
@@ -87,7 +64,7 @@ async def all_webhooks(request: Ask) -> Response[str]:
 
 def _form(request: Ask, *, one: Endpoint | None = None, wrong: Wrong | None = None) -> Response[str]:
     said = seen(_said(one)) if one is not None else ""
-    return render(request, "webhooks_form.html", one=one, types=TYPES, drawn_from=said, wrong=wrong)
+    return render(request, "webhooks_form.html", one=one, types=SENTENCES, drawn_from=said, wrong=wrong)
 
 
 def _said(one: Endpoint) -> webhooks.Wanted:
@@ -140,7 +117,7 @@ async def _page(
         one=one,
         state=webhooks.state(one),
         test=one.business_id != me(request).business.id,
-        types=TYPES,
+        types=SENTENCES,
         log=shown,
         behind=BEHIND,
         went=went,

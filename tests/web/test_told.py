@@ -6,8 +6,7 @@ from msgspec.structs import replace
 from shop import Shop
 
 from app.desk import test_mode, webhooks
-from app.desk.telling import TYPES
-from app.web import webhooks as pages
+from app.desk.telling import SENTENCES, TYPES
 
 HOOK = "https://till.example/hook"
 
@@ -109,7 +108,7 @@ async def test_test_mode_has_addresses_of_its_own(shop: Shop) -> None:
 async def test_an_owner_adds_an_address_tries_it_and_takes_it_away(shop: Shop) -> None:
     owner = await shop.sign_in()
     assert "Nobody is told yet" in (await owner.get("/webhooks")).text
-    assert set(pages.TYPES) == set(TYPES)
+    assert set(SENTENCES) == set(TYPES)
     wrong = await owner.post("/webhooks", data={"url": "ftp://x", "types": "coupon.redeemed"})
     assert wrong.status_code == 422
     assert "it must begin with https://" in wrong.text

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from app.desk.telling import SENTENCES
+
 Json = dict[str, Any]
 
 ABOUT: Final = """\
@@ -24,6 +26,7 @@ of `Accept-Language`. Fields and parameters that are not known are refused.
 may be read out to the customer, and `type` leads to an explanation."""
 
 HEADERS: Final[Mapping[str, Json]] = {
+    "Request-Id": {"description": "Which request this was, in the log of the installation, too.", "schema": {"type": "string", "format": "uuid"}},
     "RateLimit-Policy": {"description": "How often this key may ask: `q` requests in `w` seconds.", "schema": {"type": "string"}},
     "RateLimit": {
         "description": "`r` requests are left, and in `t` seconds all of them again (of a 429: the next one).",
@@ -175,28 +178,7 @@ SCHEMAS: Final[Mapping[str, str]] = {
     "WorksAs": "KeyStaff",
 }
 """What a schema is called where the Struct's own name, without its "View", says too little in somebody's generated client."""
-EVENT_WORDS: Final[Mapping[str, str]] = {
-    "customer.joined": "A customer has joined a program, and has a card.",
-    "customer.merged": "Two customers were one person, and are one now.",
-    "card.saved": "A card was saved to a wallet.",
-    "card.removed": "A card was removed from a wallet.",
-    "card.earned": "Stamps or points were added to a card.",
-    "card.corrected": "The stamps or points of a card were put right, or taken back with a receipt.",
-    "card.left": "A customer has left a program.",
-    "reward.ready": "A goal was reached, and its coupon is ready.",
-    "coupon.issued": "A coupon was given to somebody.",
-    "coupon.redeemed": "A coupon was redeemed.",
-    "coupon.reversed": "A redemption was taken back.",
-    "coupon.voided": "A coupon was cancelled.",
-    "coupon.extended": "A coupon is good for longer.",
-    "coupon.expiring": "A coupon ends soon, and was not used.",
-    "coupon.expired": "The time of a coupon that was not used is over.",
-    "goodwill.given": "An expired coupon was honoured.",
-    "refusal.recorded": "A code was presented and not redeemed; `reason` is the word of the problem.",
-    "message.sent": "A message was put on a card.",
-    "campaign.finished": "A campaign has reached everybody whom it was for.",
-    "webhook.test": "Somebody tries the webhook out; nothing has happened.",
-}
+EVENT_WORDS: Final[Mapping[str, str]] = {**SENTENCES, "webhook.test": "Somebody tries the webhook out; nothing has happened."}
 """What is told to webhooks, in a sentence each."""
 SIGNED: Final[Mapping[str, str]] = {
     "webhook-id": "The id of the message; the same when it is sent again.",
