@@ -84,9 +84,14 @@ def _up(micros: int) -> int:
 
 
 async def told(message: Message, scope: Scope) -> None:
-    """Before an answer is sent: what its key has left (draft-ietf-httpapi-ratelimit-headers)."""
-    left: Left | None = scope.get("state", {}).get("left")
-    if left is not None and message["type"] == "http.response.start":
+    """Before the answer to a call is sent: which request it was, and what its key has left (draft-ietf-httpapi-ratelimit-headers)."""
+    if message["type"] != "http.response.start":
+        return
+    state = scope.get("state", {})
+    if "request_id" in state:
+        message["headers"] = [*message["headers"], (b"request-id", state["request_id"].encode())]
+    left: Left | None = state.get("left")
+    if left is not None:
         message["headers"] = [
             *message["headers"],
             (b"ratelimit-policy", b'"key";q=%d;w=%d' % (left.most, WINDOW)),

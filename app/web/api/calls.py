@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 import msgspec
+import structlog
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
@@ -87,9 +88,12 @@ def call(
 async def keyed(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """A guard: the bearer's key works, has not asked too often, and may make this call; its business is as it is now.
 
-    The key is looked up each time: what was revoked a moment ago is refused, and so is a key of a location that is closed.
+    The key is looked up each time: what was revoked a moment ago is refused, and so is a key of a location that is closed. Whatever
+    comes of it, the request has an id, which its answer and the lines of the log about it share.
     Raises Unauthorized, TooManyGuesses, RateLimited or WrongScope.
     """
+    request_id = connection.scope["state"]["request_id"] = str(desk_of(connection).world.new_id())
+    structlog.contextvars.bind_contextvars(request=request_id)
     if "scopes" not in handler.opt:  # OPTIONS: which methods there are stands in the document, too
         return
     scheme, _, secret = connection.headers.get("authorization", "").partition(" ")

@@ -402,7 +402,7 @@ def _schema(kind: Any, limits: ParameterKwarg | None) -> Json:
 
 
 def _responses(one: Call, answered: Json | None, example: Json) -> Iterator[tuple[str, Json]]:
-    limited = ("RateLimit-Policy", "RateLimit")
+    limited = ("Request-Id", "RateLimit-Policy", "RateLimit")
     headers = _named(*limited, *(["ETag"] if one.reads else []), *(["Idempotent-Replayed"] if one.replays else []))
     for status in dict.fromkeys((one.handler.status_code, *one.opt["also"])):
         response: Json = {"description": HTTPStatus(status).description, "headers": headers}
@@ -428,7 +428,7 @@ def _responses(one: Call, answered: Json | None, example: Json) -> Iterator[tupl
             str(status),
             {
                 "description": "\n".join(f"- `{kind.word}`: {_first(kind)}" for kind in found),
-                "headers": _named(*(limited if status != HTTPStatus.UNAUTHORIZED else ()), *more),
+                "headers": _named(*(limited if status != HTTPStatus.UNAUTHORIZED else limited[:1]), *more),
                 "content": {CONTENT_TYPE: {"schema": {"$ref": _AT + schema_name(ProblemDocument.__name__)}, **_shown(found)}},
                 "x-words": [kind.word for kind in found],
             },

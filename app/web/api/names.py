@@ -26,7 +26,7 @@ of `Accept-Language`. Fields and parameters that are not known are refused.
 may be read out to the customer, and `type` leads to an explanation."""
 
 HEADERS: Final[Mapping[str, Json]] = {
-    "Request-Id": {"description": "Which request this was, in the log of the installation, too.", "schema": {"type": "string", "format": "uuid"}},
+    "Request-Id": {"description": "Which request this was: so the log calls it, too.", "schema": {"type": "string", "format": "uuid"}},
     "RateLimit-Policy": {"description": "How often this key may ask: `q` requests in `w` seconds.", "schema": {"type": "string"}},
     "RateLimit": {
         "description": "`r` requests are left, and in `t` seconds all of them again (of a 429: the next one).",
