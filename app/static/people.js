@@ -72,4 +72,9 @@ for (const form of document.querySelectorAll("form[data-who]")) pinPad(form);
 for (const field of document.querySelectorAll("[data-pin]")) newPin(field);
 for (const button of document.querySelectorAll("[data-copy]")) copies(button);
 for (const sheet of document.querySelectorAll("[popover][data-open]")) sheet.showPopover();
+// Whoever leaves a sheet by the keys would be behind it: it closes, as it does when somebody presses beside it.
+document.addEventListener("focusout", ({ target, relatedTarget }) => {
+  const sheet = target.closest(".sheet:popover-open");
+  if (sheet && relatedTarget && !sheet.contains(relatedTarget)) sheet.hidePopover();
+});
 document.querySelector("[data-focus]")?.focus();
