@@ -100,6 +100,14 @@ async def refused(shop: Shop, action: str, transaction: str, **more: Any) -> str
     return word
 
 
+async def test_what_is_still_being_worked_on_is_reversed_when_it_is_done(shop: Shop) -> None:
+    code = await shop.cookie()
+    given, early = await asyncio.gather(say(shop, "redeem", "bill", codes=[code]), say(shop, "reverse", "cancelled", reverses="bill"))
+    assert given.json()["accepted"]
+    assert (early.status_code, early.json()["word"], early.headers["retry-after"]) == (409, "idempotency_key_in_flight", "1")
+    assert (await accepted(shop, "reverse", "cancelled", reverses="bill"))["reversed"]["redemption_ids"]
+
+
 async def test_a_customer_is_searched_for_by_whatever_they_say(shop: Shop) -> None:
     hoa = await shop.join("Hoa Nguyễn", email="hoa@example.com", phone="0901 234 567")
     code = (await shop.stamp(hoa, 5))["earned"][0]["code"]

@@ -227,6 +227,8 @@ async def speak_as_till(data: JSONBody[TillAsk], request: Ask) -> Response[bytes
     said = cast("TillRedeem | TillAccrue | TillReverse", data)
     at_a_stroke = isinstance(said, TillAccrue) or (isinstance(said, TillRedeem) and len(said.codes) == 1)
     key = KEPT_AS + said.transaction_id
+    if isinstance(said, TillReverse) and (caller.person.counter_id, KEPT_AS + said.reverses) in request.app.state.in_flight:
+        raise KeyInFlight(retry_after=1)  # "there is none" would be wrong in a moment
     return await once(request, HTTPStatus.OK, partial(_done, desk, caller, said), key=key, at_a_stroke=at_a_stroke)
 
 
