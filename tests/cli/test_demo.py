@@ -26,7 +26,8 @@ from app.desk import Desk, webhooks
 from app.history import period
 from app.insight import insight
 from app.outbound import Outbound
-from app.sandbox.demo import ALLOWED, PAST, Stage
+from app.sandbox.demo import PAST
+from app.sandbox.stage import ALLOWED, Stage
 from app.sandbox.walletobjects import judge
 from app.world import real
 
@@ -38,7 +39,7 @@ async def play(*arguments: str, cwd: Path) -> tuple[int, str, float]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "app", "demo", "--once", *arguments, cwd=cwd, env=own, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
-    said, _ = await asyncio.wait_for(process.communicate(), 90)
+    said, _ = await asyncio.wait_for(process.communicate(), 180)
     return process.returncode or 0, said.decode(), time.monotonic() - begun
 
 
@@ -82,7 +83,7 @@ async def test_the_main_job_is_seen_on_the_phones_on_both_databases(tmp_path: Pa
     )
     for (status, said, took), database in zip(played, ("sqlite", "postgresql"), strict=True):
         assert status == 0, said
-        assert took < 60, "30 s on a machine of its own; here two share it"
+        assert took < 120, "30 s on a machine of its own; here a whole suite shares it"
         steps = said.splitlines()
         assert all(re.match(r" *\d+\.\d\d s  \S", step) for step in steps), said
         assert f"on {database}" in steps[0]
