@@ -1,79 +1,22 @@
 """Webhooks at a real receiver, which verifies each by the reference library: everything once or more, of one card in order, or nobody."""
 
 import asyncio
-import socket
 from collections import Counter
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
-import pytest
-import standardwebhooks.webhooks
 from databases import BOTH
+from hooks import follows, log_of, now_is, told
 from msgspec.structs import replace
-from receivers import Receiver, receiving, said
-from shop import Shop, open_shop
+from receivers import Receiver, said
+from shop import Shop
 
-from app.almanac import Almanac
-from app.desk import Desk, forgetting, found, test_mode, webhooks
-from app.desk import coupons as giving
+from app.desk import forgetting, found, test_mode, webhooks
 from app.herald import LEASE, Herald
-from app.outbound import Outbound, is_public
-from app.store import Change, Delivery, Endpoint
-from passes.coupons import Coupon
-from passes.problems import WebhookRefused
+from app.store import Endpoint
 from passes.wallets.base import Answer, Ask, Unreachable
-
-PUBLIC = "https://till.example/hook"
-
-
-@pytest.fixture
-async def till() -> AsyncIterator[Receiver]:
-    async with receiving() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def database_url(request: pytest.FixtureRequest) -> str:
-    return request.getfixturevalue(f"{getattr(request, 'param', 'sqlite')}_url")
-
-
-@pytest.fixture
-async def shop(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Shop]:
-    """A café whose endpoints may be in the same house; the receiver's library reads the same pretended clock."""
-    async with open_shop(database_url, webhooks_private="true") as shop:
-
-        class Pretended(datetime):
-            @classmethod
-            def now(cls, tz: Any = None) -> datetime:  # noqa: ARG003 (the library asks for UTC)
-                return shop.clock()
-
-        monkeypatch.setattr(standardwebhooks.webhooks, "datetime", Pretended)
-        yield shop
-
-
-async def follows(shop: Shop, till: Receiver, *types: Any) -> Endpoint:
-    made = await webhooks.make(shop.desk, shop.business.id, shop.staff["Lan"].id, webhooks.Wanted(url=till.url, types=types))
-    till.secret = made.secret
-    return made
-
-
-async def now_is(shop: Shop, of: Endpoint) -> Endpoint:
-    return await webhooks.endpoint(shop.desk, shop.business.id, of.id)
-
-
-async def log_of(shop: Shop, of: Endpoint) -> list[Delivery]:
-    return sorted(await shop.desk.store.deliveries(of.id, limit=200), key=lambda one: one.seq)
-
-
-async def told(desk: Desk) -> int:
-    """Let a herald work until nothing is due now."""
-    herald, rounds = Herald(desk), 0
-    while await herald.round():
-        rounds += 1
-    return rounds
 
 
 @BOTH
@@ -429,166 +372,3 @@ async def test_an_address_that_is_removed_while_it_is_told_is_told_no_more(shop:
     assert await told(shop.desk) == 0
     assert len(till.got) == 1
     assert await shop.desk.store.forget_deliveries(shop.clock() - timedelta(days=30), 1000) == 3
-
-
-# --- Where nothing is sent ---
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://till.example/hook",
-        "ftp://till.example/hook",
-        "https://",
-        "https://127.0.0.1/hook",
-        "https://10.1.2.3/hook",
-        "https://169.254.169.254/latest/meta-data",
-        "https://[::1]/hook",
-        "https://[::ffff:10.0.0.1]/hook",
-        "https://localhost/hook",
-        "https://localhost./hook",
-        "https://till.localhost/hook",
-        "https://127.1/hook",
-        "https://2130706433/hook",
-        "https://0x7f000001/hook",
-        "https://0177.0.0.1/hook",
-        "https://127.0.0.1./hook",
-        "https://./hook",
-        "https://db.internal/hook",
-        "https://lan:secret@till.example/hook",
-        "https://till.example/hook#part",
-        "https://till.example/ho ok",
-        "https://till.example\\@127.0.0.1/",
-        "https://till.example:0/hook",
-        "https://[::1",
-        "https://tíll.example/hook",
-        "https://till.example/" + "a" * 500,
-    ],
-)
-def test_an_address_that_cannot_be_told_is_refused_when_it_is_written(url: str, shop_desk: Desk) -> None:
-    with pytest.raises(WebhookRefused):
-        webhooks.check(shop_desk, url)
-    webhooks.check(shop_desk, PUBLIC)
-
-
-@pytest.fixture
-def shop_desk() -> Desk:
-    """Nothing of a desk but its settings."""
-    nothing: Any = None
-    return Desk(store=nothing, world=nothing, words=nothing, apple=None, google=None, public_url="https://cards.example", bell=lambda: None)
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "127.0.0.1", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "224.0.0.1", "255.255.255.255",
-        "::1", "::", "::7f00:1", "::ffff:127.0.0.1", "::ffff:0:127.0.0.1", "64:ff9b::7f00:1", "64:ff9b:1::a00:1", "2002:7f00:1::",
-        "2002:a00:1::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fec0::1", "ff02::1", "2001:db8::1", "100::1",
-    ],
-)  # fmt: skip
-def test_an_address_inside_is_not_public_however_it_is_written(address: str) -> None:
-    assert not is_public(address)
-    assert is_public("93.184.216.34")
-    assert is_public("2606:2800:220:1::1")
-
-
-async def test_nothing_is_sent_inside_by_whatever_way(till: Receiver) -> None:
-    """On real sockets: each of these leads to the receiver, and would get there."""
-    out, port = Outbound(), till.url.rpartition(":")[2]
-    ways = ("127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "0.0.0.0", "[::ffff:127.0.0.1]", "[::]")
-    for host in (*ways, "localhost.", socket.gethostname()):
-        ask = Ask(method="POST", url=f"http://{host}:{port}", body=b"{}", public_only=True, timeout=5)
-        with pytest.raises(Unreachable):
-            await out(ask)
-    assert till.got == []
-    await out.close()
-
-
-async def test_what_leads_inside_is_a_failure_that_does_not_say_where(shop: Shop, till: Receiver) -> None:
-    one = await follows(shop, till, "card.earned")
-    await shop.stamp(await shop.join())
-    await told(replace(shop.desk, webhooks_private=False))
-    (kept,) = await log_of(shop, one)
-    assert (kept.state, kept.status, kept.said, till.got) == ("due", None, "not a public address", [])
-
-
-# --- What time alone does ---
-
-
-async def written(shop: Shop) -> list[str]:
-    almanac = Almanac(shop.desk)
-    while await almanac.step():
-        pass
-    events = await shop.desk.store.happened(shop.business.id, kinds=("expiring", "expired"), limit=500)
-    return [event.kind for _, event in events]
-
-
-@BOTH
-async def test_the_end_of_a_coupon_is_said_once_for_each_end(shop: Shop, till: Receiver) -> None:
-    await follows(shop, till, "coupon.expiring", "coupon.expired")
-    card = await shop.card_with_cookie()
-    used = await shop.cookie("Lan")
-    coupon_id = UUID(card["ready"][0]["id"])
-    presented = await shop.desk.store.coupon(shop.business.id, coupon_id)
-    assert presented
-    ends = presented.coupon.expires_at
-    assert ends
-    assert await written(shop) == []
-    await shop.redeem(used)
-    shop.clock.now = ends - timedelta(days=3, seconds=-1)
-    await asyncio.gather(*(written(shop) for _ in range(3)))
-    assert await written(shop) == ["expiring"]
-    shop.clock.now = ends
-    assert await written(shop) == ["expiring"], "it is good to its last second"
-    shop.clock.forward(seconds=1)
-    assert await written(shop) == ["expiring", "expired"]
-    await giving.extend(shop.desk, shop.business, shop.staff["Lan"].id, coupon_id, (ends + timedelta(days=10)).date(), reason="rain")
-    assert await written(shop) == ["expiring", "expired"]
-    shop.clock.forward(days=11)
-    assert await written(shop) == ["expiring", "expired", "expired"]
-    await told(shop.desk)
-    assert till.types() == ["coupon.expiring", "coupon.expired", "coupon.expired"]
-    assert {got["data"]["coupon_id"] for got in till.got} == {str(coupon_id)}
-    assert (await shop.get(f"cards/{card['id']}/story")).status_code == 200
-    assert (await shop.get(f"cards/{card['id']}")).json()["ready"] == []
-
-
-@pytest.mark.parametrize(("days", "before"), [(30, timedelta(days=3)), (4, timedelta(days=2)), (0.25, timedelta(hours=3))])
-async def test_a_coupon_ends_soon_three_days_before_or_in_the_second_half_of_its_life(shop: Shop, days: float, before: timedelta) -> None:
-    card, ends = await shop.card_with_cookie(), shop.clock() + timedelta(days=days)
-    presented = await shop.desk.store.coupon(shop.business.id, UUID(card["ready"][0]["id"]))
-    assert presented
-    change = Change(of=Coupon, id=presented.coupon.id, seen={"state": "active"}, to={"expires_at": ends})
-    await shop.desk.commit(shop.clock(), changes=[change])
-    almanac = Almanac(shop.desk)
-
-    async def said() -> int:
-        while await almanac.step():
-            pass
-        return len(await shop.desk.store.happened(shop.business.id, kinds=("expiring",), limit=9))
-
-    shop.clock.now = ends - before - timedelta(seconds=1)
-    assert await said() == 0
-    shop.clock.forward(minutes=16)
-    assert await said() == 1
-    shop.clock.forward(minutes=16)
-    assert await said() == 1
-
-
-@BOTH
-async def test_a_thousand_coupons_that_end_in_the_same_second_are_said_once_each(shop: Shop) -> None:
-    card, ends = await shop.card_with_cookie(), shop.clock() + timedelta(days=2)
-    presented = await shop.desk.store.coupon(shop.business.id, UUID(card["ready"][0]["id"]))
-    assert presented
-    same = [replace(presented.coupon, id=uuid4(), code=f"SAME{number:05}", expires_at=ends) for number in range(1100)]
-    await shop.desk.commit(shop.clock(), rows=same)
-    shop.clock.forward(days=1)
-    await written(shop)
-    log = await shop.desk.store.happened(shop.business.id, kinds=("expiring",), limit=2000)
-    assert Counter(event.coupon_id for _, event in log) == Counter(one.id for one in same)
-
-
-async def test_what_nobody_wrote_down_for_a_week_is_not_written_any_more(shop: Shop) -> None:
-    await shop.cookie()
-    shop.clock.forward(days=40)
-    assert await written(shop) == []
