@@ -18,6 +18,11 @@ SELDOM: Final = 20_000
 """Things made and not gone again, after which the garbage collector looks for circles among them."""
 GRACE = 2
 """Seconds that requests under way have to finish when the service is told to stop."""
+KEPT_OPEN: Final = 125
+"""Seconds that a connection stays open unused: longer than proxies keep theirs (nginx 60, Caddy 120), and tills' own HTTP clients.
+
+Whoever closes first decides: what is sent into a connection that is just being closed is lost, and a proxy tells the till 502.
+"""
 GENTLY: Final = 5
 """How nice followers in a process of their own are: where both want the same core, whoever stands at a counter goes first."""
 
@@ -35,7 +40,14 @@ async def _serve(asked: argparse.Namespace, known: settings.Settings) -> int:
     app = asgi.create_app(known, followers=not asked.no_followers)
     settle()
     config = uvicorn.Config(
-        app, host=known.host, port=known.port, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE, server_header=False
+        app,
+        host=known.host,
+        port=known.port,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=GRACE,
+        timeout_keep_alive=KEPT_OPEN,
+        server_header=False,
     )
     with listening(known.host, known.port, "set COUNTERPASS_PORT") as door:
         host, port, *_ = door.getsockname()
