@@ -1,6 +1,7 @@
 """Fresh, migrated databases: each test that asks for ``database_url`` or ``store`` runs on SQLite and on PostgreSQL."""
 
 import asyncio
+import fcntl
 import itertools
 import os
 import shutil
@@ -35,11 +36,13 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A PostgreSQL server (TEST_DATABASE_URL, or one of our own) with a migrated template."""
     given = os.environ.get("TEST_DATABASE_URL")
     folder = Path(tempfile.mkdtemp(prefix="counterpass-"))
-    server = None if given else get_server(folder, cleanup_mode="delete")
+    with (tmp_path_factory.getbasetemp().parent / "postgresql.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # for root it makes a user of the system first, which of two at once one could not
+        server = None if given else get_server(folder, cleanup_mode="delete")
     url = given or server.get_uri()
     if server:  # nobody mourns a test's database after a power cut
         asyncio.run(_execute(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"))

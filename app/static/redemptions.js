@@ -126,10 +126,11 @@ async function tell() {
   looking = false;
 }
 async function redraw(place, url) {
-  if (!place || place.querySelector("details[open]")) return;
+  const read = () => place.querySelector("details[open]"); // perhaps since it was asked for
+  if (!place || read()) return;
   try {
     const answer = await fragment(url + location.search);
-    if (answer.ok) place.replaceChildren(drawn(answer.html));
+    if (answer.ok && !read()) place.replaceChildren(drawn(answer.html));
     else if (answer.word === "sign_in_needed") location.reload();
   } catch { onAir(false); }
 }

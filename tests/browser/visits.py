@@ -61,6 +61,7 @@ async def open_house(database_url: str, launcher: Launcher, folder: Path) -> Asy
         playwright = await stack.enter_async_context(async_playwright())
         chromium = await playwright.chromium.launch(
             executable_path=CHROMIUM,
+            timeout=PATIENCE,
             args=[
                 "--no-sandbox",
                 "--mute-audio",

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from servers import Launcher, Server, free_port
+from servers import PATIENCE, Launcher, Server, free_port
 from shop import open_shop
 
 from app import cli
@@ -122,7 +122,7 @@ async def test_the_example_plays_a_tills_afternoon(premises: Premises) -> None:
         sys.executable, "-I", "-W", "error", "-c", SESSION, str(ROOT / "examples"), premises.url, premises.test,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
-    said, _ = await asyncio.wait_for(process.communicate(), 30)
+    said, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
     assert process.returncode == 0, said.decode()
     assert "sent again, it is the same: True" in said.decode()
     assert "a second time it is refused (already_redeemed)" in said.decode()
@@ -201,7 +201,7 @@ async def test_every_command_of_the_guide_does_what_it_says(premises: Premises) 
         process = await asyncio.create_subprocess_exec(
             "bash", "-c", f"{one} --fail-with-body", env=known, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
-        said, _ = await asyncio.wait_for(process.communicate(), 30)
+        said, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
         assert process.returncode == 0, f"{one}\n{said.decode()}"
         answers.append(json.loads(said))
         for where, (name, of) in LEARNT.items():

@@ -212,7 +212,7 @@ asyncio.run(main())
 print("the end")
 """
     process = _python(script)
-    said, complaint = process.communicate(timeout=30)
+    said, complaint = process.communicate(timeout=60)
     assert (said.strip(), process.returncode) == ("the end", 0), complaint
 
 
@@ -231,7 +231,7 @@ async def test_a_failed_begin_leaves_no_thread(sqlite_url: str) -> None:
         pass
     await engine.close()
     for thread in set(threading.enumerate()) - before:
-        thread.join(timeout=10)
+        thread.join(timeout=60)
     assert set(threading.enumerate()) <= before
 
 
@@ -250,7 +250,7 @@ async def test_a_failed_commit_gives_its_connection_back(postgresql_url: str) ->
         with pytest.raises(asyncpg.ForeignKeyViolationError):
             async with engine.transaction():
                 await Promise.raw("INSERT INTO promise VALUES (1, 2)").run()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         assert await Promise.count().run() == 0
     await engine.close()
 
@@ -261,7 +261,7 @@ async def test_a_failed_begin_gives_its_connection_back(postgresql_url: str) -> 
     Promise._meta.db = engine
     admin = await asyncpg.connect(postgresql_url)
     failed = 0
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while failed < 6:
             await every(*(engine.run_ddl("SELECT 1") for _ in range(4)))
             await admin.fetch("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'counterpass'")

@@ -29,7 +29,7 @@ class Still:
 
     @contextlib.asynccontextmanager
     async def holding(self, statement: str, *values: object) -> AsyncIterator[None]:
-        async with asyncio.timeout(30), self._hand.transaction():
+        async with asyncio.timeout(60), self._hand.transaction():
             await self._hand.execute(statement, *values)
             yield
 
@@ -42,7 +42,7 @@ class Still:
         """Start it, and come back when it waits for somebody, or is done."""
         waiting = await self._waiting()
         task = asyncio.ensure_future(work)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not task.done() and await self._waiting() <= waiting:
                 continue
         return task

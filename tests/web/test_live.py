@@ -35,11 +35,11 @@ class Page:
         self.status = 0
 
     async def hears(self, what: bytes) -> bytes:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             return await self._reader.readuntil(what)
 
     async def end(self) -> bytes:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             return await self._reader.read()
 
 
@@ -144,7 +144,7 @@ class Ear:
             raise SignInNeeded
 
     async def hear(self) -> bytes | None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             return await anext(self._stream, None)
 
 
