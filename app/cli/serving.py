@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import gc
 import os
+import resource
 import signal
 import socket
 import sys
@@ -22,6 +23,11 @@ KEPT_OPEN: Final = 125
 """Seconds that a connection stays open unused: longer than proxies keep theirs (nginx 60, Caddy 120), and tills' own HTTP clients.
 
 Whoever closes first decides: what is sent into a connection that is just being closed is lost, and a proxy tells the till 502.
+"""
+CONNECTIONS: Final = 10_240
+"""Files and connections that the service opens at most, where the system lets it: an idle connection costs 9 KB.
+
+systemd's own 1,024 are soon held by whoever opens connections and says nothing; then everybody else is hung up on.
 """
 GENTLY: Final = 5
 """How nice followers in a process of their own are: where both want the same core, whoever stands at a counter goes first."""
@@ -51,6 +57,7 @@ async def _serve(asked: argparse.Namespace, known: settings.Settings) -> int:
     )
     with listening(known.host, known.port, "set COUNTERPASS_PORT") as door:
         host, port, *_ = door.getsockname()
+        _take_many()
         print(f"serving on http://{host}:{port}; phones and browsers are told {known.public_url}", file=sys.stderr, flush=True)
         if await _is_empty(known):
             link = f"{known.public_url.rstrip('/')}/start/{app.state.start}"
@@ -92,6 +99,13 @@ def listening(host: str, port: int, cure: str) -> socket.socket:
     except OSError as error:
         raise ValueError(f"port {port} of {host} cannot be had ({error.strerror}): stop what listens there, or {cure}") from error
     return door
+
+
+def _take_many() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = CONNECTIONS if hard == resource.RLIM_INFINITY else min(hard, CONNECTIONS)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _wallets_must_open(known: settings.Settings) -> None:

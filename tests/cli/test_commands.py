@@ -5,6 +5,7 @@ import contextlib
 import io
 import os
 import re
+import resource
 import signal
 import socket
 import sys
@@ -20,6 +21,7 @@ from servers import PATIENCE, free_port
 
 from app import cli, db, world
 from app.certs import make_development_chain
+from app.cli import serving
 from app.outbound import Outbound
 from app.sandbox.apns import ApnsSandbox
 from app.sandbox.phone import Phone
@@ -105,6 +107,17 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> tuple[Folder, str, str]:
     return one, program[1], key[0]
 
 
+@contextlib.asynccontextmanager
+async def few_files() -> AsyncIterator[int]:
+    """What is started here may open no more files and connections than systemd says; how many it may let itself have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 1024), hard))
+    try:
+        yield hard
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 async def answering(client: httpx.AsyncClient) -> None:
     async with asyncio.timeout(PATIENCE):
         while True:
@@ -130,7 +143,8 @@ def test_serve_makes_no_database_that_somebody_named_they_may_have_named_a_wrong
 
 async def test_serve_in_an_empty_folder_says_with_which_link_a_shop_begins(folder: Folder) -> None:
     url = folder.settings["COUNTERPASS_PUBLIC_URL"]
-    async with folder.running("serve") as service, folder.client() as browser:
+    async with few_files() as hard, folder.running("serve") as service, folder.client() as browser:
+        assert resource.prlimit(service.pid, resource.RLIMIT_NOFILE) == (min(hard, serving.CONNECTIONS), hard)
         assert service.stderr
         link = re.search(rf"{url}(/start/\w+)", (await service.stderr.readline()).decode())
         assert link
