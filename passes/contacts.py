@@ -11,8 +11,8 @@ MOST_DIGITS: Final = 15
 """Of a telephone number with its country (ITU-T E.164)."""
 LONGEST: Final = 254
 """Characters of an address that mail can be sent to (RFC 5321, 4.5.3.1.3)."""
-BIRTHDAY: Final = r"^((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|[12][0-9]))?$"
-"""A day and month that exist, ``MM-DD``, or nothing."""
+BIRTHDAY: Final = r"^((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|[12][0-9]))?$(?!\n)"
+"""A day and month that exist, ``MM-DD``, or nothing. (In Python `$` lets a line end follow.)"""
 _ADDRESS: Final = re.compile(
     r"[^\s@<>\"(),:;\\\[\]\x00-\x1f\x7f]+@[^\s@<>\"(),:;\\\[\]\x00-\x1f\x7f.]+(?:\.[^\s@<>\"(),:;\\\[\]\x00-\x1f\x7f.]+)+"
 )

@@ -67,7 +67,7 @@ class CustomerLine(msgspec.Struct, frozen=True, kw_only=True):
     name: Short = ""
     email: Short = ""
     phone: Short = ""
-    language: Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
+    language: Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$(?!\n)")] = "en"
     birthday: Annotated[str, msgspec.Meta(pattern=contacts.BIRTHDAY)] = ""
     consent_at: Moment | None = None
     note: Annotated[str, msgspec.Meta(max_length=10_000, pattern=r"^[^\x00]*$")] = ""
@@ -134,7 +134,7 @@ class RedemptionLine(msgspec.Struct, frozen=True, kw_only=True):
     reversal_reason: Short = ""
     receipt: Short = ""
     amount: Many | None = None
-    currency: Annotated[str, msgspec.Meta(pattern=r"^([A-Z]{3})?$")] = ""
+    currency: Annotated[str, msgspec.Meta(pattern=r"^([A-Z]{3})?$(?!\n)")] = ""
     counter_id: UUID | None = None
     """Of what a till did the id of its key; on the page of a card or of the business whose page it was."""
     counter: Short = ""

@@ -33,7 +33,9 @@ SECRET = re.compile(r"[A-Za-z0-9_-]{12,}")  # tokens, device ids and serials; th
 class Registration(msgspec.Struct, frozen=True):
     """What a device sends when it registers; other keys may come some day."""
 
-    push_token: Annotated[str, msgspec.Meta(min_length=1, max_length=1000, pattern="^[0-9A-Za-z]+$")] = msgspec.field(name="pushToken")
+    push_token: Annotated[str, msgspec.Meta(min_length=1, max_length=1000, pattern=r"^[0-9A-Za-z]+$(?!\n)")] = msgspec.field(
+        name="pushToken"
+    )
 
 
 class Complaints(msgspec.Struct, frozen=True):

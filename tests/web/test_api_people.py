@@ -156,7 +156,14 @@ async def test_what_is_known_of_a_customer_is_put_right_by_whoever_has_seen_it(s
     assert word(await patch(shop, who, {"email": "TU@example.com"})) == (409, "contact_taken")
     assert word(await patch(shop, who, {"name": "Hoa"}, who="An")) == (403, "not_allowed")
     assert word(await patch(shop, str(uuid4()), {"name": "Hoa"})) == (404, "not_found")
-    for wrong in ({"name": " "}, {"email": "nobody"}, {"birthday": "02-30"}, {"note": "nuts"}, {"language": "Tiếng Việt"}):
+    for wrong in (
+        {"name": " "},
+        {"email": "nobody"},
+        {"birthday": "02-30"},
+        {"note": "nuts"},
+        {"language": "Tiếng Việt"},
+        {"language": "vi\n"},
+    ):
         assert word(await patch(shop, who, wrong)) == (400, "invalid_request")
     assert (await patch(shop, who, {})).json()["name"] == "Hoa Lê"
 

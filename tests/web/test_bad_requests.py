@@ -102,9 +102,13 @@ async def test_a_newcomer_must_be_described_properly(shop: Shop) -> None:
         ("phone", "\x00"),
         ("language", "English"),
         ("language", "e\x00"),
+        ("language", "vi\n"),
+        ("language", "vi" + "-VN" * 12),
         ("program_id", "ten stamps"),
         ("program_id", None),
         ("birthday", "2000-01-01"),
+        ("birthday", "02-29\n"),
+        ("birthday", "\n"),
     ):
         answer = await shop.post("join", {"program_id": str(shop.program.id), "name": "Hoa", field: value})
         assert (answer.status_code, answer.json()["word"]) == (400, "invalid_request"), (field, value)

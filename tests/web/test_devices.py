@@ -193,7 +193,9 @@ async def test_devices_may_complain(shop: Shop) -> None:
         assert (await shop.client.post("/apple/v1/log", json=body)).status_code == status
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b'{"pushToken": 5}', b'{"pushToken": ""}', b'{"pushToken": "zz zz"}', b"[]"])
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b'{"pushToken": 5}', b'{"pushToken": ""}', b'{"pushToken": "zz zz"}', b'{"pushToken": "zz\\n"}', b"[]"]
+)
 async def test_a_registration_without_a_push_token_is_refused(shop: Shop, body: bytes) -> None:
     card = await shop.join()
     answer = await Device(shop).call("POST", "devices/{device}/registrations/{type}/{serial}", card, content=body)

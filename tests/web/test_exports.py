@@ -215,9 +215,11 @@ async def test_bad_lines_are_told_and_the_others_come_in(shop: Shop) -> None:
         {**fresh, "name": "a\0b"},
         {**fresh, "joined_at": "0001-01-01T00:00:00+14:00"},
         {**fresh, "consent_at": "9999-12-31T23:59:59-14:00"},
+        {**fresh, "birthday": "02-29\n"},
+        {**fresh, "language": "vi\n"},
     ]
     said = await brought(shop, "customers", file(*bad, fresh, line))
-    assert (said["done"], said["skipped"], said["failed"]) == (1, 1, 8)
+    assert (said["done"], said["skipped"], said["failed"]) == (1, 1, 10)
     assert [(one["line"], one["word"], one["column"]) for one in said["bad"]] == [
         (2, "unreadable", "customer_id"),
         (3, "unreadable", "joined_at"),
@@ -227,6 +229,8 @@ async def test_bad_lines_are_told_and_the_others_come_in(shop: Shop) -> None:
         (7, "unreadable", "name"),
         (8, "unreadable", "joined_at"),
         (9, "unreadable", "consent_at"),
+        (10, "unreadable", "birthday"),
+        (12, "unreadable", "language"),
     ]
     assert said["bad"][0]["detail"] == "What stands in this column cannot be read."
     assert rows((await shop.get(f"imports/{said['id']}/bad", who="Lan")).content) == [

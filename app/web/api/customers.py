@@ -35,7 +35,9 @@ class ChangeCustomer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     email: Maybe | None = None
     phone: Maybe | None = None
     birthday: Birthday | None = None
-    language: Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35, description=A_LANGUAGE)] | None = None
+    language: (
+        Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$(?!\n)", max_length=35, description=A_LANGUAGE)] | None
+    ) = None
     consent: bool | None = None
 
 

@@ -14,7 +14,7 @@ MOST_CODES: Final = 20
 
 Receipt = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=TEXT, description=NOT_ONLY_SPACES)]
 Amount = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
-Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$", description="three capital letters, as VND")]
+Currency = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}$(?!\n)", description="three capital letters, as VND")]
 Codes = Annotated[tuple[Presentable, ...], msgspec.Meta(min_length=1, max_length=MOST_CODES)]
 
 
