@@ -13,6 +13,10 @@ LONGEST: Final = 254
 """Characters of an address that mail can be sent to (RFC 5321, 4.5.3.1.3)."""
 BIRTHDAY: Final = r"^((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|[12][0-9]))?$(?!\n)"
 """A day and month that exist, ``MM-DD``, or nothing. (In Python `$` lets a line end follow.)"""
+LANGUAGE: Final = r"^([a-z]{2,3}(-[A-Za-z0-9]{2,8})*)?$(?!\n)"
+"""A language (BCP 47), or nothing."""
+LONGEST_LANGUAGE: Final = 35
+"""Characters of one (RFC 5646, 4.4.1)."""
 _ADDRESS: Final = re.compile(
     r"[^\s@<>\"(),:;\\\[\]\x00-\x1f\x7f]+@[^\s@<>\"(),:;\\\[\]\x00-\x1f\x7f.]+(?:\.[^\s@<>\"(),:;\\\[\]\x00-\x1f\x7f.]+)+"
 )

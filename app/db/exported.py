@@ -11,8 +11,9 @@ import msgspec
 
 from app.db.conversing import Conversing, just
 from app.db.history import Query
-from app.db.shapes import CARD, COUPON, CUSTOMER, EVENT, REDEMPTION, REVERSAL, ROWS, SALE, Shape, as_id, checked
+from app.db.shapes import CARD, COUPON, CUSTOMER, EVENT, REDEMPTION, REVERSAL, ROWS, Shape, as_id, checked
 from app.db.statements import Ask, Talk
+from app.db.tills import sold
 from app.store import Place, Record, Sale
 from passes.cards import Card, Customer, Event
 from passes.coupons import Coupon, Redemption, Reversal
@@ -69,11 +70,8 @@ class Exported(Conversing):
         these = query.listed([one.id for one in redemptions])
         rows = yield query.ask(f"SELECT {REVERSAL.select('v')} FROM reversal AS v WHERE v.redemption_id {these}")
         taken_back = {one.redemption_id: one for one in map(REVERSAL.read, rows)}
-        query, baskets = Query(self._dialect), {one.basket_id for one in redemptions if one.basket_id}
-        mine = f"s.basket_id {query.listed(baskets)} AND s.basket_id IS NOT NULL AND s.business_id = {query.given(business_id)}"
-        rows = (yield query.ask(f"SELECT {SALE.select('s')} FROM sale AS s WHERE {mine}")) if baskets else ()
-        sold = {one.basket_id: one for one in map(SALE.read, rows)}
-        return [(one, taken_back.get(one.id), sold.get(one.basket_id) if one.basket_id else None) for one in redemptions]
+        sales = yield from sold(Query(self._dialect), business_id, {one.basket_id for one in redemptions if one.basket_id})
+        return [(one, taken_back.get(one.id), sales.get(one.basket_id) if one.basket_id else None) for one in redemptions]
 
     async def events_on(
         self, business_id: UUID, *, since: datetime | None = None, after: int = 0, limit: int

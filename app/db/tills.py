@@ -1,7 +1,7 @@
 """What a till brings and holds: baskets, reservations, and sales with what came back of them."""
 # ruff: noqa: S608 (what is put into these texts are names of our own columns and fragments of this file; every value is a parameter)
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Final
@@ -12,7 +12,7 @@ from app.db.cards import Cards
 from app.db.conversing import just
 from app.db.history import Query
 from app.db.shapes import COUPON, REDEMPTION, RESERVATION, RETURN, SALE, as_id, as_moment, checked
-from app.db.statements import Ask
+from app.db.statements import Ask, Talk
 from app.store import Place, Reservation, Return, Sale
 from passes.coupons import LONGEST_HOLD, Coupon, Presented, Redemption
 
@@ -77,12 +77,7 @@ class Tills(Cards):
 
     async def sales_of(self, business_id: UUID, basket_ids: Sequence[UUID]) -> Mapping[UUID, Sale]:
         """See app.store.Store."""
-        query = Query(self._dialect)
-        text = f"""
-            SELECT {SALE.select("s")} FROM sale AS s
-            WHERE s.basket_id {query.listed(basket_ids)} AND s.basket_id IS NOT NULL AND s.business_id = {query.given(business_id)}"""
-        found = [SALE.read(row) for row in await self._read(just(query.ask(text)))] if basket_ids else []
-        return {one.basket_id: one for one in found if one.basket_id is not None}
+        return await self._read(sold(Query(self._dialect), business_id, basket_ids))
 
     async def receipt(self, business_id: UUID, receipt: str) -> Sequence[tuple[Sale, Sequence[Return]]]:
         """See app.store.Store."""
@@ -108,3 +103,10 @@ class Tills(Cards):
             AND e.seq > (SELECT min(s.seq) FROM event AS s WHERE s.id {query.listed(event_ids)})
             ORDER BY e.seq DESC LIMIT {query.given(MOST_REWARDS)}"""
         return [COUPON.read(row) for row in await self._read(just(query.ask(text)))]
+
+
+def sold(query: Query, business_id: UUID, basket_ids: Collection[UUID]) -> Talk[Mapping[UUID, Sale]]:
+    """What tills said of these baskets."""
+    mine = f"s.basket_id {query.listed(basket_ids)} AND s.basket_id IS NOT NULL AND s.business_id = {query.given(business_id)}"
+    rows = (yield query.ask(f"SELECT {SALE.select('s')} FROM sale AS s WHERE {mine}")) if basket_ids else ()
+    return {one.basket_id: one for one in map(SALE.read, rows) if one.basket_id is not None}

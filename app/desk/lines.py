@@ -67,7 +67,7 @@ class CustomerLine(msgspec.Struct, frozen=True, kw_only=True):
     name: Short = ""
     email: Short = ""
     phone: Short = ""
-    language: Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$(?!\n)")] = "en"
+    language: Annotated[str, msgspec.Meta(pattern=contacts.LANGUAGE, min_length=2, max_length=contacts.LONGEST_LANGUAGE)] = "en"
     birthday: Annotated[str, msgspec.Meta(pattern=contacts.BIRTHDAY)] = ""
     consent_at: Moment | None = None
     note: Annotated[str, msgspec.Meta(max_length=10_000, pattern=r"^[^\x00]*$")] = ""

@@ -54,15 +54,11 @@ class Here(msgspec.Struct, frozen=True, kw_only=True):
 
     def staff_id(self, id_: UUID | None, name: str) -> UUID:
         """Who did it; whoever is not known here is taken to be who brings the file."""
-        if id_ in self.staff:
-            return id_  # type: ignore[return-value]
-        return next((one for one, called in self.staff.items() if name and called == name), self.by.staff_id)
+        return _called(self.staff, id_, name) or self.by.staff_id
 
     def counter_id(self, id_: UUID | None, name: str) -> UUID:
         """Through which counter or key it was; one that is not here stays what the file says, or the one through which that came."""
-        if id_ in self.counters:
-            return id_  # type: ignore[return-value]
-        return next((one for one, called in self.counters.items() if name and called == name), id_ or self.by.counter_id)
+        return _called(self.counters, id_, name) or id_ or self.by.counter_id
 
 
 def _named(known: Mapping[UUID, T], id_: UUID | None, name: str, called: Callable[[T], str | Text]) -> T | None:
@@ -74,6 +70,10 @@ def _named(known: Mapping[UUID, T], id_: UUID | None, name: str, called: Callabl
         return name in ([words for _, words in said.by] if isinstance(said, Text) else [said])
 
     return next((one for one in known.values() if name and fits(one)), None)
+
+
+def _called(known: Mapping[UUID, str], id_: UUID | None, name: str) -> UUID | None:
+    return id_ if id_ in known else next((one for one, called in known.items() if name and called == name), None)
 
 
 def _no(word: Wrong) -> Any:

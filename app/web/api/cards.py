@@ -43,7 +43,7 @@ class Join(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     phone: Maybe = ""
     birthday: Birthday = ""
     consent: bool = False
-    language: Annotated[str, msgspec.Meta(pattern=r"^([a-z]{2,3}(-[A-Za-z0-9]{2,8})*)?$(?!\n)", max_length=35, description=A_LANGUAGE)] = ""
+    language: Annotated[str, msgspec.Meta(pattern=contacts.LANGUAGE, max_length=contacts.LONGEST_LANGUAGE, description=A_LANGUAGE)] = ""
 
 
 class Earn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -36,7 +36,8 @@ class ChangeCustomer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     phone: Maybe | None = None
     birthday: Birthday | None = None
     language: (
-        Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$(?!\n)", max_length=35, description=A_LANGUAGE)] | None
+        Annotated[str, msgspec.Meta(pattern=contacts.LANGUAGE, min_length=2, max_length=contacts.LONGEST_LANGUAGE, description=A_LANGUAGE)]
+        | None
     ) = None
     consent: bool | None = None
 
