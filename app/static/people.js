@@ -33,8 +33,10 @@ function pinPad(form) {
     event.preventDefault();
     if (form.getAttribute("aria-busy") === "true") return;
     form.setAttribute("aria-busy", "true");
+    const taking = { staff_id: chosen().value, pin: pin.value };
+    pin.value = ""; // at once: what is typed while the answer is on its way is the next try
     try {
-      const answer = await post(form.action, { staff_id: chosen().value, pin: pin.value });
+      const answer = await post(form.action, taking);
       // Whose PIN is locked cannot be chosen any more: the page itself says so, and who unlocks it.
       if (answer.ok || answer.word === "pin_locked") return location.reload();
       said.innerHTML = answer.html;
@@ -43,7 +45,6 @@ function pinPad(form) {
       said.replaceChildren(form.querySelector("template[data-offline]").content.cloneNode(true));
     } finally {
       form.removeAttribute("aria-busy");
-      pin.value = "";
     }
     pin.focus();
   });

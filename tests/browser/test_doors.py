@@ -1,8 +1,9 @@
 """Who is on a browser: signing in with password and passkey, making a browser a counter, a name and a PIN at it."""
 
+import asyncio
 import re
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 from visits import DESKTOP, Visit, sees, types
 
 from app.desk import people
@@ -120,8 +121,9 @@ async def test_five_wrong_pins_lock_a_name_until_a_manager_unlocks_it(visit: Vis
     for wrong in range(5):
         await till.get_by_role("radio", name="An").check()
         await till.fill("#pin", f"13{wrong}9")
-        async with till.expect_response("**/counter/person"):
-            await till.press("#pin", "Enter")
+        await till.press("#pin", "Enter")
+        await expect(till.locator("#pin")).to_have_value("")
+        await expect(till.locator("form[data-who]")).not_to_have_attribute("aria-busy", "true")
     await expect(till.get_by_role("radio", name="An")).to_be_disabled()
     await expect(till.locator("[data-pad]")).to_be_hidden()
 
@@ -136,6 +138,25 @@ async def test_five_wrong_pins_lock_a_name_until_a_manager_unlocks_it(visit: Vis
     await till.wait_for_load_state()
     await till.click("#switch")
     await expect(till.get_by_text("Who is at the counter?")).to_be_visible()
+
+
+async def test_digits_that_are_typed_while_a_wrong_pin_is_answered_are_the_next_try(visit: Visit) -> None:
+    await sets_up(visit, "An")
+    till, answering = await visit.counter(""), asyncio.Event()
+
+    async def slowly(route: Route) -> None:
+        await answering.wait()
+        await route.continue_()
+
+    await till.route("**/counter/person", slowly)
+    await till.get_by_role("radio", name="An").check()
+    await till.fill("#pin", "1399")
+    await till.press("#pin", "Enter")
+    await till.locator("#pin").press_sequentially(PIN)
+    answering.set()
+    await expect(till.locator("[data-said]")).not_to_be_empty()
+    await till.press("#pin", "Enter")
+    await expect(till.locator("#counter")).to_be_visible()
 
 
 async def test_a_cashier_who_is_suspended_is_away_at_the_next_scan(visit: Visit) -> None:
