@@ -1,5 +1,6 @@
 """Every page and every answer: no violation of WCAG 2.2 AA, on phone, tablet and desktop, by day and by night; nothing sticks out."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 from visits import DESKTOP, PHONE, SMALLEST, TABLET, Visit, sees, types
 
 from app import world
@@ -26,9 +27,15 @@ STICKS_OUT = """() => document.documentElement.scrollWidth <= innerWidth ? [] : 
     .filter(it => it.getBoundingClientRect().right > innerWidth + 1).slice(0, 5).map(it => it.outerHTML.slice(0, 120))]"""
 
 
-async def looks_right(page: Page, axe: str, what: str, *, screens: list[Any] = SCREENS) -> list[str]:
-    """What is wrong with the page as it is now, on each screen; and at 320 pixels, which is also 200 % of 640."""
+async def looks_right(page: Page, axe: str, what: str, *, screens: list[Any] = SCREENS, at_work: bool = False) -> list[str]:
+    """What is wrong with the page, on each screen; and at 320 pixels, which is also 200 % of 640.
+
+    It is looked at when it stands still, not while long work is about to lead to the next page; ``at_work``: it is held there.
+    """
     wrong: list[str] = []
+    if not at_work:
+        await expect(page.locator("[data-then]")).to_have_count(0)
+    await page.wait_for_load_state()  # whoever pressed a button may see the words of the next page before its colours
     if not await page.evaluate("() => 'axe' in window"):  # what it has compiled already is three times as fast
         await page.evaluate(axe)
     for (width, height), scheme, *rules in screens:
@@ -129,8 +136,14 @@ async def test_pages_of_coupons(visit: Visit, axe: str) -> None:
     await shop.card_with_cookie("Nguyễn Thị Ngọc Hoa")
     page = await visit.signed_in()
 
-    async def state(what: str) -> None:
-        wrong.extend(await looks_right(page, axe, what, screens=[(PHONE, "light"), (DESKTOP, "dark")]))
+    async def state(what: str, *, at_work: bool = False) -> None:
+        wrong.extend(await looks_right(page, axe, what, screens=[(PHONE, "light"), (DESKTOP, "dark")], at_work=at_work))
+
+    looked_at = asyncio.Event()
+
+    async def holds(route: Route) -> None:
+        await looked_at.wait()
+        await route.continue_()
 
     async def work() -> None:
         while await Errands(shop.desk).step():
@@ -139,11 +152,14 @@ async def test_pages_of_coupons(visit: Visit, axe: str) -> None:
     await page.goto("/coupons")
     await page.fill("#q", "hoa")
     await page.get_by_role("button", name="Find").click()
+    await page.wait_for_url("**/coupons/find")
     await state("a customer to give one to")
+    await page.route("**/errands/*", holds)
     await page.goto("/coupons/print")
     await page.get_by_role("button", name="Make the coupons").click()
     await page.wait_for_url(lambda url: not url.endswith("/coupons/print"))  # or the form would be judged until it goes
-    await state("coupons that are being made")
+    await state("coupons that are being made", at_work=True)
+    looked_at.set()
     await work()
     await page.get_by_role("link", name="PDF: 1 to 80").wait_for()  # the page follows by itself
     await state("coupons to print")
@@ -160,6 +176,7 @@ async def test_pages_of_coupons(visit: Visit, axe: str) -> None:
     await page.goto("/coupons")
     await page.locator("tbody a").first.click()
     await page.get_by_role("link", name="Cancel it, or make").click()
+    await page.wait_for_url("**/change")
     await state("a coupon to cancel")
     assert not wrong, "\n".join(wrong)
 
@@ -205,14 +222,15 @@ async def test_pages_of_a_customer(visit: Visit, axe: str) -> None:
     join = f"/join/{shop.program.id}"
     await page.goto(join)
     await state("join")
-    for phone in ("abc", "0901 234 567"):
+    for phone, shows in (("abc", "#phone-error"), ("0901 234 567", "[data-live]")):
         await page.fill("#name", "Hoa")
         await page.fill("#phone", phone)
         await page.locator("[data-join] button").click()
-        await expect(page.locator("#phone-error, [data-live]")).to_be_visible()
+        await expect(page.locator(shows)).to_be_visible()
         await state(f"joined as {phone}")
     link = page.url.partition("?")[0]
     await page.locator("[data-live] a").click()
+    await expect(page.locator("[data-live]")).to_have_count(0)
     await state("a reward to be used alone")
     await page.locator(".form button").click()
     await expect(page.locator("[data-count]")).to_be_visible()

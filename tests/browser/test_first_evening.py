@@ -194,6 +194,7 @@ async def write_to_everybody(owner: Page, cards: list[Page], phone: Phone) -> No
     for card, (name, locale) in zip(cards, CUSTOMERS, strict=True):
         await expect(card.locator("main")).to_contain_text(MESSAGE[locale[:2]].replace("{name}", name))
     await phone.until(lambda: any("hạt mới, Hoa" in note.text for note in phone.notifications))
+    await expect(owner.locator(".errand")).to_have_count(0)  # the page goes on by itself: not while somebody goes elsewhere
 
 
 async def look_at_what_came_of_it(owner: Page) -> None:

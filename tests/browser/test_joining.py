@@ -24,6 +24,7 @@ async def joins(page: Page, visit: Visit, name: str) -> float:
     await page.get_by_role("button", name="Get the card").click()
     await expect(page.get_by_role("heading", name=f"Welcome, {name}!")).to_be_visible()
     await expect(page.locator(".wc-code svg")).to_be_visible()
+    await page.wait_for_load_state()
     return time.monotonic() - begun
 
 

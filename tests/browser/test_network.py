@@ -25,7 +25,7 @@ async def test_two_counters_that_see_one_coupon_at_once_give_it_once(visit: Visi
         await camera_is_on(page)
     visit.camera.sees(camera.on_a_screen(code))
     for page in pages:
-        await expect(page.locator("#answer .panel")).to_be_visible()
+        await expect(page.locator('#counter[data-state="ready"] #answer .panel')).to_be_visible()
     tones = sorted([await page.locator("#answer .panel").get_attribute("data-tone") or "" for page in pages])
     assert tones == ["given", "refused"]
     assert len(await visit.redemptions(code)) == 1

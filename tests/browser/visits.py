@@ -188,8 +188,8 @@ class Visit:
 
 
 async def sees(page: Page, tone: str, *words: str) -> None:
-    """The answer on the screen has this tone (given, refused, decide, unsent, card) and these words."""
-    panel = page.locator(f'#answer .panel[data-tone="{tone}"]')
+    """The answer on the screen, not the one before, has this tone (given, refused, decide, unsent, card) and these words."""
+    panel = page.locator(f'#counter:not([data-state="sending"]) #answer .panel[data-tone="{tone}"]')
     await expect(panel).to_be_visible()
     for said in words:
         await expect(panel).to_contain_text(said)
