@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import RFC_4122, UUID
 
 from cafe import NOON, Cafe
 from msgspec.structs import replace
@@ -26,6 +26,12 @@ async def coupons(cafe: Cafe, **asked: Any) -> tuple[list[UUID], int]:
         if after is None:
             return found, pages
     raise AssertionError("a list without an end")
+
+
+def test_what_is_made_later_sorts_later_also_in_the_same_millisecond() -> None:
+    made = [new_id() for _ in range(2000)]
+    assert made == sorted(set(made))
+    assert {(one.version, one.variant) for one in made} == {(7, RFC_4122)}
 
 
 async def test_coupons_are_walked_newest_first_or_along_what_is_asked_for(store: Store) -> None:
