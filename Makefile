@@ -6,7 +6,7 @@ export UV_NATIVE_TLS ?= 1
 # Where Python may not keep what it compiled, each process of a test compiles everything again: three seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run demo test facts lint style types bench fuzz clients words pictures examples
+.PHONY: run demo test facts lint style types bench fuzz weather clients words pictures examples
 
 # Your own shop, in this folder; it prints the link with which it begins.
 run: $(UV)
@@ -40,6 +40,10 @@ bench: $(UV)
 # Ten thousand requests that nobody thought of, against every call of the API.
 fuzz: $(UV)
 	$(UV) run python bench/fuzz.py
+
+# The tests in browsers, on days on which the network is slow: what was seldom red is red on one of them.
+weather: $(UV)
+	for day in requests scripts answers; do COUNTERPASS_WEATHER=$$day $(UV) run pytest -q -n 3 --dist worksteal tests/browser || exit 1; done
 
 # What two generators of clients make of the document, and their clients of a shop. Needs npm and a network.
 clients: $(UV)

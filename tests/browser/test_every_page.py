@@ -23,6 +23,8 @@ SCREENS = [(PHONE, "light"), (PHONE, "dark", "color-contrast"), (TABLET, "dark")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 RUN = """rules => axe.run(document, {runOnly: rules, resultTypes: ["violations"], preload: false}).then(({violations}) => violations.map(
     ({id, nodes}) => `${id}: ` + nodes.map(({html, failureSummary}) => `${html} (${failureSummary})`).join("\\n    ")))"""
+QUOTED = """() => [...document.querySelectorAll("body *")].filter(it => [...it.attributes].some(({value}) => value.startsWith('"')))
+    .map(it => `escaped twice: ${it.outerHTML.slice(0, 120)}`)"""
 STICKS_OUT = """() => document.documentElement.scrollWidth <= innerWidth ? [] : ["too wide", ...[...document.querySelectorAll("body *")]
     .filter(it => it.getBoundingClientRect().right > innerWidth + 1).slice(0, 5).map(it => it.outerHTML.slice(0, 120))]"""
 
@@ -36,6 +38,7 @@ async def looks_right(page: Page, axe: str, what: str, *, screens: list[Any] = S
     if not at_work:
         await expect(page.locator("[data-then]")).to_have_count(0)
     await page.wait_for_load_state()  # whoever pressed a button may see the words of the next page before its colours
+    await page.evaluate("async () => void await document.fonts.ready")  # other letters are wider
     if not await page.evaluate("() => 'axe' in window"):  # what it has compiled already is three times as fast
         await page.evaluate(axe)
     for (width, height), scheme, *rules in screens:
@@ -45,7 +48,7 @@ async def looks_right(page: Page, axe: str, what: str, *, screens: list[Any] = S
         wrong += [f"{what}, {width} {scheme}: {one}" for one in found]
     await page.set_viewport_size({"width": SMALLEST[0], "height": SMALLEST[1]})
     wrong += [f"{what}, {SMALLEST[0]}: {one}" for one in await page.evaluate(STICKS_OUT)]
-    return wrong
+    return wrong + [f"{what}: {one}" for one in await page.evaluate(QUOTED)]
 
 
 async def fill(visit: Visit) -> dict[str, str]:
@@ -117,7 +120,7 @@ async def test_pages_of_owners(visit: Visit, axe: str) -> None:
         "/account",
         "/nowhere",
         "/problems",
-        "/problems/already_redeemed",
+        "/problems/idempotency_key_in_flight",
     )
     for path in (*paths, f"/programs/{visit.shop.program.id}/design"):
         await page.goto(path)

@@ -1,6 +1,7 @@
 """A house with counters, seen through real browsers: a service in its own process, one Chromium, and one camera for all pages."""
 
 import asyncio
+import os
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -12,6 +13,7 @@ from uuid import uuid4
 
 import cookies
 import pytest
+import weather
 from browsers import CHROMIUM
 from camera import Camera
 from msgspec.structs import replace
@@ -108,6 +110,8 @@ class Visit:
         self._contexts.append(context)
         if cookies_:
             await context.add_cookies([{"name": name, "value": value, "url": base} for name, value in cookies_.items()])
+        if day := os.environ.get("COUNTERPASS_WEATHER"):
+            await weather.bring(context, day)
         context.on("request", lambda request: self._asked(request, base))
         context.on("console", self._said)
         context.on("weberror", lambda error: self.wrongs.append(f"uncaught: {error.error}"))
