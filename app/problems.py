@@ -107,6 +107,14 @@ class KeyReused(Problem):
     sentence = N_("This Idempotency-Key was used for a different request. Use a new key for a new request.")
 
 
+class CalledOff(Problem):
+    """A transaction that was reversed before it was done (it came late, or lost the race): it is not done, and never will be."""
+
+    word = "called_off"
+    title = N_("Called off")
+    sentence = N_("This was taken back before it was done: nothing was done, and nothing will be. Begin a new transaction.")
+
+
 class SignInNeeded(Problem):
     """A page of the business, and nobody is signed in on this browser (any more)."""
 
@@ -217,6 +225,7 @@ STATUS: Final[Mapping[type[Problem], int]] = {
     KeyMissing: HTTPStatus.BAD_REQUEST,
     KeyInFlight: HTTPStatus.CONFLICT,
     KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    CalledOff: HTTPStatus.CONFLICT,
     SignInNeeded: HTTPStatus.UNAUTHORIZED,
     NotACounter: HTTPStatus.UNAUTHORIZED,
     NobodyAtCounter: HTTPStatus.UNAUTHORIZED,

@@ -717,6 +717,20 @@ async def _till_reverse(till: Till) -> None:
 
 
 @scenario(
+    "One endpoint: given up",
+    "A till that gives a transaction up reverses it at once. If it arrives after that, nothing may be used.",
+    "POST /till with the action reverse and a transaction that was not sent yet: not accepted, not_found.",
+    "Now send that transaction, to redeem a ready code: 200, not accepted, called_off. The code is still redeemable.",
+)
+async def _till_given_up(till: Till) -> None:
+    code, late = await till.code(), till.new()
+    await till.said("reverse", reverses=late, accepted=False, word="not_found")
+    await till.said("redeem", transaction_id=late, codes=[code], accepted=False, word="called_off")
+    verdict = await till.post("look-ups", {"code": code}, 200)
+    must(verdict["verdict"] == "redeemable", "the code is redeemable", verdict["verdict"])
+
+
+@scenario(
     "One endpoint: the answer is lost",
     "Such tills give up after five seconds and send the same transaction again.",
     "POST /till to redeem a ready code, and give the answer up; send the same transaction until it is answered.",

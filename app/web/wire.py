@@ -31,6 +31,7 @@ from app import problems
 from app.desk import Desk, Repeated
 from app.problems import (
     CONTENT_TYPE,
+    CalledOff,
     DatabaseUnavailable,
     InvalidRequest,
     KeyInFlight,
@@ -58,6 +59,8 @@ ESCAPED: Final = re.compile(r'\\(["\\])')
 BARE: Final = re.compile(r"[ !#-+\--~]+")
 NOT_KEPT: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE})
 """Answers that say nothing about the request but that now is not the time: the next try is a new one."""
+WHATEVER: Final = b""
+"""The digest of a request that may not be done any more, whatever it says."""
 RETRY_DATABASE: Final = 2
 """Seconds after which a database that did not answer is worth asking again."""
 BEARER: Final = "bearer"
@@ -203,6 +206,12 @@ def kept_as(caller: Caller, key: str) -> tuple[UUID, str]:
     return whose, hashlib.blake2b(key.encode(), key=whose.bytes, digest_size=16).hexdigest()
 
 
+def called_off(caller: Caller, key: str, now: datetime) -> Kept:
+    """What takes the place of an answer: of a request with this key the unit does not become true any more, in whichever process."""
+    caller_id, hashed = kept_as(caller, key)
+    return Kept(caller_id=caller_id, key=hashed, business_id=caller.business.id, digest=WHATEVER, status=0, body=b"", at=now)
+
+
 def key_of(headers: Sequence[str]) -> str:
     """The one Idempotency-Key of a request: a string as structured fields write it (RFC 9651, 3.3.3), or as it is, without quotes.
 
@@ -292,6 +301,8 @@ async def _said(request: Ask) -> bytes:
 
 
 def _again(kept: Kept, digest: bytes) -> Response[bytes]:
+    if kept.digest == WHATEVER:
+        raise CalledOff
     if kept.digest != digest:
         raise KeyReused
     media_type = "application/json" if kept.status < 400 else CONTENT_TYPE  # noqa: PLR2004 (HTTP's own line)

@@ -1,9 +1,11 @@
 """A till's transaction, sent again while it is being worked on, in whichever process: it is done once and answered once."""
 
 import asyncio
+from pathlib import Path
 
-from house import House
-from servers import Answer
+import asyncpg
+from house import House, open_house
+from servers import Answer, Launcher, Server
 
 
 async def until_answered(house: House, **body: object) -> Answer:
@@ -37,3 +39,49 @@ async def test_a_transaction_sent_four_times_at_once_to_two_processes_is_done_on
     back = [one.body["accepted"] for one in await asyncio.gather(*both)]
     assert sorted(back) == [False] * len(codes) + [True] * len(codes), "two transactions take one back: one of them does"
     assert [(await house.shop.get(f"cards/{one['id']}")).json()["balance"] for one in cards] == [5] * len(cards)
+
+
+async def test_a_redemption_that_another_process_is_still_at_work_on_is_called_off(
+    postgresql_url: str, launcher: Launcher, tmp_path: Path
+) -> None:
+    async with open_house(postgresql_url, launcher, tmp_path) as house:
+        here, elsewhere = house.servers
+        secret = house.shop.secrets["An"]
+
+        async def say(server: Server, action: str, name: str, **more: object) -> Answer:
+            return await server.ask("POST", "till", secret=secret, body={"action": action, "transaction_id": name, **more})
+
+        coupon_id, code = await house.coupon()
+        slow = await asyncpg.connect(postgresql_url)
+        async with slow.transaction():  # somebody holds the coupon, as a backup or a busy disk would hold everybody up
+            await slow.fetch("SELECT 1 FROM coupon WHERE id = $1 FOR UPDATE", coupon_id)
+            giving = asyncio.create_task(say(here, "redeem", "bill", codes=[code]))
+            while not await slow.fetch("SELECT 1 FROM pg_locks WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"):
+                assert not giving.done()
+            back = await say(elsewhere, "reverse", "given up", reverses="bill")
+            assert (back.status, back.body["problem"]["word"]) == (200, "not_found")
+        await slow.close()
+        given = await giving
+        assert (given.status, given.body["problem"]["word"]) == (200, "called_off"), "nobody waits for the answer, and nothing was used"
+        for server in house.servers:
+            assert (await server.ask("GET", "requests/till%3Abill", secret=secret)).body["state"] == "called_off"
+            assert (await say(server, "redeem", "bill", codes=[code])).body["problem"]["word"] == "called_off"
+        assert await house.history(coupon_id) == ([], [], [])
+        assert await house.state(coupon_id) == "active"
+
+
+async def test_of_a_transaction_and_its_reverse_at_once_in_two_processes_nothing_is_left(house: House) -> None:
+    coupons = [await house.coupon() for _ in range(24)]
+    asked = []
+    for number, (_, code) in enumerate(coupons):
+        redeem = until_answered(house, action="redeem", transaction_id=f"bill {number}", codes=[code])
+        back = until_answered(house, action="reverse", transaction_id=f"given up {number}", reverses=f"bill {number}")
+        asked += [redeem, back] if number % 2 else [back, redeem]
+    answers = {one.body["transaction_id"]: one.body for one in await asyncio.gather(*asked)}
+    for number, (coupon_id, _) in enumerate(coupons):
+        redeemed, reversed_ = answers[f"bill {number}"], answers[f"given up {number}"]
+        words = [one["problem"]["word"] for one in (redeemed, reversed_) if not one["accepted"]]
+        assert words in ([], ["called_off", "not_found"])
+        redemptions, reversals, refusals = await house.history(coupon_id)
+        assert (len(redemptions), len(reversals), refusals) == ((1, 1, []) if not words else (0, 0, []))
+        assert await house.state(coupon_id) == "active"

@@ -100,12 +100,51 @@ async def refused(shop: Shop, action: str, transaction: str, **more: Any) -> str
     return word
 
 
-async def test_what_is_still_being_worked_on_is_reversed_when_it_is_done(shop: Shop) -> None:
-    code = await shop.cookie()
-    given, early = await asyncio.gather(say(shop, "redeem", "bill", codes=[code]), say(shop, "reverse", "cancelled", reverses="bill"))
-    assert given.json()["accepted"]
-    assert (early.status_code, early.json()["word"], early.headers["retry-after"]) == (409, "idempotency_key_in_flight", "1")
-    assert (await accepted(shop, "reverse", "cancelled", reverses="bill"))["reversed"]["redemption_ids"]
+@BOTH
+async def test_a_transaction_that_comes_after_its_reverse_is_not_done(shop: Shop) -> None:
+    card, codes = await shop.join(), [await shop.cookie(), await shop.cookie("Bình")]
+    late: dict[str, dict[str, Any]] = {
+        "one": {"action": "redeem", "codes": codes[:1]},
+        "all": {"action": "redeem", "codes": codes},
+        "none": {"action": "redeem", "codes": ["nonsense"]},
+        "stamp": {"action": "accrue", "card": card["number"]},
+        "own": {"action": "reverse", "reverses": "stamp"},
+    }
+    for name in late:
+        assert await refused(shop, "reverse", f"cancel {name}", reverses=name) == "not_found"
+        assert (await shop.get(f"requests/till:{name}")).json()["state"] == "called_off"
+    for name, body in late.items():
+        first, again = [await say(shop, transaction=name, **body) for _ in range(2)]
+        assert (first.status_code, first.json()["action"]) == (200, body["action"])
+        assert first.json()["problem"]["word"] == "called_off"
+        assert first.content == again.content
+        assert await refused(shop, "reverse", f"cancel {name}", reverses=name) == "not_found", "the same answer again"
+        assert await refused(shop, "reverse", f"cancel {name} anew", reverses=name) == "not_found"
+    assert not await shop.refused()
+    assert (await shop.get(f"cards/{card['id']}")).json()["balance"] == 0
+    assert await refused(shop, "reverse", "itself", reverses="itself") == "called_off"
+    await accepted(shop, "redeem", "one", codes=codes[1:], who="Bình")
+    await accepted(shop, "redeem", "one more", codes=codes[:1])
+
+
+async def test_what_was_refused_before_its_reverse_stays_refused(shop: Shop) -> None:
+    nothing = await say(shop, "redeem", "bill", codes=["nonsense"])
+    assert await refused(shop, "reverse", "cancelled", reverses="bill") == "not_found"
+    assert (await say(shop, "redeem", "bill", codes=["nonsense"])).content == nothing.content
+    assert (await shop.get("requests/till:bill")).json()["state"] == "finished"
+
+
+@BOTH
+async def test_a_transaction_and_its_reverse_at_the_same_moment_leave_nothing(shop: Shop) -> None:
+    codes = [await shop.cookie(str(number)) for number in range(6)]
+    for number, code in enumerate(codes):
+        bills = [say(shop, "redeem", f"bill {number}", codes=[code])]
+        back = [say(shop, "reverse", f"cancelled {number} {by}", reverses=f"bill {number}") for by in range(2)]
+        both = [*back, *bills] if number % 2 else [*bills, *back]
+        answers = [one.json() for one in await asyncio.gather(*both)]
+        words = sorted(one["problem"]["word"] if "problem" in one else one["action"] for one in answers)
+        assert words in (["called_off", "not_found", "not_found"], ["nothing_to_reverse", "redeem", "reverse"])
+        assert (await shop.post("look-ups", {"code": code})).json()["verdict"] == "redeemable"
 
 
 async def test_a_customer_is_searched_for_by_whatever_they_say(shop: Shop) -> None:

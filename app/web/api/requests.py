@@ -10,7 +10,7 @@ from litestar.params import FromPath
 
 from app.store import Kept
 from app.web.api.calls import call
-from app.web.wire import LONGEST_KEY, Ask, caller_of, desk_of, kept_as
+from app.web.wire import LONGEST_KEY, WHATEVER, Ask, caller_of, desk_of, kept_as
 from passes.problems import NotFound
 from passes.words import N_
 
@@ -22,11 +22,12 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True):
     """A request with this key. ``finished``: it was answered, with this ``status`` and ``answer``, which is kept ``until`` then.
 
     A secret in it is null here: it is in the answer to whoever sends the same request again. ``in_flight``: it is being worked on.
-    ``unknown``: nothing was recorded for it in the last 24 hours; to send a request of that time (again) is safe.
+    ``called_off``: a transaction that was reversed before it was done; it never will be. ``unknown``: nothing was recorded for it
+    in the last 24 hours (it may be on its way, or with another process); to send a request of that time (again) is safe.
     """
 
     key: str
-    state: Literal["finished", "in_flight", "unknown"]
+    state: Literal["finished", "in_flight", "called_off", "unknown"]
     status: int | None = None
     at: datetime | None = None
     until: datetime | None = None
@@ -55,10 +56,11 @@ def _asked(request: Ask) -> str:
 
 
 def _finished(key: str, kept: Kept, zone: Any) -> RequestView:
+    called_off = kept.digest == WHATEVER
     return RequestView(
         key=key,
-        state="finished",
-        status=kept.status,
+        state="called_off" if called_off else "finished",
+        status=None if called_off else kept.status,
         at=kept.at.astimezone(zone),
         until=(kept.at + KEPT_FOR).astimezone(zone),
         answer=_without_secret(kept.body) if kept.body else None,

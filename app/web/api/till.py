@@ -5,6 +5,7 @@ They repeat a transaction that was not answered: ``transaction_id`` is its idemp
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
@@ -24,12 +25,12 @@ from app.desk.earn import earn
 from app.desk.sales import Told
 from app.desk.till import WouldEarn
 from app.desk.views import BasketReversalView, BasketView, CardView, CouponView, EarnedView, Receipt, ReturnView, Verdict
-from app.problems import KeyInFlight, KeyReused, TooLarge, WrongScope
+from app.problems import CalledOff, KeyInFlight, KeyReused, TooLarge, WrongScope
 from app.store import Caller, Duplicate, Kept, Scope
 from app.web.api.calls import ProblemDocument, call
 from app.web.api.sales import MOST_CODES, Amount, Codes, Currency, same, told_of
 from app.web.api.sales import Receipt as ReceiptNumber
-from app.web.wire import Answering, Ask, Maybe, Presentable, Strict, caller_of, desk_of, kept_as, language_of, once
+from app.web.wire import Answering, Ask, Maybe, Presentable, Strict, called_off, caller_of, desk_of, kept_as, language_of, once
 from passes.problems import Busy, NotFound, Problem
 
 KEPT_AS: Final = "till:"
@@ -222,14 +223,18 @@ async def speak_as_till(data: JSONBody[TillAsk], request: Ask) -> Response[bytes
     if not caller.scopes.intersection(needed):
         raise WrongScope(needed=needed, has=tuple(sorted(caller.scopes)))
     if isinstance(data, TillSearch | TillInquire):
-        answer = await _asked(desk, caller, data, language_of(request, desk.words))
-        return Response(msgspec.json.encode(answer), status_code=HTTPStatus.OK, media_type="application/json")
+        return _sent(await _asked(desk, caller, data, language_of(request, desk.words)))
     said = cast("TillRedeem | TillAccrue | TillReverse", data)
     at_a_stroke = isinstance(said, TillAccrue) or (isinstance(said, TillRedeem) and len(said.codes) == 1)
     key = KEPT_AS + said.transaction_id
-    if isinstance(said, TillReverse) and (caller.person.counter_id, KEPT_AS + said.reverses) in request.app.state.in_flight:
-        raise KeyInFlight(retry_after=1)  # "there is none" would be wrong in a moment
-    return await once(request, HTTPStatus.OK, partial(_done, desk, caller, said), key=key, at_a_stroke=at_a_stroke)
+    try:
+        return await once(request, HTTPStatus.OK, partial(_done, desk, caller, said), key=key, at_a_stroke=at_a_stroke)
+    except CalledOff as problem:
+        return _sent(_refusal(said, _document(desk, caller, language_of(request, desk.words))(problem)))
+
+
+def _sent(answer: TillAnswer) -> Response[bytes]:
+    return Response(msgspec.json.encode(answer), status_code=HTTPStatus.OK, media_type="application/json")
 
 
 async def _asked(desk: Desk, caller: Caller, said: TillSearch | TillInquire, language: str) -> TillAnswer:
@@ -266,7 +271,19 @@ async def _done(desk: Desk, caller: Caller, said: TillRedeem | TillAccrue | Till
             raise Repeated from why
         if not await _done_before(desk, caller, said, telling):
             telling.sure = True
+            if isinstance(said, TillReverse) and isinstance(why, NotFound):
+                await _call_off(desk, caller, said.reverses)
             await _refused(desk, caller, said, telling)
+
+
+async def _call_off(desk: Desk, caller: Caller, transaction_id: str) -> None:
+    """What was reversed before it was done is not done any more: its answer's place is taken.
+
+    Where the transaction was faster, in whichever process, it has an answer by now, and what it did can be read.
+    """
+    now = desk.world.now()
+    with suppress(Duplicate):
+        await desk.commit(now, rows=(called_off(caller, KEPT_AS + transaction_id, now),))
 
 
 async def _done_before(desk: Desk, caller: Caller, said: TillRedeem | TillAccrue | TillReverse, telling: Telling) -> bool:
