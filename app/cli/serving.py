@@ -8,12 +8,13 @@ import resource
 import signal
 import socket
 import sys
-from typing import Final
+from typing import Final, cast
 
 import uvicorn
 
 from app import asgi, credentials, settings
 from app.cli import asking, opening
+from app.cli.connection import Connection
 
 SELDOM: Final = 20_000
 """Things made and not gone again, after which the garbage collector looks for circles among them."""
@@ -49,6 +50,8 @@ async def _serve(asked: argparse.Namespace, known: settings.Settings) -> int:
         app,
         host=known.host,
         port=known.port,
+        http=Connection,
+        ws="none",
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=GRACE,
@@ -78,6 +81,13 @@ def settle() -> None:
 
 class _Server(uvicorn.Server):
     """uvicorn, which waits for open answers when it stops: the live pages' never end by themselves."""
+
+    async def on_tick(self, counter: int) -> bool:
+        """A tenth of a second has passed."""
+        if not counter % 10:
+            for one in tuple(self.server_state.connections):
+                cast("Connection", one).tick()
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the live pages, then stop."""
