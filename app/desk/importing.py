@@ -4,7 +4,6 @@ Customers come first, then coupons, redemptions and events: a line that names so
 there already is left as it is, so that a file may be brought twice. What a line comes to: app.desk.laying.
 """
 
-import codecs
 import csv
 import io
 import re
@@ -19,7 +18,7 @@ from msgspec.structs import replace
 
 from app.desk import Desk, Once, Repeated, audit, portions
 from app.desk.laying import FOREVER, LAY, WRONG, Bad, By, Laid, Wrong, here
-from app.desk.lines import COLUMNS, FORMS, What, armed
+from app.desk.lines import COLUMNS, FORMS, What, armed, encoding_of, separator_of
 from app.store import Caller, Duplicate, Errand, Portion, Sheet
 from passes.businesses import Business
 from passes.problems import NotFound
@@ -109,8 +108,14 @@ class _File(msgspec.Struct):
 
 
 def _records(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Each record of a CSV file with the line it begins on; cells may have line ends in them."""
-    reader = csv.reader(io.StringIO(text))  # by its line feeds, one after the other: a file of nothing else must not fill the memory
+    """Each record of a CSV file with the line it begins on; cells may have line ends in them.
+
+    Spreadsheets leave out what is empty at the end of a line: it is there again, unless the file ends in the middle of the line.
+    """
+    lines = io.StringIO(text)  # by its line feeds, one after the other: a file of nothing else must not fill the memory
+    separator = separator_of(lines.readline(WIDEST * 100))
+    lines.seek(0)
+    reader, width, whole = csv.reader(lines, delimiter=separator or ","), 0, text.endswith("\n")
     while True:
         begins = reader.line_num + 1
         try:
@@ -121,15 +126,18 @@ def _records(text: str) -> Iterator[tuple[int, list[str]]]:
             yield begins, []
             continue
         if cells:
+            width = width or len(cells)
+            if len(cells) < width and (whole or lines.tell() < len(text)):
+                cells += [""] * (width - len(cells))
             yield begins, cells[: WIDEST + 1]  # of a line that has more it is enough that it has too many
 
 
 def _read(body: bytes, what: What) -> _File:
     """A file cut into sheets of lines. Without its columns there is nothing in it that could be brought in."""
     try:
-        text = body.removeprefix(codecs.BOM_UTF8).decode()
+        text = body.decode(encoding_of(body[:4]))
     except UnicodeDecodeError:
-        return _File((), [], 0, [Bad(1, "unreadable")])
+        return _File((), [], 0, [Bad(1, "encoding")])
     records = _records(text)
     _, columns = next(records, (1, []))
     needed = {field.encode_name for field in msgspec.structs.fields(FORMS[what]) if field.required}

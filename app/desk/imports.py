@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from app.desk import Desk, audit, portions
 from app.desk import read as reading
+from app.desk.lines import encoding_of, separator_of
 from app.desk.read import running
 from app.store import Duplicate, Errand, Member, Portion, Sheet
 from passes import codes
@@ -161,7 +162,7 @@ class Reader:
             self._bytes += chunk
             if len(self._bytes) < len(codecs.BOM_UTF8) + 1 and not last:
                 return ""
-            chunk, self._encoding = self._bytes, _encoding(self._bytes)
+            chunk, self._encoding = self._bytes, encoding_of(self._bytes)
             decoder = codecs.getincrementaldecoder(self._encoding)(errors="replace")
             self._decoder = io.IncrementalNewlineDecoder(decoder, translate=True)
         return self._decoder.decode(chunk, final=last)
@@ -209,23 +210,13 @@ def _fits(char: str) -> bool:
     return char.isalnum() or char in SEPARATORS or unicodedata.category(char) in ("Mn", "Pd")
 
 
-def _encoding(head: bytes) -> str:
-    """UTF-8, with or without a mark; UTF-16 with one, or with the zeros that Latin letters have in it."""
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    if head[:2].find(b"\0") >= 0:
-        return "utf-16-be" if head[0] == 0 else "utf-16-le"
-    return "utf-8-sig"
-
-
 def _cells(text: str, delimiter: str) -> list[str]:
     return next(csv.reader([text[:LONGEST_LINE]], delimiter=delimiter or "\t"), []) if text else []
 
 
 def _layout(first: str, encoding: str) -> Layout:
     """How a file is laid out, by its first line: a header, if one of its cells is a name that we know."""
-    delimiter = max("\t;,", key=first.count)
-    delimiter = delimiter if delimiter in first else ""
+    delimiter = separator_of(first)
     cells = [cell.strip() for cell in _cells(first, delimiter)]
     names = ["".join(char for char in cell.lower() if char.isalnum()) for cell in cells]
     code = next((at for at, name in enumerate(names) if name in CODES), None)

@@ -4,6 +4,7 @@ The columns of each file are the fields of its lines, and never change their nam
 that a spreadsheet can be read and an installation with other ids knows what is meant.
 """
 
+import codecs
 import csv
 import io
 import re
@@ -22,6 +23,7 @@ What = Literal["customers", "coupons", "redemptions", "events"]
 FORMULAS: Final = (*"=+-@\t\r\n", *"＝＋－＠")
 """How a cell begins that a spreadsheet would run (https://owasp.org/www-community/attacks/CSV_Injection)."""
 _NEGATIVE: Final = re.compile("-[0-9]+")
+_QUOTED: Final = re.compile('"[^"]*"')
 
 CHUNK: Final = 1 << 16
 """Characters of a file that are sent at a time."""
@@ -39,6 +41,28 @@ def defused(cell: str) -> str:
 def armed(cell: str) -> str:
     """What a cell was before it was defused."""
     return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(FORMULAS) else cell
+
+
+def encoding_of(head: bytes) -> str:
+    """How a file that begins so is written.
+
+    UTF-8, with or without a mark; UTF-16 with one, or with the zeros that Latin letters have in it.
+    """
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if head[:2].find(b"\0") >= 0:
+        return "utf-16-be" if head[0] == 0 else "utf-16-le"
+    return "utf-8-sig"
+
+
+def separator_of(first: str) -> str:
+    """What stands between the cells of a file with this first line, "" if there is only one.
+
+    Where numbers have a decimal comma spreadsheets write semicolons, and tabs as "Unicode text".
+    """
+    between = _QUOTED.sub("", first)
+    separator = max("\t;,", key=between.count)
+    return separator if separator in between else ""
 
 
 async def in_pieces(rows: AsyncIterable[Sequence[str]], *, mark: str = "") -> AsyncIterator[bytes]:

@@ -259,6 +259,35 @@ async def test_bad_lines_are_told_and_the_others_come_in(shop: Shop) -> None:
     assert (await shop.get("imports/01a200f7-cb8f-7000-8000-000000000000", who="Lan")).json()["word"] == "not_found"
 
 
+async def test_a_file_comes_back_as_spreadsheets_of_any_country_save_it(shop: Shop) -> None:
+    await shop.join("Hoà")
+    (line,) = rows(await export(shop, "customers"))
+
+    def saved(separator: str, number: int, *, trimmed: bool = False) -> str:
+        text = io.StringIO(newline="")
+        written = csv.writer(text, delimiter=separator)
+        said = {**line, "customer_id": str(UUID(int=number)), "card_id": "", "number": "", "note": 'one, "two"; three\tfour'}
+        written.writerows([list(said), list(said.values())])
+        return re.sub(f"{separator}+\r\n", "\r\n", text.getvalue()) if trimmed else text.getvalue()
+
+    files = [
+        saved(";", 1).encode("utf-8-sig"),
+        saved("\t", 2).encode("utf-16"),
+        saved(",", 3).encode(),
+        saved(";", 4, trimmed=True).encode(),
+    ]
+    for file in files:
+        assert (await brought(shop, "customers", file))["done"] == 1
+    came = rows(await export(shop, "customers"))
+    assert {(one["name"], one["note"]) for one in came if one["note"]} == {("Hoà", 'one, "two"; three\tfour')}
+    assert len(came) == 1 + len(files)
+    cut = saved(";", 5, trimmed=True).encode().rstrip()
+    assert (await brought(shop, "customers", cut))["bad"][0]["word"] == "cells", "it may be less than there was"
+    (why,) = (await brought(shop, "customers", saved(",", 5).encode("cp1258", "replace")))["bad"]
+    assert (why["line"], why["word"]) == (1, "encoding")
+    assert "CSV UTF-8" in why["detail"]
+
+
 async def test_a_file_that_says_two_things_at_once_comes_to_an_end(shop: Shop, elsewhere: Shop) -> None:
     await week(shop)
     for what in ("customers", "coupons"):
@@ -296,7 +325,7 @@ async def test_an_owner_gets_the_same_files_and_nobody_else(shop: Shop) -> None:
 
     # What came out goes back in by the page, too.
     key = {"Idempotency-Key": "a file", "Content-Type": "text/csv"}
-    some = b"\r\n".join([*file.split(b"\r\n")[:3], b"1", b""])
+    some = b"\r\n".join([*file.split(b"\r\n")[:3], b"," * 30, b""])
     once, again = [(await lan.post("/settings/imports/customers", content=some, headers=key)).headers["location"] for _ in range(2)]
     assert once == again, "sent twice, it is brought in once"
     assert 'data-state="waits"' in (await lan.get(once)).text

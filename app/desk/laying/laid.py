@@ -10,9 +10,22 @@ from app.store import Change, Count, Row, Tally
 from passes.words import N_
 
 Wrong = Literal[
-    "columns", "cells", "unreadable", "program", "offer", "location", "card", "customer", "coupon", "number", "code", "redemption"
+    "encoding",
+    "columns",
+    "cells",
+    "unreadable",
+    "program",
+    "offer",
+    "location",
+    "card",
+    "customer",
+    "coupon",
+    "number",
+    "code",
+    "redemption",
 ]
 WRONG: Final[Mapping[Wrong, str]] = {
+    "encoding": N_("The file is no text in UTF-8: save it in the spreadsheet once more, as “CSV UTF-8”."),
     "columns": N_("The first line does not name the columns of such a file."),
     "cells": N_("This line has more or fewer cells than the first one."),
     "unreadable": N_("What stands in this column cannot be read."),
