@@ -114,6 +114,28 @@ async def test_a_list_is_walked_page_by_page_and_says_what_has_not_changed(shop:
         assert word(await shop.get(f"cards?{query}")) == (400, "invalid_request"), query
 
 
+async def test_a_page_of_one_list_is_no_beginning_of_another(shop: Shop) -> None:
+    for name in ("Hoa", "Tú", "Lan"):
+        await shop.stamp(await shop.join(name), 5)
+    since = "2026-01-01T00:00:00Z"
+    lists = ["customers", "cards", f"cards?program_id={shop.program.id}", f"cards?changed_since={since}", "coupons", "coupons?state=active"]
+    lists += [f"coupons?offer_id={shop.offers['cookie'].id}", "offers", "events", "events?type=card.earned"]
+    nexts = {}
+    for one in lists:
+        at = one + ("&" if "?" in one else "?")
+        nexts[at] = (await shop.get(f"{at}limit=1")).json()["next"]
+        assert nexts[at]
+        assert (await shop.get(f"{at}limit=2&fields=id&after={nexts[at]}")).json()["data"], "how much of each is no other list"
+    for at in nexts:
+        for other, after in nexts.items():
+            said = await shop.get(f"{at}after={after}")
+            fits = at == other or {at.partition("?")[0], other.partition("?")[0]} == {"events"}
+            assert said.status_code == (200 if fits else 400), (at, other)
+            assert fits or said.json()["facts"]["errors"] == "after: not a cursor of this list with these filters"
+    await shop.hand_out("tests", scopes=SCOPES, test=True)
+    assert (await shop.get(f"offers?after={nexts['offers?']}", who="tests")).status_code == 400
+
+
 async def test_what_is_known_of_a_customer_is_put_right_by_whoever_has_seen_it(shop: Shop) -> None:
     hoa = await shop.join("Hoa", email="hoa@example.com", phone="0901234567")
     await shop.join("Tú", email="tu@example.com")

@@ -16,7 +16,7 @@ from app.problems import InvalidRequest
 from app.store import Place
 from app.web.api.calls import call
 from app.web.api.history import Since, moment
-from app.web.api.lists import USUAL, After, Limit, answer, found, only_one, page, page_of, place_asked, reading, seq_asked
+from app.web.api.lists import USUAL, After, Limit, answer, found, number_asked, only_one, page, page_of, place_asked, reading
 from app.web.api.sales import Amount, Currency, Receipt, told_of
 from app.web.wire import A_LANGUAGE, Ask, Birthday, Maybe, Presentable, Short, Strict, caller_of, desk_of, language_of, once, pass_response
 from passes import contacts
@@ -161,11 +161,11 @@ async def cards(
     places: dict[UUID, Place | int]
     since = moment("changed_since", changed_since)
     if since is None:
-        rows, ended = await desk.store.listed_cards(business.id, program_id=program_id, after=place_asked(after), limit=limit + 1)
+        rows, ended = await desk.store.listed_cards(business.id, program_id=program_id, after=place_asked(request, after), limit=limit + 1)
         places = {one.id: Place(one.joined_at, one.id) for one in rows}
     else:
         changed, ended = await desk.store.changed_cards(
-            business.id, since=since, program_id=program_id, before=seq_asked(after) or None, limit=limit + 1
+            business.id, since=since, program_id=program_id, before=number_asked(request, after) or None, limit=limit + 1
         )
         places = dict(changed)
     known = await desk.store.cards_facts(list(places)) if places else {}

@@ -28,7 +28,7 @@ def _look(request: Ask) -> Look:
 
 def _page(request: Ask, rows: Sequence[T], view: Callable[[T], msgspec.Struct], after: str, limit: int) -> Response[Any]:
     """Nothing of the catalogue is ever removed, so that a place in it is a number."""
-    begin = lists.seq_asked(after)
+    begin = lists.number_asked(request, after)
     some = list(enumerate(rows[begin : begin + limit + 1], begin + 1))
     return page_of(request, some, lambda one: view(one[1]), lambda one: one[0])
 

@@ -83,7 +83,7 @@ async def coupons(
     A page may hold fewer than `limit`, or none, and still have a `next`.
     """
     desk, business, now = desk_of(request), caller_of(request).business, desk_of(request).world.now()
-    place = place_asked(after)
+    place = place_asked(request, after)
     if customer_id is not None and (person := await desk.store.customer(business.id, customer_id)) is not None:
         customer_id = person.merged_into or customer_id
     if card_id is not None:  # by the customer there is an index, and nobody has many

@@ -62,7 +62,7 @@ async def search(data: JSONBody[FindCustomers], request: Ask) -> Response[Any]:
 async def customers(request: Ask, limit: Limit = USUAL, after: After = "") -> Response[Any]:
     """All customers who are not forgotten, the newest first."""
     desk, business = desk_of(request), caller_of(request).business
-    place = place_asked(after)
+    place = place_asked(request, after)
     rows = await desk.store.people(business.id, after=Mark(place.at, place.id) if place else None, limit=limit + 1)
     look = desk.look(business, language_of(request, desk.words), desk.world.now())
 

@@ -80,7 +80,7 @@ async def events(
         customer_id=customer_id,
         limit=limit + 1,
     )
-    return page_of(request, found, partial(logged, business), lambda line: line[0])
+    return page_of(request, found, partial(logged, business), lambda line: line[0], log=True)
 
 
 handlers = (events,)

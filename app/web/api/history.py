@@ -161,7 +161,8 @@ def _wanted(
 
 
 async def _past(request: Ask, wanted: Filter, after: str, limit: int) -> Sequence[Past]:
-    return await desk_of(request).store.past(caller_of(request).business.id, wanted, after=lists.place_asked(after), limit=limit + 1)
+    place = lists.place_asked(request, after)
+    return await desk_of(request).store.past(caller_of(request).business.id, wanted, after=place, limit=limit + 1)
 
 
 def _place(past: Past) -> Place:

@@ -16,10 +16,11 @@ from litestar.params import QueryParameter
 from app.problems import ChangedSince, InvalidRequest
 from app.store import Place, Scope
 from app.web.api.calls import call
-from app.web.wire import JSON, Ask, bare
+from app.web.wire import JSON, Ask, bare, caller_of
 from passes.problems import Problem
 
 Row = TypeVar("Row")
+At = TypeVar("At", Place, int)
 
 SPARSE: Final = "application/vnd.counterpass.fields+json"
 """The media type of an answer of which only some ``fields`` were asked for: in it nothing is required."""
@@ -28,12 +29,15 @@ MOST: Final = 200
 """Rows of a page."""
 LONGEST: Final = 200
 """Characters of a cursor that can be ours."""
+PAGING: Final = ("limit", "after", "fields")
+"""Parameters that choose no other lines."""
 Limit = Annotated[int, QueryParameter(ge=1, le=MOST, description="How many at most.")]
 """A handler's ``limit``: it reads one row more, so that ``page_of`` knows whether there is a next page."""
 After = Annotated[str, QueryParameter(max_length=LONGEST, description="Where the page begins: `next` of the page before.")]
-"""A handler's ``after``; ``place_asked`` or ``seq_asked`` read it."""
+"""A handler's ``after``; ``place_asked``, ``number_asked`` or ``seq_asked`` read it."""
 _SEQ: Final = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-_PLACE: Final = tuple[Annotated[datetime, msgspec.Meta(tz=True)], UUID]
+_PLACE: Final = tuple[Annotated[datetime, msgspec.Meta(tz=True)], UUID, str]
+_NUMBER: Final = tuple[_SEQ, str]  # type: ignore[valid-type] # it is one
 
 
 # --- How it is declared ---
@@ -64,19 +68,25 @@ def reading(*scopes: Scope, answers: Any, refuses: Sequence[type[Problem]] = ())
 # --- Where a page begins ---
 
 
-def place_asked(after: str) -> Place | None:
-    """Where a list in order of (at, id) goes on, None at its beginning. Raises InvalidRequest for a cursor that is not ours."""
+def place_asked(request: Ask, after: str) -> Place | None:
+    """Where a list in order of (at, id) goes on, None at its beginning. Raises InvalidRequest for a cursor that is not of this list."""
     if not after:
         return None
     try:
-        at, id_ = _read(after, _PLACE)
-        return Place(at.astimezone(UTC), id_)
+        at, id_, of = _read(after, _PLACE)
+        place = Place(at.astimezone(UTC), id_)
     except OverflowError:
-        raise InvalidRequest(errors="after: not a cursor of this list") from None
+        raise _stray() from None
+    return _same(request, place, of)
+
+
+def number_asked(request: Ask, after: str) -> int:
+    """The same for a list whose places are numbers, 0 at its beginning."""
+    return _same(request, *_read(after, _NUMBER)) if after else 0
 
 
 def seq_asked(after: str) -> int:
-    """Where the log goes on, 0 at its beginning. Raises InvalidRequest for a cursor that is not ours."""
+    """Where the log goes on, whichever of its lines are asked, 0 at its beginning. Raises InvalidRequest for a cursor that is not ours."""
     seq: int = _read(after, _SEQ) if after else 0
     return seq
 
@@ -85,13 +95,30 @@ def _read(after: str, of: Any) -> Any:
     try:
         return msgspec.json.decode(urlsafe_b64decode(after + "=" * (-len(after) % 4)), type=of)
     except (ValueError, msgspec.DecodeError):  # UnicodeError and binascii.Error are ValueErrors
-        raise InvalidRequest(errors="after: not a cursor of this list") from None
+        raise _stray() from None
 
 
-def cursor(place: Place | int) -> str:
-    """A place in a list as the caller brings it back: opaque, so that nobody counts on what is in it."""
-    said = place if isinstance(place, int) else (place.at, place.id)
-    return urlsafe_b64encode(msgspec.json.encode(said)).rstrip(b"=").decode()
+def _same(request: Ask, place: At, of: str) -> At:
+    if of != _list(request):
+        raise _stray()
+    return place
+
+
+def _stray() -> InvalidRequest:
+    return InvalidRequest(errors="after: not a cursor of this list with these filters")
+
+
+def _list(request: Ask) -> str:
+    """Which list this is, in few characters: a place in another one, or among other lines, would be a page of something else."""
+    filters = sorted(one for one in request.query_params.multi_items() if one[0] not in PAGING)
+    said = msgspec.json.encode((caller_of(request).business.id, request.scope["path"], filters))
+    return urlsafe_b64encode(hashlib.sha256(said).digest()[:6]).decode()
+
+
+def cursor(place: Place | int, of: str = "") -> str:
+    """A place in a list as the caller brings it back: opaque, so that nobody counts on what is in it. Without ``of`` in the log."""
+    where = (place,) if isinstance(place, int) else (place.at, place.id)
+    return urlsafe_b64encode(msgspec.json.encode((*where, of) if of else place)).rstrip(b"=").decode()
 
 
 # --- The answer ---
@@ -104,15 +131,18 @@ def page_of(
     place: Callable[[Row], Place | int],
     *,
     ended: Place | int | None = None,
+    log: bool = False,
 ) -> Response[Any]:
     """A page of ``rows``, of which the handler has read one more than its ``limit``, each as its view; ``place`` is where a row stands.
 
-    Of each only the ``fields`` that are asked for. ``ended``: the search for rows has ended there, before the page was full.
+    Of each only the ``fields`` that are asked for. ``ended``: the search for rows has ended there, before the page was full. ``log``: a
+    place in it is the same for whichever lines are asked.
     """
     limit = msgspec.convert(request.query_params.get("limit", USUAL), int, strict=False)  # as the handler was given it
     shown = rows[:limit]
     more = place(shown[-1]) if len(rows) > limit else ended
-    return _tagged(request, {"data": [_some(request, view(row)) for row in shown], "next": None if more is None else cursor(more)})
+    next_ = None if more is None else cursor(more, "" if log else _list(request))
+    return _tagged(request, {"data": [_some(request, view(row)) for row in shown], "next": next_})
 
 
 def found(request: Ask, views: Sequence[msgspec.Struct]) -> Response[Any]:

@@ -57,7 +57,7 @@ async def holding(request: Ask, limit: Limit = USUAL, after: After = "") -> Resp
     """What is held now, the newest first: for a till that has forgotten."""
     desk = desk_of(request)
     language = language_of(request, desk.words)
-    held = await reserve.holding(desk, caller_of(request), language=language, after=place_asked(after), limit=limit + 1)
+    held = await reserve.holding(desk, caller_of(request), language=language, after=place_asked(request, after), limit=limit + 1)
     return page_of(request, held, lambda view: view, lambda view: Place(view.at, view.id))
 
 

@@ -131,7 +131,7 @@ async def _asked(request: Ask, webhook_id: UUID) -> tuple[Caller, Endpoint]:
 @get("/webhooks", **reading("manage", answers=page(WebhookView), refuses=(NotAllowed,)))
 async def all_webhooks(request: Ask, limit: Limit = USUAL, after: After = "") -> Response[Any]:
     """The addresses that are told what happens, the newest first."""
-    caller, place = limits.managing(caller_of(request)), place_asked(after)
+    caller, place = limits.managing(caller_of(request)), place_asked(request, after)
     known = await desk_of(request).store.endpoints(caller.business.id)
     rows = [one for one in reversed(known) if place is None or (one.made_at, one.id) < (place.at, place.id)]
     zone = caller.business.tz
@@ -259,7 +259,7 @@ def _sent(request: Ask, answering: Once, caller: Caller, sent: Delivery) -> tupl
 async def deliveries(webhook_id: FromPath[UUID], request: Ask, went: Went = None, limit: Limit = USUAL, after: After = "") -> Response[Any]:
     """What was and will be said to an address in the last 30 days, the newest first."""
     caller, one = await _asked(request, webhook_id)
-    rows = await desk_of(request).store.deliveries(one.id, state=went or "", after=place_asked(after), limit=limit + 1)
+    rows = await desk_of(request).store.deliveries(one.id, state=went or "", after=place_asked(request, after), limit=limit + 1)
     zone = caller.business.tz
     return page_of(request, rows, lambda each: delivery_view(zone, each), lambda each: Place(each.at, each.id))
 
