@@ -5,7 +5,10 @@ from http import HTTPStatus
 from math import inf
 from typing import Final
 
+import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+log = structlog.get_logger()
 
 HEAD: Final = 32 * 1024
 """Bytes of a request's first line and headers, or of what follows its body: as much as nginx lets through."""
@@ -73,6 +76,7 @@ class Connection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (it always says the same)
         """What came is no request, or too much: that is the answer to it, after which nothing is read any more."""
         self._refused, cycle = True, self.cycle
+        log.info("no request", status=int(self._wrong))
         if self.pipeline or (cycle and not cycle.response_complete and (cycle.response_started or not cycle.more_body)):
             self.pipeline.clear()  # the request before is answered first; what would be said now would be taken for that
             self.timeout_keep_alive, self._left = 0, inf

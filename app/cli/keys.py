@@ -95,7 +95,7 @@ async def _the_key(store: Store, business: Business, wanted: str) -> _Meant:
 
 
 async def _list(asked: argparse.Namespace, known: settings.Settings) -> int:
-    async with opening.the_business(known, asked.business) as (store, _, business):
+    async with opening.the_business(known, asked.business) as (store, real, business):
         places = {location.id: location.name for location in await store.locations(business.id)}
         for one in await keys.of(store, business):
             key, hint = one.key, one.secrets[0].hint if one.secrets else ""
@@ -103,6 +103,8 @@ async def _list(asked: argparse.Namespace, known: settings.Settings) -> int:
             place = places[one.location_id] + (" (closed)" if one.closed else "")
             facts = [key.name, *(["test"] if one.test else []), *([f"…{hint}"] if hint else []), key.scopes, place, used]
             facts += [f"for {one.person.name}"] if one.person else []
+            if one.old and one.old.until and one.old.until > real.now():
+                facts.append(f"…{one.old.hint} works too until {one.old.until.astimezone(business.tz):%Y-%m-%d %H:%M}")
             print(f"{', '.join(facts)}  ({key.id})")
     return 0
 

@@ -52,7 +52,7 @@ async def _serve(asked: argparse.Namespace, known: settings.Settings) -> int:
         port=known.port,
         http=Connection,
         ws="none",
-        log_level="warning",
+        log_level="error",  # what is no request says Connection, as every other line of the log
         access_log=False,
         timeout_graceful_shutdown=GRACE,
         timeout_keep_alive=KEPT_OPEN,

@@ -297,6 +297,8 @@ def test_a_key_is_printed_once_and_stored_nowhere(begun: tuple[Folder, str, str]
     assert [line.partition("  (")[0] for line in listed if "Web shop" in line] == [
         f"Web shop, test, …{said.strip()[-4:]}, read issue, Main counter, never used"
     ]
+    one.run("keys", "roll", "--name", "Web shop", "--overlap", "1h")
+    assert f", …{said.strip()[-4:]} works too until 2" in one.run("keys", "list")[0]
     with pytest.raises(SystemExit):
         one.run("keys", "make", "--name", "Web shop", "--scopes", "everything")
 
