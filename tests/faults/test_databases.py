@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 from premises import Premises, Promise
-from servers import Answer
+from servers import PATIENCE, Answer
 
 
 def is_honest(answer: Answer) -> bool:
@@ -24,7 +24,7 @@ async def end_connections(url: str) -> int:
     mine = "datname = $1 AND pid <> pg_backend_pid() AND application_name = 'counterpass'"
     end = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {mine}"
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not (ended := await connection.fetch(end, urlsplit(url).path[1:])):
                 pass
         return len(ended)

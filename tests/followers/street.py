@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import uvicorn
 from msgspec.structs import replace
+from servers import free_port
 from shop import Clock, Shop, open_shop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -100,7 +101,7 @@ async def open_street(database_url: str, folder: Path, chain: Path) -> AsyncIter
     listening = socket.create_server(("127.0.0.1", 0))
     http = Outbound(None)
     async with (
-        ApnsSandbox(chain, now=clock) as apns,
+        ApnsSandbox(chain, now=clock, port=free_port()) as apns,
         GoogleSandbox(folder, now=clock) as google,
         open_shop(
             database_url,

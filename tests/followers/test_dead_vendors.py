@@ -9,8 +9,7 @@ from street import Street, progress, times
 
 from app import doctor
 from app.followers import LONGEST_WAIT, PROBE, Followers
-from passes.wallets.base import Installation
-from passes.wallets.google import CALLS
+from passes.wallets.base import Answer, Ask, Installation
 
 
 async def test_ten_changes_while_apple_is_down_are_one_push_after(street: Street) -> None:
@@ -260,11 +259,17 @@ async def test_a_vendor_that_says_nothing_is_asked_again_only_after_we_stopped_l
 
 
 async def test_a_large_backlog_at_google_does_not_delay_apple(street: Street) -> None:
-    """Its 20 calls a second go by the machine's clock, so the workers run here as in production; the next of them are taken."""
+    """It answers none of them for as long as anybody looks; the workers run here as in production."""
     hoa = await street.shop.join()
     phone = await street.carry(hoa)
-    google = street.shop.desk.google
+    desk, google, never = street.shop.desk, street.shop.desk.google, asyncio.Event()
     assert google is not None
+
+    async def slow(ask: Ask) -> Answer:
+        if ask.url.startswith(street.google.url):
+            await never.wait()
+        return await desk.world.http(ask)
+
     for number in range(25):
         card = await street.shop.join(f"Guest {number}")
         facts = await street.shop.desk.store.card_facts(business_id=street.shop.business.id, card_id=card["id"])
@@ -281,8 +286,8 @@ async def test_a_large_backlog_at_google_does_not_delay_apple(street: Street) ->
             ),
             None,
         )
-    google._turns.extend([asyncio.get_running_loop().time() + 3] * CALLS)
-    working = asyncio.create_task(street.shop.followers.run())
+    at_work = Followers(replace(desk, world=replace(desk.world, http=slow)), asyncio.Event(), lease=timedelta(hours=1))
+    working = asyncio.create_task(at_work.run())
     await street.shop.stamp(hoa)
     street.clock.forward(seconds=1)
     await phone.until(lambda: progress(phone) == "1/5")

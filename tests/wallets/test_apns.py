@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from servers import free_port
 
 from app.outbound import Outbound
 from app.sandbox.apns import ApnsSandbox
@@ -71,7 +72,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def apns(clock: Clock) -> AsyncIterator[ApnsSandbox]:
-    async with ApnsSandbox(chain(TOPIC), now=clock) as apns:
+    async with ApnsSandbox(chain(TOPIC), now=clock, port=free_port()) as apns:
         yield apns
 
 

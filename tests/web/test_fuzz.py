@@ -17,7 +17,8 @@ ASKED = 50
 async def test_every_call_answers_what_the_document_says_whatever_it_is_asked(shop: Shop, tmp_path: Path) -> None:
     transport: Any = shop.client._transport
     secret, known = await furnished(shop)
-    options = ("--phases", "fuzzing", "--max-examples", "1", "--no-shrink", "--generation-database", "none")
+    # Here always the same: what nobody thought of is for those who look for it, not for whoever changes something else that day.
+    options = ("--phases", "fuzzing", "--max-examples", "1", "--no-shrink", "--generation-deterministic")
     async with served(transport.app) as url:
         wrong, asked, report = await run_sync(lambda: fuzz(url, secret, known, *options, folder=tmp_path))
     assert (wrong, asked > ASKED) == (0, True), report
