@@ -102,7 +102,7 @@ async def _list(asked: argparse.Namespace, known: settings.Settings) -> int:
             used = f"last used {key.used_at.astimezone(business.tz):%Y-%m-%d %H:%M}" if key.used_at else "never used"
             place = places[one.location_id] + (" (closed)" if one.closed else "")
             facts = [key.name, *(["test"] if one.test else []), *([f"…{hint}"] if hint else []), key.scopes, place, used]
-            facts += [f"for {one.person.name}"] if one.person else []
+            facts += [f"for {one.person.name}" + (" (suspended)" if one.person.suspended_at else "")] if one.person else []
             if one.old and one.old.until and one.old.until > real.now():
                 facts.append(f"…{one.old.hint} works too until {one.old.until.astimezone(business.tz):%Y-%m-%d %H:%M}")
             print(f"{', '.join(facts)}  ({key.id})")

@@ -22,6 +22,7 @@ async def test_who_is_told_that_too_much_waits_stands_in_the_log(sqlite_url: str
         assert [line["word"] for line in refused] == ["busy"] * len(busy)
         assert {line["request"] for line in refused} == {one.headers["request-id"] for one in busy}
         assert len({one.headers["request-id"] for one in answers}) == len(answers)
+        assert {line["key"] for line in refused} == {(await shop.get("me")).json()["id"]}, "by which till is what whoever runs it asks"
 
 
 async def test_a_database_that_is_away_all_night_is_said_once_and_again_the_next_night() -> None:

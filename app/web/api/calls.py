@@ -103,6 +103,7 @@ async def keyed(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     now = desk.world.now()
     caller = connection.scope["state"]["caller"] = await _tried(connection, hashed, now)
     key_id = caller.person.counter_id
+    structlog.contextvars.bind_contextvars(key=str(key_id))
     left = connection.scope["state"]["left"] = limits.take(key_id, caller.per_minute, now)
     if left.requests < 0:
         raise RateLimited(retry_after=left.seconds, most=left.most)
