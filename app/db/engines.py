@@ -1,6 +1,8 @@
 """Piccolo's two engines as we use them: connections kept, and the two leaks of a failed BEGIN and a failed COMMIT plugged."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final
 
@@ -33,6 +35,10 @@ SETTINGS: Final = {"application_name": "counterpass", "jit": "off"}
 """For every connection to PostgreSQL: our statements are short, and compiling one takes longer than running it."""
 PATIENCE: Final = {"timeout": 10.0, "command_timeout": 30.0}
 """Seconds to connect to PostgreSQL, and to wait for an answer: one that hangs is one that does not answer."""
+SOON: Final = 3.5
+"""Seconds that PostgreSQL has for what somebody stands and waits for: a till gives up after five, and is told by then."""
+LATE: Final = PATIENCE["command_timeout"] + SOON
+"""Seconds for what reads much, or changes much: by then PostgreSQL was asked to end it, and does not even do that."""
 KEPT: Final = 4
 """Connections for reading pages that are kept open; more are opened when more is asked at once."""
 
@@ -129,10 +135,35 @@ class PostgreSQLUnit(PostgresTransaction):
             await self.connection.close()
 
 
+@contextlib.contextmanager
+def in_time(connection: asyncpg.Connection, seconds: float, *, until: float | None = None) -> Iterator[None]:
+    """After so many seconds (``until`` then on the loop's clock) the connection is closed, and what is asked of it raises TimeoutError.
+
+    A database that hangs (it was stopped, or the network swallows what is sent) is not asked to end what it does: a ROLLBACK, and the
+    driver's own request to cancel, would wait for it as long again.
+    """
+    late: list[None] = []
+
+    def close() -> None:
+        late.append(connection.terminate())
+
+    loop = asyncio.get_running_loop()
+    end = loop.call_later(seconds, close) if until is None else loop.call_at(until, close)
+    try:
+        yield
+    except Exception as error:
+        if late:
+            raise TimeoutError(f"no answer for {seconds} s") from error
+        raise
+    finally:
+        end.cancel()
+
+
 class PostgreSQL(PostgresEngine):
     """PostgreSQL without a connection, and without a blocked event loop, at construction."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, soon: float = SOON) -> None:
+        self._soon = soon
         super().__init__(config={"dsn": url})
 
     async def check_version(self) -> None:
@@ -141,6 +172,23 @@ class PostgreSQL(PostgresEngine):
     async def start_connection_pool(self, **kwargs: Any) -> None:
         """Open the pool. A returned connection is not reset: nothing of ours leaves anything behind on one, and a reset is a round trip."""
         await super().start_connection_pool(min_size=0, max_size=KEPT, reset=_as_it_is, server_settings=SETTINGS, **PATIENCE, **kwargs)
+
+    @contextlib.asynccontextmanager
+    async def lent(self, seconds: float) -> AsyncIterator[asyncpg.Connection]:
+        """A connection of the pool for so many seconds, with the waiting for one. Raises TimeoutError."""
+        if self.pool is None:
+            raise DatabaseProblem("the database was closed")
+        async with asyncio.timeout(seconds) as limit:
+            connection = await self.pool.acquire()
+        try:
+            with in_time(connection, seconds, until=limit.when()):
+                yield connection
+        finally:
+            await self.pool.release(connection)
+
+    async def _run_in_pool(self, query: str, args: Sequence[Any] | None = None) -> Any:
+        async with self.lent(self._soon) as connection:
+            return await connection.fetch(query, *(args or ()))
 
     def transaction(self, allow_nested: bool = True) -> PostgreSQLUnit:  # noqa: FBT001, FBT002 (Piccolo's signature)
         """A transaction whose failed ends leak nothing."""

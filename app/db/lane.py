@@ -3,9 +3,12 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
-from app.store import Overloaded
+from app.store import DatabaseProblem, Overloaded
+
+LONG: Final = 1.0
+"""Seconds after which a group that failed has kept the others waiting for too long."""
 
 Ask = TypeVar("Ask")
 Reply = TypeVar("Reply")
@@ -15,11 +18,15 @@ class Lane(Generic[Ask, Reply]):
     """First come, first served, in groups of at most ``together``; beyond ``waiting`` it is refused at once.
 
     ``serve`` answers a group in its order; an Exception in place of an answer is raised to the one that asked.
-    Whoever stops waiting (a cancelled task) does not disturb the others of its group.
+    Whoever stops waiting (a cancelled task) does not disturb the others of its group. Where a group waited ``long`` (in seconds) for a
+    database that does not answer, those who came meanwhile are refused, too: else they would wait for the same once more.
     """
 
-    def __init__(self, serve: Callable[[Sequence[Ask]], Awaitable[Sequence[Reply | Exception]]], *, waiting: int, together: int) -> None:
+    def __init__(
+        self, serve: Callable[[Sequence[Ask]], Awaitable[Sequence[Reply | Exception]]], *, waiting: int, together: int, long: float = LONG
+    ) -> None:
         self._serve = serve
+        self._long = long
         self._most_waiting = waiting
         self._together = together
         self._waiting: deque[tuple[Ask, asyncio.Future[Reply]]] = deque()
@@ -43,11 +50,14 @@ class Lane(Generic[Ask, Reply]):
     async def _serve_all(self) -> None:
         try:
             while self._waiting:
+                late: list[None] = []
+                timer = asyncio.get_running_loop().call_later(self._long, late.append, None)
                 group = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._together))]
                 try:
                     replies = await self._serve([one for one, _ in group])
                 except Exception as error:  # noqa: BLE001 (nobody may wait for ever: whatever it is, it is the answer)
                     replies = [error] * len(group)
+                timer.cancel()
                 for (_, answer), reply in zip(group, replies, strict=True):
                     if answer.done():
                         continue
@@ -55,5 +65,13 @@ class Lane(Generic[Ask, Reply]):
                         answer.set_exception(reply)
                     else:
                         answer.set_result(reply)
+                if late and all(isinstance(reply, DatabaseProblem) for reply in replies):
+                    self._refuse_all()
         finally:
             self._serving = None
+
+    def _refuse_all(self) -> None:
+        while self._waiting:
+            _, answer = self._waiting.popleft()
+            if not answer.done():
+                answer.set_exception(Overloaded())

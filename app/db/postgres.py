@@ -7,7 +7,7 @@ from typing import Any, Final, Self, TypeVar
 import asyncpg
 
 from app.db.conversing import Key
-from app.db.engines import PATIENCE, SETTINGS, UNREADABLE, PostgreSQL, path_of
+from app.db.engines import LATE, PATIENCE, SETTINGS, SOON, UNREADABLE, PostgreSQL, in_time, path_of
 from app.db.engines import POSTGRESQL as URLS
 from app.db.group import Crowded, Group
 from app.db.lane import Lane
@@ -25,6 +25,8 @@ ATTEMPTS: Final = 5
 """How often a group is tried that another process made PostgreSQL break off (a deadlock): nothing of it was recorded."""
 PINNED: Final = {
     **SETTINGS,
+    # PostgreSQL itself ends a wait for somebody who holds a row, before we close the connection, and leave it waiting.
+    "lock_timeout": "3s",
     # One plan for each statement, by index and in the order of the rows given. It is made anew after 1, 2, 4, 8 … uses, as
     # the tables grow under it: a plan made for a table of one row would read a million to find one.
     "plan_cache_mode": "force_generic_plan",
@@ -46,20 +48,20 @@ _COMPLAINTS: Final = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientErr
 class Pinned:
     """One connection, made when it is needed and made anew when it was lost."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, url: str, soon: float) -> None:
+        self._url, self._soon = url, soon
         self._connection: asyncpg.Connection | None = None
         self._uses = 0
 
-    async def get(self) -> asyncpg.Connection:
-        """The connection. Raises what the driver raises if there is none to be had."""
+    async def get(self, seconds: float) -> asyncpg.Connection:
+        """The connection, which may take so many seconds to make. Raises what the driver raises if there is none to be had."""
         if self._connection is None or self._connection.is_closed():
             self._connection = await asyncpg.connect(
-                self._url, **PATIENCE, server_settings=PINNED, statement_cache_size=500, max_cached_statement_lifetime=0
+                self._url, timeout=seconds, server_settings=PINNED, statement_cache_size=500, max_cached_statement_lifetime=0
             )
         self._uses += 1
         if self._uses & (self._uses - 1) == 0 or self._uses % PLANNED_FOR == 0:
-            await self._connection.execute("DISCARD PLANS")
+            await self._connection.execute("DISCARD PLANS", timeout=self._soon)
         return self._connection
 
     def drop(self) -> None:
@@ -79,22 +81,23 @@ class PostgreSQLStore(DatabaseStore):
 
     _engine: PostgreSQL
 
-    def __init__(self, url: str, *, queue: int) -> None:
+    def __init__(self, url: str, *, queue: int, soon: float = SOON) -> None:
         """Use ``connected``."""
-        super().__init__(PostgreSQL(url), POSTGRESQL)
-        self._writing, self._reading = Pinned(url), Pinned(url)
-        self._units: Lane[Ready, int] = Lane(self._commit, waiting=queue, together=TOGETHER)
-        self._questions: Lane[tuple[str, Key], Any] = Lane(self._answer_together, waiting=queue, together=TOGETHER)
+        super().__init__(PostgreSQL(url, soon=soon), POSTGRESQL)
+        self._soon = soon
+        self._writing, self._reading = Pinned(url, soon), Pinned(url, soon)
+        self._units: Lane[Ready, int] = Lane(self._commit, waiting=queue, together=TOGETHER, long=soon / 4)
+        self._questions: Lane[tuple[str, Key], Any] = Lane(self._answer_together, waiting=queue, together=TOGETHER, long=soon / 4)
 
     @classmethod
-    async def connected(cls, url: str, *, queue: int) -> Self:
-        """A store whose database has answered. Raises DatabaseProblem."""
+    async def connected(cls, url: str, *, queue: int, soon: float = SOON) -> Self:
+        """A store whose database has answered; ``soon`` is how many seconds somebody waits for it. Raises DatabaseProblem."""
         if not url.startswith(URLS):
             path_of(url)  # says what a URL must look like
-        store = cls(url, queue=queue)
+        store = cls(url, queue=queue, soon=soon)
         try:
             await store._engine.start_connection_pool()
-            await store._writing.get()
+            await store._writing.get(PATIENCE["timeout"])
         except (ValueError, OverflowError):
             await store.close()
             raise DatabaseProblem(UNREADABLE) from None
@@ -120,24 +123,18 @@ class PostgreSQLStore(DatabaseStore):
 
     # --- Conversations ---
 
-    async def _read(self, talk: Talk[T], *, heavy: bool = False) -> T:  # noqa: ARG002 (PostgreSQL holds nobody up)
+    async def _read(self, talk: Talk[T], *, heavy: bool = False) -> T:
         with self._reached():
-            async with self._pool.acquire() as connection, connection.transaction(**MOMENT):
+            async with self._engine.lent(LATE if heavy else self._soon) as connection, connection.transaction(**MOMENT):
                 return await _hold(connection, talk)
 
     async def _write(self, talk: Talk[T]) -> T:
         with self._reached():
             try:
-                async with self._pool.acquire() as connection, connection.transaction():
+                async with self._engine.lent(LATE) as connection, connection.transaction():
                     return await _hold(connection, talk)
             except asyncpg.UniqueViolationError as error:
                 raise _alone(error) from None  # its detail names values
-
-    @property
-    def _pool(self) -> asyncpg.Pool:
-        if self._engine.pool is None:
-            raise DatabaseProblem("the database was closed")
-        return self._engine.pool
 
     @contextlib.contextmanager
     def _reached(self) -> Iterator[None]:
@@ -152,15 +149,16 @@ class PostgreSQLStore(DatabaseStore):
         """One statement for each kind of question in the group."""
         answers: list[Any] = [None] * len(questions)
         try:
-            connection = await self._reading.get()
-            for kind in dict.fromkeys(kind for kind, _ in questions):
-                places = [place for place, (asked, _) in enumerate(questions) if asked == kind]
-                # Of some, one statement comes after another: all of them see one moment.
-                together = contextlib.nullcontext() if kind in AT_ONCE else connection.transaction(**MOMENT)
-                async with together:
-                    found = await _hold(connection, self._hot[kind]([questions[place][1] for place in places]))
-                for place, answer in zip(places, found, strict=True):
-                    answers[place] = answer
+            connection = await self._reading.get(self._soon)
+            with in_time(connection, self._soon):
+                for kind in dict.fromkeys(kind for kind, _ in questions):
+                    places = [place for place, (asked, _) in enumerate(questions) if asked == kind]
+                    # Of some, one statement comes after another: all of them see one moment.
+                    together = contextlib.nullcontext() if kind in AT_ONCE else connection.transaction(**MOMENT)
+                    async with together:
+                        found = await _hold(connection, self._hot[kind]([questions[place][1] for place in places]))
+                    for place, answer in zip(places, found, strict=True):
+                        answers[place] = answer
         except Exception as error:  # noqa: BLE001 (whatever it is, it is the answer to all of them)
             self._reading.drop()
             return [_problem(error) for _ in questions]
@@ -172,18 +170,21 @@ class PostgreSQLStore(DatabaseStore):
         """A group; if one of its units spoils it, its halves in their order, down to the unit that fails alone."""
         for _ in range(ATTEMPTS):
             try:
-                connection = await self._writing.get()
+                connection = await self._writing.get(self._soon)
             except Exception as error:  # noqa: BLE001 (whatever it is, it is the answer to all of them)
                 return [_problem(error) for _ in units]
             try:
-                return await self._commit_together(connection, units)
+                with in_time(connection, LATE if any(unit.large for unit in units) else self._soon):
+                    return await self._commit_together(connection, units)
             except asyncpg.TransactionRollbackError:  # two processes stood in each other's way, and this one was sent back
                 continue
             except SPOILT as error:
                 if len(units) == 1:
                     return [_alone(error)]
                 half = len(units) // 2
-                return [*await self._commit(units[:half]), *await self._commit(units[half:])]
+                first = await self._commit(units[:half])
+                away = next((one for one in first if isinstance(one, DatabaseProblem)), None)  # it is not waited for once more
+                return [*first, *([away] * (len(units) - half) if away else await self._commit(units[half:]))]
             except Exception as error:  # noqa: BLE001 (the same; and the connection may be in the middle of anything)
                 self._writing.drop()
                 return [_problem(error, "; ask again to learn whether it was recorded") for _ in units]

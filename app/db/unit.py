@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from app.db.shapes import CARD, CHANGING, ROWS, SEEN, Shape, Values, checked
-from app.store import Change, Count, Kept, Unit
+from app.store import Change, Count, Kept, Sheet, Unit
 from passes.cards import Card
 from passes.coupons import Coupon, Redemption, Reversal
 
@@ -51,6 +51,8 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     ticks: int
     answers: tuple[tuple[UUID, str], ...]
     """The keys under which it keeps an answer: what was answered before is refused without spoiling its group."""
+    large: bool
+    """It brings a file in: megabytes, for which nobody stands and waits at a counter."""
 
     def placed(self, first: int) -> list[tuple[Shape[Any], Values]]:
         """The rows with their places on the clock, of which the unit's first one is ``first``. A new card has the unit's."""
@@ -73,7 +75,8 @@ def ready(unit: Unit) -> Ready:
     if touches:
         new = {row.id for row in unit.rows if isinstance(row, Card)}
         touches = tuple(dict.fromkeys(card_id for card_id in touches if card_id not in new))
-    uses = any(type(row) in USES for row in unit.rows) or any("held_by" in change.to for change in unit.changes)
+    kinds = {type(row) for row in unit.rows}
+    uses = not kinds.isdisjoint(USES) or any("held_by" in change.to for change in unit.changes)
     uses = uses and not any(tally.key.startswith(OF_OFFER) for tally in unit.tallies)
     return Ready(
         at=checked(unit.at),
@@ -85,6 +88,7 @@ def ready(unit: Unit) -> Ready:
         touches=touches,
         ticks=max(1, sum([shape.ordered for shape, _ in rows])),
         answers=tuple([(row.caller_id, row.key) for row in unit.rows if type(row) is Kept]),
+        large=Sheet in kinds,
     )
 
 

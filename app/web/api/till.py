@@ -94,7 +94,10 @@ class TillAccrue(TillAsk, frozen=True, kw_only=True, tag="accrue"):
 
 
 class TillReverse(TillAsk, frozen=True, kw_only=True, tag="reverse"):
-    """Take back all that another transaction of this key did, once. ``reason``: needed 15 minutes after a redemption, by a manager."""
+    """Take back all that another transaction of this key did, once; one that is not done yet is not done any more.
+
+    ``reason``: needed 15 minutes after a redemption, by a manager.
+    """
 
     reverses: Transaction
     reason: Maybe = ""
