@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import os
 import struct
 
 import httpx
@@ -27,7 +28,7 @@ class Authenticator:
     def __init__(self, *, site: str = SITE, origin: str = ORIGIN, verified: bool = True) -> None:
         self.site, self.origin, self.flags = site, origin, PRESENT | (VERIFIED if verified else 0)
         self.key = ec.generate_private_key(ec.SECP256R1())
-        self.id = hashlib.sha256(str(id(self)).encode()).digest()
+        self.id = os.urandom(32)
         self.count = 0
 
     def _said(self, kind: str, options: dict) -> bytes:
