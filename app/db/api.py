@@ -35,7 +35,7 @@ class Programmed(Conversing):
 
     async def key_used(self, key_id: UUID, at: datetime) -> None:
         """See app.store.Store."""
-        await self._write(just(Ask(self._say.key_used, (key_id, checked(at)))))
+        await self._write(just(Ask(self._say.key_used, (key_id, checked(at)))), soon=True)
 
     async def happened(
         self,

@@ -36,8 +36,8 @@ class Conversing(ABC):
         """Hold a reading conversation over one moment of the database; a ``heavy`` one may not hold others up."""
 
     @abstractmethod
-    async def _write(self, talk: Talk[T]) -> T:
-        """Hold a writing conversation: all of it becomes true, or nothing (when it raises)."""
+    async def _write(self, talk: Talk[T], *, soon: bool = False) -> T:
+        """Hold a writing conversation: all of it becomes true, or nothing (when it raises). ``soon``: a till waits for it."""
 
     @abstractmethod
     async def _asked(self, kind: str, key: Key) -> Any:

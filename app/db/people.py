@@ -69,7 +69,7 @@ class People(Conversing):
 
     async def counter_used(self, counter_id: UUID, at: datetime) -> None:
         """See app.store.Store."""
-        await self._write(just(Ask(self._say.counter_used, (counter_id, checked(at)))))
+        await self._write(just(Ask(self._say.counter_used, (counter_id, checked(at)))), soon=True)
 
     async def change_counter(
         self,

@@ -128,10 +128,10 @@ class PostgreSQLStore(DatabaseStore):
             async with self._engine.lent(LATE if heavy else self._soon) as connection, connection.transaction(**MOMENT):
                 return await _hold(connection, talk)
 
-    async def _write(self, talk: Talk[T]) -> T:
+    async def _write(self, talk: Talk[T], *, soon: bool = False) -> T:
         with self._reached():
             try:
-                async with self._engine.lent(LATE) as connection, connection.transaction():
+                async with self._engine.lent(self._soon if soon else LATE) as connection, connection.transaction():
                     return await _hold(connection, talk)
             except asyncpg.UniqueViolationError as error:
                 raise _alone(error) from None  # its detail names values

@@ -129,7 +129,7 @@ class SQLiteStore(DatabaseStore):
             finally:
                 self._heavy.execute("COMMIT")
 
-    async def _write(self, talk: Talk[T]) -> T:
+    async def _write(self, talk: Talk[T], *, soon: bool = False) -> T:  # noqa: ARG002 (one file is there, or it is not)
         reply: T = await self._lane.ask(lambda database: _hold(database, talk))
         return reply
 

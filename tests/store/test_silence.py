@@ -90,6 +90,7 @@ async def test_who_asks_a_database_that_hangs_is_told_soon_and_when_it_goes_on_s
             lambda: store.commit(Unit(at=NOON, due_at=NOON)),
             lambda: store.caller(cafe.secret.secret_hash),
             lambda: store.card_facts(key="x"),
+            lambda: store.key_used(cafe.key.id, NOON),
             *[store.businesses] * 9,
             *[lambda: store.redemption(cafe.business.id, cafe.business.id)] * 9,
         ]
