@@ -19,7 +19,7 @@ class Lane(Generic[Ask, Reply]):
 
     ``serve`` answers a group in its order; an Exception in place of an answer is raised to the one that asked.
     Whoever stops waiting (a cancelled task) does not disturb the others of its group. Where a group waited ``long`` (in seconds) for a
-    database that does not answer, those who came meanwhile are refused, too: else they would wait for the same once more.
+    database that does not answer, those who came meanwhile are told so, too: else they would wait for the same once more.
     """
 
     def __init__(
@@ -65,13 +65,14 @@ class Lane(Generic[Ask, Reply]):
                         answer.set_exception(reply)
                     else:
                         answer.set_result(reply)
-                if late and all(isinstance(reply, DatabaseProblem) for reply in replies):
-                    self._refuse_all()
+                why = replies[-1]
+                if late and isinstance(why, DatabaseProblem):
+                    self._refuse_all(why)
         finally:
             self._serving = None
 
-    def _refuse_all(self) -> None:
+    def _refuse_all(self, why: Exception) -> None:
         while self._waiting:
             _, answer = self._waiting.popleft()
             if not answer.done():
-                answer.set_exception(Overloaded())
+                answer.set_exception(why)
