@@ -41,7 +41,12 @@ async def test_a_transaction_sent_four_times_at_once_to_two_processes_is_done_on
     assert [(await house.shop.get(f"cards/{one['id']}")).json()["balance"] for one in cards] == [5] * len(cards)
 
 
-async def test_a_redemption_that_another_process_is_still_at_work_on_is_called_off(
+WAITS_FOR_US = "SELECT 1 FROM pg_locks WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+WAITS_FOR_WHO_WAITS_FOR_US = """
+    SELECT 1 FROM pg_locks AS w, unnest(pg_blocking_pids(w.pid)) AS other WHERE pg_backend_pid() = ANY(pg_blocking_pids(other))"""
+
+
+async def test_what_one_process_is_still_at_work_on_another_one_reverses_or_calls_off(
     postgresql_url: str, launcher: Launcher, tmp_path: Path
 ) -> None:
     async with open_house(postgresql_url, launcher, tmp_path) as house:
@@ -54,16 +59,17 @@ async def test_a_redemption_that_another_process_is_still_at_work_on_is_called_o
                 assert int(answer.headers["retry-after"]) > 0  # the machine is busy, and what is held was held for too long
             return answer
 
-        coupon_id, code = await house.coupon()
         slow = await asyncpg.connect(postgresql_url)
-        async with slow.transaction():  # somebody holds the coupon, as a backup or a busy disk would hold everybody up
+
+        # The reverse comes while the redemption waits for its coupon: nothing of it is recorded yet.
+        coupon_id, code = await house.coupon()
+        async with slow.transaction():  # somebody holds the coupon, as a busy disk would hold everybody up
             await slow.fetch("SELECT 1 FROM coupon WHERE id = $1 FOR UPDATE", coupon_id)
             giving = asyncio.create_task(say(here, "redeem", "bill", codes=[code]))
-            while not await slow.fetch("SELECT 1 FROM pg_locks WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"):
+            while not await slow.fetch(WAITS_FOR_US):
                 assert not giving.done()
             back = await say(elsewhere, "reverse", "given up", reverses="bill")
             assert (back.status, back.body["problem"]["word"]) == (200, "not_found")
-        await slow.close()
         given = await giving
         assert (given.status, given.body["problem"]["word"]) == (200, "called_off"), "nobody waits for the answer, and nothing was used"
         for server in house.servers:
@@ -71,6 +77,24 @@ async def test_a_redemption_that_another_process_is_still_at_work_on_is_called_o
             assert (await say(server, "redeem", "bill", codes=[code])).body["problem"]["word"] == "called_off"
         assert await house.history(coupon_id) == ([], [], [])
         assert await house.state(coupon_id) == "active"
+
+        # The reverse has read that there is nothing, and the redemption is about to be recorded: it waits for the clock.
+        coupon_id, code = await house.coupon()
+        async with slow.transaction():
+            await slow.fetch("SELECT 1 FROM clock FOR UPDATE")
+            giving = asyncio.create_task(say(here, "redeem", "late bill", codes=[code]))
+            while not await slow.fetch(WAITS_FOR_US):
+                assert not giving.done()
+            taking = asyncio.create_task(say(elsewhere, "reverse", "given up late", reverses="late bill"))
+            while not await slow.fetch(WAITS_FOR_WHO_WAITS_FOR_US):
+                assert not taking.done()
+        given, back = await asyncio.gather(giving, taking)
+        words = [one.body["problem"]["word"] for one in (given, back) if not one.body["accepted"]]
+        assert words in ([], ["called_off", "not_found"]), "the second only on a machine that was too busy for the first"
+        redemptions, reversals, refusals = await house.history(coupon_id)
+        assert (len(redemptions), len(reversals), refusals) == ((1, 1, []) if not words else (0, 0, []))
+        assert await house.state(coupon_id) == "active"
+        await slow.close()
 
 
 async def test_of_a_transaction_and_its_reverse_at_once_in_two_processes_nothing_is_left(house: House) -> None:
