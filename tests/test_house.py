@@ -130,7 +130,7 @@ WALLS: Mapping[str, Wall] = {
     "app.web.saying": Wall(("passes.words", "passes.offers", "app.money"), ("babel",)),
     "app.asgi": Wall((*WHOLE, "app.doctor"), ("litestar", "msgspec", "anyio", "structlog", "jinja2")),
     "app.doctor": Wall(WHOLE, ("msgspec",)),
-    "app.cli": Wall((*WHOLE, "app.asgi", "app.doctor", "app.cli", "app.sandbox"), ("uvicorn", "structlog")),
+    "app.cli": Wall((*WHOLE, "app.asgi", "app.doctor", "app.cli", "app.sandbox"), ("uvicorn", "httptools", "structlog")),
     "app.__main__": Wall(("app.cli",)),
     # Stand-ins for other people's machines may use anything, and nobody but the command line may use them.
     "app.sandbox": Wall(("passes", "app"), ("*",)),

@@ -6,6 +6,7 @@ from math import inf
 from typing import Final
 
 import structlog
+from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 log = structlog.get_logger()
@@ -20,6 +21,8 @@ BEGUN: Final = 30
 """Seconds until the head of a request that has begun must be whole, in which nginx would wait for 60 and Caddy for ever."""
 BODY: Final = 60
 """Seconds in which something more of a body must come."""
+UNREAD: Final = 60
+"""Seconds in which something of an answer must be read, once more of it waits than the system takes."""
 FAREWELL: Final = 2
 """Seconds in which what is under way is thrown away: closed at once, it would take the answer along (RFC 9112, 9.6)."""
 
@@ -33,6 +36,10 @@ class Connection(HttpToolsProtocol):
     """Seconds until it is closed, unless something gets a request further before."""
     _wrong = HTTPStatus.BAD_REQUEST
     _refused = False
+    _instead = b""
+    """The head of a request that is read once more, without the wish for another protocol."""
+    _unread = _stuck = 0
+    """Bytes of answers that wait, and for how many seconds they have been just as many."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """It may wait for its first request for as long as for another one."""
@@ -43,8 +50,12 @@ class Connection(HttpToolsProtocol):
         """What came is read, and no more of it kept than a request may have."""
         if self._refused:
             return
+        self._unset_keepalive_if_required()
         self._idle += len(data)
-        super().data_received(data)
+        try:
+            self._read(data)
+        except HttpParserError:
+            self.send_400_response("")
         if self._idle and not self._refused:
             if self._idle == len(data):  # line ends in front of a request are none of it
                 self._left = self.timeout_keep_alive if data.isspace() else BEGUN
@@ -52,11 +63,26 @@ class Connection(HttpToolsProtocol):
                 self._wrong = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
                 self.send_400_response("")
 
+    def _read(self, data: bytes) -> None:
+        """Where another protocol is wished for, the parser takes what follows for that: not for the body that it is."""
+        while data:
+            try:
+                self.parser.feed_data(data)
+            except HttpParserUpgrade as wished:
+                data, self._instead = self._instead + data[wished.args[0] :], b""
+            else:
+                return
+
     def on_headers_complete(self) -> None:
         """A head is whole. What comes after the body as headers is none of them."""
         if len(self.headers) > LINES or (self._idle > HEAD and self._length() > HEAD) or len(self.pipeline) >= PIPELINED:
             self._wrong = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
             raise ValueError
+        method = self.parser.get_method()
+        if self.parser.should_upgrade() and method != b"CONNECT":
+            first = b"%s %s HTTP/%s\r\n" % (method, self.url, self.parser.get_http_version().encode())
+            self._instead = first + b"".join(b"%s: %s\r\n" % one for one in self.headers if one[0] != b"upgrade") + b"\r\n"
+            return
         super().on_headers_complete()
         self.headers, self._idle, self._left = [], 0, BODY
 
@@ -69,9 +95,14 @@ class Connection(HttpToolsProtocol):
         self._idle, self._left = 0, BODY
 
     def on_message_complete(self) -> None:
-        """A request is whole. How long its answer takes is our affair, and when the next one must come uvicorn's."""
+        """A request is whole. How long its answer takes is our affair, and when the next one must come uvicorn's.
+
+        But where the answer was faster than the body.
+        """
+        if self._instead:
+            return
         super().on_message_complete()
-        self._idle, self._left = 0, inf
+        self._idle, self._left = 0, self.timeout_keep_alive if self.cycle.response_complete else inf
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (it always says the same)
         """What came is no request, or too much: that is the answer to it, after which nothing is read any more."""
@@ -97,3 +128,7 @@ class Connection(HttpToolsProtocol):
             self._left -= 1
         if self._left < 0:
             self.transport.close()
+        unread, before = self.transport.get_write_buffer_size(), self._unread
+        self._unread, self._stuck = unread, self._stuck + 1 if unread and unread == before else 0
+        if self._stuck > UNREAD:
+            self.transport.abort()

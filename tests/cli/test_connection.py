@@ -12,7 +12,7 @@ import uvicorn
 from servers import PATIENCE, Launcher, Server
 from uvicorn.server import ServerState
 
-from app.cli.connection import BEGUN, BODY, FAREWELL, HEAD, LINES, PIPELINED, Connection
+from app.cli.connection import BEGUN, BODY, FAREWELL, HEAD, LINES, PIPELINED, UNREAD, Connection
 from app.cli.serving import KEPT_OPEN
 
 ASKED = b"GET /health HTTP/1.1\r\nHost: x\r\n"
@@ -109,15 +109,27 @@ class Line(asyncio.Transport):
 
     def __init__(self) -> None:
         super().__init__()
-        self.said, self.open = b"", True
+        self.said, self.open, self.unread = b"", True, 0
 
     def write(self, data: Any) -> None:
         self.said += data
 
+    def get_write_buffer_size(self) -> int:
+        return self.unread
+
     def write_eof(self) -> None:
         pass
 
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
     def close(self) -> None:
+        self.open = bool(self.unread)
+
+    def abort(self) -> None:
         self.open = False
 
     def is_closing(self) -> bool:
@@ -128,22 +140,28 @@ class Caller:
     """A connection with somebody who says things on it."""
 
     def __init__(self) -> None:
-        self.headers: list[tuple[bytes, bytes]] = []
-        self.answered = asyncio.Event()
+        self.asked = asyncio.Queue[tuple[list[tuple[bytes, bytes]], bytes]]()
         config = uvicorn.Config(self._app, interface="asgi3", log_config=None, timeout_keep_alive=KEPT_OPEN)
         self._connection, self.line = Connection(config, ServerState(), {}), Line()
         self._connection.connection_made(self.line)
 
     async def _app(self, scope: Any, receive: Any, send: Any) -> None:
-        while (await receive()).get("more_body"):
-            pass
-        self.headers = scope["headers"]
+        body, more = b"", not scope["path"].startswith("/at-once")
+        while more:
+            came = await receive()
+            body, more = body + came["body"], came["more_body"]
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body"})
-        self.answered.set()
+        self.asked.put_nowait((scope["headers"], body))
 
-    def says(self, data: bytes) -> None:
-        self._connection.data_received(data)
+    def says(self, *data: bytes) -> None:
+        for piece in data:
+            self._connection.data_received(piece)
+
+    async def was_heard(self) -> tuple[list[bytes], bytes]:
+        """The names of the headers, and the body, of the next request that was answered."""
+        headers, body = await asyncio.wait_for(self.asked.get(), PATIENCE)
+        return [name for name, _ in headers], body
 
     def waits(self, seconds: int) -> None:
         for _ in range(seconds):
@@ -197,5 +215,35 @@ async def test_who_was_told_has_a_moment_to_read_it() -> None:
 async def test_what_comes_after_a_body_is_no_header_of_the_request() -> None:
     caller = Caller()
     caller.says(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Forwarded-For: 1.1.1.1\r\n\r\n")
-    await asyncio.wait_for(caller.answered.wait(), PATIENCE)
-    assert [name for name, _ in caller.headers] == [b"host", b"transfer-encoding"]
+    assert await caller.was_heard() == ([b"host", b"transfer-encoding"], b"")
+
+
+@pytest.mark.parametrize("pieces", [1, 7, 200])
+async def test_who_would_rather_speak_another_protocol_is_answered_in_this_one(pieces: int) -> None:
+    """As Java's own client does, with every request: https://docs.oracle.com/en/java/javase/17/docs/api/java.net.http/"""
+    caller = Caller()
+    wish = b"Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAEAAEAAAAI\r\nUpgrade: h2c\r\n"
+    bodies = (b"Content-Length: 18\r\n\r\nGET / HTTP/1.1\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n")
+    said = b"".join(b"POST / HTTP/1.1\r\nHost: x\r\n" + wish + one for one in bodies) + b"GET / HTTP/1.1\r\n" + wish + b"\r\n"
+    caller.says(*(said[at : at + -(-len(said) // pieces)] for at in range(0, len(said), -(-len(said) // pieces))))
+    heard = [await caller.was_heard() for _ in range(3)]
+    assert [body for _, body in heard] == [b"GET / HTTP/1.1\r\n\r\n", b"{}", b""]
+    assert not any(b"upgrade" in names for names, _ in heard)
+    assert caller.line.said.count(b"HTTP/1.1 204") == 3
+    assert caller.line.open
+
+
+async def test_who_was_answered_before_a_body_is_hung_up_on_as_everybody() -> None:
+    caller = Caller()
+    caller.says(b"POST /at-once HTTP/1.1\r\nContent-Length: 4\r\n\r\n")
+    await caller.was_heard()
+    caller.says(b"bb", b"bb")
+    assert caller.keeps_it_for(KEPT_OPEN)
+
+
+async def test_who_reads_nothing_of_an_answer_is_hung_up_on() -> None:
+    caller = Caller()
+    caller.says(ASKED + b"\r\n")
+    for caller.line.unread in range(3, 0, -1):
+        caller.waits(UNREAD)
+    assert caller.keeps_it_for(1)
