@@ -21,8 +21,8 @@ BEGUN: Final = 30
 """Seconds until the head of a request that has begun must be whole, in which nginx would wait for 60 and Caddy for ever."""
 BODY: Final = 60
 """Seconds in which something more of a body must come."""
-UNREAD: Final = 60
-"""Seconds in which something of an answer must be read, once more of it waits than the system takes."""
+UNREAD: Final = 600
+"""Seconds in which more of an answer must go out: the system keeps 4 MB of it ready, and takes more when a third of that is read."""
 FAREWELL: Final = 2
 """Seconds in which what is under way is thrown away: closed at once, it would take the answer along (RFC 9112, 9.6)."""
 

@@ -112,10 +112,11 @@ def _records(text: str) -> Iterator[tuple[int, list[str]]]:
 
     Spreadsheets leave out what is empty at the end of a line: it is there again, unless the file ends in the middle of the line.
     """
-    lines = io.StringIO(text)  # by its line feeds, one after the other: a file of nothing else must not fill the memory
+    lines = io.StringIO(text, newline="")  # one after the other: a file of nothing but line ends must not fill the memory
     separator = separator_of(lines.readline(WIDEST * 100))
     lines.seek(0)
-    reader, width, whole = csv.reader(lines, delimiter=separator or ","), 0, text.endswith("\n")
+    # Strict: else a quote that nobody closes has all other lines in its cell.
+    reader, width, whole = csv.reader(lines, delimiter=separator or ",", strict=True), 0, text.endswith(("\n", "\r"))
     while True:
         begins = reader.line_num + 1
         try:
@@ -140,8 +141,9 @@ def _read(body: bytes, what: What) -> _File:
         return _File((), [], 0, [Bad(1, "encoding")])
     records = _records(text)
     _, columns = next(records, (1, []))
+    named = [one for one in columns if one]  # a spreadsheet's lines are as long as its longest, with or without names above
     needed = {field.encode_name for field in msgspec.structs.fields(FORMS[what]) if field.required}
-    if len(columns) > WIDEST or not needed <= set(columns) or len(set(columns)) < len(columns):
+    if len(columns) > WIDEST or not needed <= set(columns) or len(set(named)) < len(named):
         return _File((), [], 0, [Bad(1, "columns")])
     sheets, some, lines = [], list[tuple[int, list[str]]](), 0
     for number, cells in records:

@@ -275,15 +275,19 @@ async def test_a_file_comes_back_as_spreadsheets_of_any_country_save_it(shop: Sh
         saved("\t", 2).encode("utf-16"),
         saved(",", 3).encode(),
         saved(";", 4, trimmed=True).encode(),
+        saved(",", 5).replace("\r\n", "\r").encode(),
+        saved(";", 6).replace("\r\n", ";;;\r\n").encode(),
     ]
     for file in files:
         assert (await brought(shop, "customers", file))["done"] == 1
     came = rows(await export(shop, "customers"))
     assert {(one["name"], one["note"]) for one in came if one["note"]} == {("Hoà", 'one, "two"; three\tfour')}
     assert len(came) == 1 + len(files)
-    cut = saved(";", 5, trimmed=True).encode().rstrip()
+    cut = saved(";", 7, trimmed=True).encode().rstrip()
     assert (await brought(shop, "customers", cut))["bad"][0]["word"] == "cells", "it may be less than there was"
-    (why,) = (await brought(shop, "customers", saved(",", 5).encode("cp1258", "replace")))["bad"]
+    open_ = saved(",", 8).replace("Hoà", '"Hoà').encode() + saved(",", 9).partition("\r\n")[2].encode()
+    assert (await brought(shop, "customers", open_))["bad"][0]["word"] == "cells", "all that follows would be this name"
+    (why,) = (await brought(shop, "customers", saved(",", 7).encode("cp1258", "replace")))["bad"]
     assert (why["line"], why["word"]) == (1, "encoding")
     assert "CSV UTF-8" in why["detail"]
 
