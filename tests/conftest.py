@@ -1,6 +1,7 @@
 """What every test needs before anything of ours is imported."""
 
 import gc
+import inspect
 import os
 import shutil
 import tempfile
@@ -28,6 +29,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         more = max(0, (total - len(items)) // (workers - worker) - len(mine))
         items += [*mine, *others[:more]]
         del others[:more]
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Only an async test can make an async fixture: any other finds it made, or not, by who came before it in its process."""
+    if isinstance(item, pytest.Function) and not inspect.iscoroutinefunction(item.obj):
+        for name, (*_, fixture) in item._fixtureinfo.name2fixturedefs.items():
+            if inspect.iscoroutinefunction(fixture.func) or inspect.isasyncgenfunction(fixture.func):
+                raise pytest.UsageError(f"{item.nodeid} must be async, as its fixture {name} is")
 
 
 def pytest_collection_finish() -> None:

@@ -35,7 +35,7 @@ async def test_every_call_is_made_on_an_afternoon_and_its_example_happened_just_
     assert [name for name in now if masked(kept.get(name)) != masked(now[name])] == [], "make examples"
 
 
-def test_a_problem_within_an_answer_is_described_like_every_other(till: Till) -> None:
+async def test_a_problem_within_an_answer_is_described_like_every_other(till: Till) -> None:
     schemas = till.contract.document["components"]["schemas"]
     problem = {"$ref": "#/components/schemas/Problem"}
     for name in ("Verdict", "BasketResult", "WouldEarn"):
