@@ -52,6 +52,7 @@ async def _serve(asked: argparse.Namespace, known: settings.Settings) -> int:
         port=known.port,
         http=Connection,
         ws="none",
+        reset_contextvars=True,  # else a request that comes right behind another one is said in the log to be that one's till's
         log_level="error",  # what is no request says Connection, as every other line of the log
         access_log=False,
         timeout_graceful_shutdown=GRACE,
