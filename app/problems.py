@@ -108,7 +108,7 @@ class KeyReused(Problem):
 
 
 class CalledOff(Problem):
-    """A transaction that was reversed before it was done (it came late, or lost the race): it is not done, and never will be."""
+    """A transaction that was reversed before it was done (it came late, or lost the race): it is not done any more."""
 
     word = "called_off"
     title = N_("Called off")

@@ -22,7 +22,7 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True):
     """A request with this key. ``finished``: it was answered, with this ``status`` and ``answer``, which is kept ``until`` then.
 
     A secret in it is null here: it is in the answer to whoever sends the same request again. ``in_flight``: it is being worked on.
-    ``called_off``: a transaction that was reversed before it was done; it never will be. ``unknown``: nothing was recorded for it
+    ``called_off``: a transaction that was reversed before it was done, and is not done any more. ``unknown``: nothing was recorded for it
     in the last 24 hours (it may be on its way, or with another process); to send a request of that time (again) is safe.
     """
 
