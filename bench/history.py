@@ -106,7 +106,7 @@ class Past:
             whose = holders[number * 7919 % len(holders)]
             state = "active" if left else "redeemed"
             one = self.id(at, kind=2, number=number)
-            yield one, mine, offers[number % len(offers)], None, whose, self.code(number), state, at, None, ends, used, None, None
+            yield one, mine, offers[number % len(offers)], None, whose, self.code(number), state, at, None, ends, used, *[None] * 4
 
     def redemptions(self) -> Iterator[Values]:
         mine, holders, offers = self.business.id, self.holders, self.offers
@@ -115,7 +115,7 @@ class Past:
             one, coupon = self.id(at, kind=3, number=number), self.id(at, kind=2, number=number)
             kind = "goodwill" if number % 200 == 0 else "redemption"
             who, whose = self.people[number // 7 % len(self.people)], holders[number * 7919 % len(holders)]
-            yield one, mine, coupon, None, kind, at, place, who, place, "camera", "", offers[number % len(offers)], whose
+            yield one, mine, coupon, None, kind, at, place, who, place, "camera", "", offers[number % len(offers)], whose, None
 
     def refusals(self) -> Iterator[Refusal]:
         for number in range(0, self.size, 20):

@@ -82,7 +82,7 @@ class Visited(Past):
             if visit % (VISITS // USES) == 4:
                 one, offer = self.id(at, kind=3, number=number * VISITS + visit), self.offers[number % len(self.offers)]
                 place, who, whose = places[number % 3], people[number % 12], self.holders[number]
-                yield one, mine, one, self.card(number), "redemption", at, place, who, place, "camera", "", offer, whose
+                yield one, mine, one, self.card(number), "redemption", at, place, who, place, "camera", "", offer, whose, None
 
     def tables(self) -> Iterable[tuple[str, tuple[str, ...], Iterable[Any]]]:
         yield CUSTOMER.name, CUSTOMER.columns, map(CUSTOMER.row, self.customers())
