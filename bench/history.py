@@ -226,7 +226,7 @@ def questions(store: Store, past: Past) -> dict[str, Callable[[], Awaitable[Any]
         "search_never": page(text=NEVER),
         "search_code": page(text=past.code(past.size // 3)[:6]),
         "search_2_of_code": page(text=past.code(past.size // 3)[:2]),
-        "search_offer": page(text="coffee"),
+        "search_offer": page(text="cà phê"),
         "find_often": lambda: store.find_cards(mine, OFTEN),
         "find_phone": lambda: store.find_cards(mine, "0000123"),
     }
@@ -245,6 +245,7 @@ async def measure(size: int, url: str, fill: Callable[[Past], Awaitable[None]]) 
             answer = await ask()
             times.append((time.perf_counter() - begun) * 1000)
         if not answer and name not in {"search_never", "reversed"}:
+            await store.close()
             raise SystemExit(f"{name}: nothing was found")
         taken[name] = statistics.median(times[2:])
     await store.close()

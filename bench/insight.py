@@ -123,6 +123,7 @@ async def measure(kind: str, url: str, fill: Callable[[Past], Awaitable[None]]) 
             answer = await ask()
             times.append((time.perf_counter() - begun) * 1000)
         if not answer:
+            await store.close()
             raise SystemExit(f"{name}: nothing was found")
         print(f"RESULT name=insight_{kind}_{name}_{SIZE} ms={statistics.median(times[2:]):.1f} goal={GOAL:.0f} (at most)", flush=True)
     await store.close()
